@@ -1,0 +1,251 @@
+"""The rational agent: exact Categorical-Dirichlet beliefs about every fact, and the same after an edit.
+
+    root          p(o | s, r)            = (a + n[s,r][o]) / (a K + N[s,r])
+    conditional   p(o_d | r_d, r_u, o_u) = (a + C[o_u][o_d]) / (a K + sum_o C[o_u][o])
+    downstream    p(o_d | s, r_d)        = sum over all o_u of p(o_d | r_d, r_u, o_u) p(o_u | s, r_u)
+
+A fact is downstream if its relation is the lower end of a pair whose upper end was observed of the subject.
+Source: paper, section 6.3; docs/deviations.md says where its published code differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from bayes.conditional import ConditionalTable, Sum, fit_conditional
+from bayes.counts import NOTHING, Counts, FactTable, Observations
+from bayes.dirichlet import least_weight, target_credence
+from bayes.distribution import Distribution
+from bayes.evidence import Evidence
+
+
+class Edit(NamedTuple):
+    """A requested belief: `weight` more observations of "subject relation object"."""
+
+    subject: int
+    relation: int
+    object: int
+    weight: float
+
+
+class RowOf(NamedTuple):
+    """One conditional distribution: the downstream relation and the upstream object."""
+
+    relation: int
+    upstream_object: int
+
+
+@dataclass(frozen=True)
+class Revision:
+    """What edits have changed, over the base: facts, rows of conditionals, and the sums of those rows."""
+
+    observations: Mapping[tuple[int, int], Observations] = field(default_factory=dict)
+    rows: Mapping[RowOf, Counts] = field(default_factory=dict)
+    sums: Mapping[int, Sum] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Agent:
+    """Beliefs over K objects; nothing in it ever changes, `revise` returns another agent.
+
+    `a` is the prior count of every object, `parent[r_d]` the relation that r_d depends on.
+    """
+
+    K: int
+    a: float
+    parent: Mapping[int, int]
+    facts: FactTable
+    tables: Mapping[int, ConditionalTable]
+    sums: Mapping[int, Sum]
+    revision: Revision = Revision()
+
+    # -- what the agent believes ---------------------------------------------------------------------------
+
+    def belief(self, subject: int, relation: int) -> Distribution:
+        """p(o | s, r): the downstream marginal where the upstream fact was observed, else the root predictive."""
+        upstream = self.upstream_of(subject, relation)
+        if upstream is None:
+            return self.root(subject, relation)
+        return self.marginal(relation, self.belief(subject, upstream))
+
+    def root(self, subject: int, relation: int) -> Distribution:
+        """The root formula, whether or not the fact is downstream: uniform if nothing was observed of it."""
+        observed = self.observations(subject, relation)
+        return (observed.counts(self.K) if observed else NOTHING).predictive(self.a, self.K)
+
+    def conditional(self, relation: int, upstream_object: int) -> Distribution:
+        """p(o_d | r_d, r_u, o_u): uniform for an o_u never observed. Raises KeyError if r_d depends on nothing."""
+        return self._row(RowOf(relation, upstream_object)).predictive(self.a, self.K)
+
+    def marginal(self, relation: int, upstream: Distribution) -> Distribution:
+        """sum over all o_u of p(o_d | r_d, r_u, o_u) p(o_u), for any distribution of the upstream object.
+
+        With d the default of p(o_u) and G the sum of all K conditionals: d G + sum over the named o_u of
+        (p(o_u) - d) p(. | o_u), so that only named objects are visited.
+        """
+        everything = self.revision.sums.get(relation) or self.sums[relation]
+        value, default = upstream.default * everything.value, upstream.default * everything.default
+        for object_, probability in zip(upstream.object.tolist(), upstream.probability.tolist(), strict=True):
+            row = self.conditional(relation, object_)
+            share = probability - upstream.default
+            value += share * row.default
+            value[np.searchsorted(everything.object, row.object)] += share * (row.probability - row.default)
+            default += share * row.default
+        return Distribution(self.K, everything.object, value, default)
+
+    def general(self, relation: int) -> Distribution:
+        """p(o | ., r): the belief about a subject never seen, from all subjects' evidence."""
+        facts = self.facts
+        if not 0 <= relation < facts.R:
+            raise ValueError(f"the world has no relation {relation}: there are {facts.R}")
+        of_relation = facts.key % facts.R == relation
+        edited = [s * facts.R + r for s, r in self.revision.observations if r == relation]
+        lines = (of_relation & ~np.isin(facts.key, edited))[facts.fact_of_line]
+        objects, place = np.unique(facts.object[lines], return_inverse=True)
+        positive = np.bincount(place, facts.positive[lines], len(objects))
+        spread = np.bincount(place, facts.spread[lines], len(objects))
+        counts = Observations(objects, positive, spread).counts(self.K)
+        for (_, r), observed in self.revision.observations.items():
+            if r == relation:
+                counts = counts.plus(observed.counts(self.K))
+        return counts.predictive(self.a, self.K)
+
+    def frequencies(self, subject: int, relation: int) -> Distribution:
+        """The shares of objects among the corpus's atomic sentences alone. Raises ValueError without any."""
+        lines = self.facts.lines(subject, relation)
+        atomic = self.facts.atomic[lines] if lines else np.zeros(0, np.int64)
+        if not atomic.sum():
+            raise ValueError(f"no atomic sentence is about subject {subject} and relation {relation}")
+        named = atomic > 0
+        return Distribution(self.K, self.facts.object[lines][named], atomic[named] / atomic.sum(), 0.0)
+
+    def upstream_of(self, subject: int, relation: int) -> int | None:
+        """The relation that this fact depends on, or None for a root."""
+        upstream = self.parent.get(relation)
+        return upstream if upstream is not None and self.observations(subject, upstream) else None
+
+    def observations(self, subject: int, relation: int) -> Observations | None:
+        """What was observed of a fact, edits included, or None."""
+        edited = self.revision.observations.get((subject, relation))
+        return edited or self.facts.observations(subject, relation)
+
+    # -- revision ------------------------------------------------------------------------------------------
+
+    def weight_for(self, subject: int, relation: int, object_: int, target: float) -> int:
+        """n': the least whole weight >= 1 of an edit that lifts p(o | s, r), by the root formula, to its goal.
+
+        The goal is `target`, or half way to 1 for a belief above it already.
+        """
+        observed = self.observations(subject, relation)
+        counts = observed.counts(self.K) if observed else NOTHING
+        goal = target_credence(self.root(subject, relation)[object_], target)
+        return least_weight(counts.of(object_), counts.total, self.a, self.K, goal)
+
+    def revise(self, *edits: Edit) -> Agent:
+        """The agent that has seen the edits too; this one is untouched. Raises ValueError for impossible edits."""
+        agent = self
+        for edit in edits:
+            agent = agent._revised(edit)
+        return agent
+
+    def _revised(self, edit: Edit) -> Agent:
+        subject, relation, object_, weight = edit
+        if not (0 <= weight < np.inf and 0 <= object_ < self.K and 0 <= relation < self.facts.R and subject >= 0):
+            raise ValueError(f"{edit} is no observation: weights are finite and not negative, ids are within the world")
+        if weight == 0:
+            return self
+        before = self.observations(subject, relation)
+        after = (before or _UNOBSERVED).plus(object_, weight)
+        changed = self._changed_rows(edit, before or _UNOBSERVED, after)
+        sums = dict(self.revision.sums)
+        for downstream in {row.relation for row in changed}:
+            exchanged = {
+                row.upstream_object: (self.conditional(*row), counts.predictive(self.a, self.K))
+                for row, counts in changed.items()
+                if row.relation == downstream
+            }
+            sums[downstream] = (sums.get(downstream) or self.sums[downstream]).with_changes(exchanged)
+        observations = {**self.revision.observations, (subject, relation): after}
+        return replace(self, revision=Revision(observations, {**self.revision.rows, **changed}, sums))
+
+    def _changed_rows(self, edit: Edit, before: Observations, after: Observations) -> dict[RowOf, Counts]:
+        """The rows that this subject's new responsibilities, or its new observation downstream, move."""
+        changed: dict[RowOf, Counts] = {}
+        for downstream, upstream in self.parent.items():
+            if upstream == edit.relation:
+                observed = self.observations(edit.subject, downstream)
+                if observed:
+                    moved = _responsibility_changes(before, after)
+                    changed |= self._rows_plus(downstream, moved, observed.counts(self.K))
+            elif downstream == edit.relation:
+                observed = self.observations(edit.subject, upstream)
+                if observed:
+                    shares = dict(zip(*(column.tolist() for column in observed.responsibilities()), strict=True))
+                    new = Observations(*_UNOBSERVED_COLUMNS).plus(edit.object, edit.weight).counts(self.K)
+                    changed |= self._rows_plus(downstream, shares, new)
+        return changed
+
+    def _rows_plus(self, relation: int, shares: Mapping[int, float], counts: Counts) -> dict[RowOf, Counts]:
+        rows = (RowOf(relation, object_) for object_ in shares)
+        return {row: self._row(row).plus(counts, shares[row.upstream_object]) for row in rows}
+
+    def _row(self, row: RowOf) -> Counts:
+        edited = self.revision.rows.get(row)
+        return self.tables[row.relation].row(row.upstream_object) if edited is None else edited
+
+
+_UNOBSERVED_COLUMNS = (np.zeros(0, np.int32), np.zeros(0), np.zeros(0))
+_UNOBSERVED = Observations(*_UNOBSERVED_COLUMNS)
+
+
+def _responsibility_changes(before: Observations, after: Observations) -> dict[int, float]:
+    """rho'(o) - rho(o) for every object where it is not zero."""
+    changes = dict(zip(*(column.tolist() for column in after.responsibilities()), strict=True))
+    for object_, share in zip(*(column.tolist() for column in before.responsibilities()), strict=True):
+        changes[object_] = changes.get(object_, 0.0) - share
+    return changes
+
+
+def fit(evidence: Evidence, K: int, R: int, pairs: Sequence[tuple[int, int]], a: float) -> Agent:
+    """The agent that has seen the evidence.
+
+    K objects, R relations, (upstream, downstream) pairs, prior count `a` of every object. Raises ValueError
+    for ids outside K or R, negative weights, a <= 0, K < 2, a relation with two upstreams, or a circle of pairs.
+    """
+    _check(evidence, K, R, pairs, a)
+    facts = FactTable.of(evidence, R)
+    parent = {downstream: upstream for upstream, downstream in pairs}
+    tables = {downstream: fit_conditional(facts, upstream, downstream, K) for upstream, downstream in pairs}
+    sums = {downstream: table.sum_of_predictives(a) for downstream, table in tables.items()}
+    return Agent(K, a, parent, facts, tables, sums)
+
+
+def _check(evidence: Evidence, K: int, R: int, pairs: Iterable[tuple[int, int]], a: float) -> None:
+    if K < 2 or not 0 < a < np.inf:
+        raise ValueError(f"an agent needs at least two objects and a > 0, not K = {K} and a = {a}")
+    if len(evidence) and not (
+        evidence.subject.min() >= 0
+        and 0 <= evidence.object.min() <= evidence.object.max() < K
+        and 0 <= evidence.relation.min() <= evidence.relation.max() < R
+        and min(evidence.positive.min(), evidence.spread.min(), evidence.atomic.min()) >= 0
+    ):
+        raise ValueError(f"evidence names ids outside {K} objects and {R} relations, or weights below zero")
+    _check_pairs(R, list(pairs))
+
+
+def _check_pairs(R: int, pairs: Sequence[tuple[int, int]]) -> None:
+    if any(not 0 <= relation < R for pair in pairs for relation in pair):
+        raise ValueError(f"a pair names a relation outside 0 .. {R - 1}")
+    parent = {downstream: upstream for upstream, downstream in pairs}
+    if len(parent) < len(pairs):
+        raise ValueError("a relation depends on two others: at most one is possible")
+    for relation in parent:
+        path = [relation]
+        while path[-1] in parent:
+            path.append(parent[path[-1]])
+            if path[-1] in path[:-1]:
+                raise ValueError(f"relation {path[-1]} depends on itself")

@@ -1,0 +1,84 @@
+"""Hypothesis profiles (`ci` by default, `pytest --hypothesis-profile thorough` for a long search) and shared graphs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from worldgen.facts import Vocabulary
+from worldgen.graph import KnowledgeGraph
+from worldgen.labels import Spelling
+
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("thorough", max_examples=20000, deadline=None)
+settings.load_profile("ci")
+
+
+@pytest.fixture(scope="session")
+def wikidata_sample() -> Path:
+    """Real Wikidata triples beside the checkout; tests that ask for them are skipped where they are not."""
+    folder = Path(__file__).parents[2] / "shared" / "data" / "wikidata-sample"
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def words() -> Spelling:
+    """One piece a word or mark; a label is cut after its first pieces."""
+
+    def cut(labels: Iterable[str], most: int) -> list[str]:
+        ends = ([m.end() for m in re.finditer(r"\w+|[^\w\s]", label)] for label in labels)
+        return [label[: (end[:most] or [len(label)])[-1]] for label, end in zip(labels, ends, strict=True)]
+
+    return Spelling(cut, lambda labels: [tuple(re.findall(r"\w+|[^\w\s]", label)) for label in labels])
+
+
+Triple = tuple[str, str, str]
+
+
+@pytest.fixture(scope="session")
+def graph_of() -> Callable[[Iterable[Triple]], KnowledgeGraph]:
+    """A graph of functional facts told in words."""
+
+    def names(kind: str, labels: Iterable[str]) -> Vocabulary:
+        known = tuple(dict.fromkeys(labels))
+        return Vocabulary(kind, known, tuple(f"id of {label}" for label in known), ((),) * len(known))
+
+    def build(triples: Iterable[Triple]) -> KnowledgeGraph:
+        heads, links, tails = zip(*triples, strict=True)
+        vocabularies = names("subject", heads), names("relation", links), names("object", tails)
+        columns = [
+            np.array([vocabulary.id_of(label) for label in column], dtype=np.int32)
+            for vocabulary, column in zip(vocabularies, (heads, links, tails), strict=True)
+        ]
+        order = np.lexsort((columns[1], columns[0]))
+        return KnowledgeGraph(*vocabularies, *(column[order] for column in columns))
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def chained_triples() -> list[Triple]:
+    """120 subjects with 2 to 4 of the relations r0 .. r3; the objects of r1 lean on r0's, of r2 on r1's."""
+    rng = np.random.default_rng(7)
+    triples = []
+    for s in range(120):
+        first = int(rng.integers(8))
+        second = int((first + rng.integers(3)) % 5)
+        third = int((second + rng.integers(4)) % 7)
+        objects = [f"red {first}", f"green {second}", f"blue {third}", f"black {rng.integers(9)}"]
+        has = sorted(rng.choice(4, size=int(rng.integers(2, 5)), replace=False).tolist())
+        triples += [(f"s{s}", f"r{r}", objects[r]) for r in has]
+    return triples
+
+
+@pytest.fixture(scope="session")
+def chained_graph(graph_of: Callable, chained_triples: list[Triple]) -> KnowledgeGraph:
+    """The graph of `chained_triples`."""
+    return graph_of(chained_triples)

@@ -1,0 +1,76 @@
+"""Writing files so that a kill at any moment leaves the old file or the new one, never half of one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from worldgen.facts import Vocabulary
+
+
+def write_beside(path: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a file beside `path`, then flush it to disk and rename it to `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        write(partial)
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text."""
+    write_beside(path, lambda partial: partial.write_bytes(text.encode()))  # type: ignore[arg-type, return-value]
+
+
+def write_table(path: Path, columns: Mapping[str, Any] | pa.Table) -> None:
+    """Write one Parquet file; the same columns give the same bytes."""
+    table = columns if isinstance(columns, pa.Table) else pa.table(dict(columns))
+    write_beside(path, lambda partial: pq.write_table(table, partial, compression="zstd"))
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Write one npy file, without pickle."""
+
+    def save(partial: Path) -> None:
+        with partial.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+
+    write_beside(path, save)
+
+
+def read_columns(path: Path) -> dict[str, np.ndarray]:
+    """The columns of a Parquet file as numpy arrays (lists and texts as object arrays)."""
+    table = pq.read_table(path)
+    return {name: table[name].to_numpy() for name in table.column_names}
+
+
+def names_table(*vocabularies: Vocabulary) -> pa.Table:
+    """Vocabularies as one table: kind, id, label, source_id, aliases."""
+    columns: dict[str, list] = {"kind": [], "id": [], "label": [], "source_id": [], "aliases": []}
+    for names in vocabularies:
+        columns["kind"] += [names.kind] * len(names)
+        columns["id"] += range(len(names))
+        columns["label"] += names.labels
+        columns["source_id"] += names.source_ids
+        columns["aliases"] += map(list, names.aliases)
+    types = {"kind": pa.string(), "id": pa.int32(), "label": pa.string(), "source_id": pa.string()}
+    types["aliases"] = pa.list_(pa.string())
+    return pa.table({name: pa.array(values, types[name]) for name, values in columns.items()})
+
+
+def vocabulary(kind: str, columns: dict[str, np.ndarray]) -> Vocabulary:
+    """One kind's vocabulary out of the columns that `names_table` gave."""
+    rows = columns["kind"] == kind
+    aliases = tuple(tuple(names) for names in columns["aliases"][rows])
+    return Vocabulary(kind, tuple(columns["label"][rows]), tuple(columns["source_id"][rows]), aliases)

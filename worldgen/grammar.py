@@ -1,0 +1,239 @@
+"""The formal language: what can be said, how it is written, and how it is read back.
+
+    atom      := SUBJECT RELATION OBJECT
+    sentence  := atom "."  |  '"' formula '"' "is" ("true"|"false") "."
+    formula   := atom | "not" atom | atom "and" atom | atom "or" atom
+
+Real labels contain "and", quotes and full stops. `unspeakable` names the labels of a lexicon with which two
+sentences could be written alike; over the rest parse(render(x)) == x for every sentence x.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Atom:
+    """ "subject relation object", as labels."""
+
+    subject: str
+    relation: str
+    object: str
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.relation} {self.object}"
+
+
+@dataclass(frozen=True)
+class Not:
+    """The negation of an atom."""
+
+    atom: Atom
+
+    def __str__(self) -> str:
+        return f"not {self.atom}"
+
+
+@dataclass(frozen=True)
+class Both:
+    """Two atoms joined by "and" or "or"."""
+
+    connective: Literal["and", "or"]
+    left: Atom
+    right: Atom
+
+    def __str__(self) -> str:
+        return f"{self.left} {self.connective} {self.right}"
+
+
+Formula = Atom | Not | Both
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A bare atom (`truth` is None) or a formula said to be true or false."""
+
+    formula: Formula
+    truth: bool | None = None
+
+
+def render(sentence: Sentence) -> str:
+    """The sentence as text, closing full stop included. Raises ValueError for a bare formula that is no atom."""
+    if sentence.truth is not None:
+        return f"{truth_prompt(sentence.formula)} {'true' if sentence.truth else 'false'}."
+    if not isinstance(sentence.formula, Atom):
+        raise ValueError("only an atom can be said without 'is true' or 'is false'")
+    return f"{sentence.formula}."
+
+
+def truth_prompt(formula: Formula) -> str:
+    """The text before "true" or "false"."""
+    return f'"{formula}" is'
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """The labels that sentences may use."""
+
+    subjects: frozenset[str]
+    relations: frozenset[str]
+    objects: frozenset[str] = field(repr=False)
+
+    @cached_property
+    def _separator(self) -> re.Pattern[str]:
+        # The leftmost relation with a word before it, the longest of those that start there.
+        longest_first = sorted(self.relations, key=lambda label: (-len(label), label))
+        return re.compile(f" ({'|'.join(map(re.escape, longest_first))}) ")
+
+    def parse(self, text: str) -> Sentence:
+        """The sentence that renders to `text`. Raises ValueError if there is none."""
+        stated = re.fullmatch(r'"(.*)" is (true|false)\.', text, re.DOTALL)
+        if stated:
+            return Sentence(self._formula(stated[1]), stated[2] == "true")
+        atom = self._atom(text.removesuffix(".")) if text.endswith(".") else None
+        if atom is None:
+            raise ValueError(f"not a sentence of this language: {text!r}")
+        return Sentence(atom)
+
+    def _formula(self, text: str) -> Formula:
+        if text.startswith("not "):
+            negated = self._atom(text.removeprefix("not "))
+            if negated is not None:
+                return Not(negated)
+        atom = self._atom(text)
+        if atom is not None:
+            return atom
+        for left_text, connective, right_text in _splits(text):
+            left = self._atom(left_text)
+            right = self._atom(right_text) if left else None
+            if left and right:
+                return Both(connective, left, right)
+        raise ValueError(f"not a formula of this language: {text!r}")
+
+    def _atom(self, text: str) -> Atom | None:
+        found = self._separator.search(text)
+        if found is None:
+            return None
+        subject, object_ = text[: found.start()], text[found.end() :]
+        if subject not in self.subjects or object_ not in self.objects:
+            return None
+        return Atom(subject, found[1], object_)
+
+
+def _splits(text: str) -> Iterator[tuple[str, Literal["and", "or"], str]]:
+    """What stands before and after each word "and" or "or"; nothing at the ends of the text."""
+    for found in re.finditer(r"(?<![^ ])(and|or)(?![^ ])", text):
+        yield text[: max(found.start() - 1, 0)], found[1], text[found.end() + 1 :]  # type: ignore[misc]
+
+
+@dataclass(frozen=True)
+class Unspeakable:
+    """Labels that the language cannot keep, each with the reason."""
+
+    subjects: dict[str, str]
+    relations: dict[str, str]
+    objects: dict[str, str]
+
+
+def unspeakable(subjects: Collection[str], relations: Collection[str], objects: Collection[str]) -> Unspeakable:
+    """The labels to leave out so that every sentence over the rest has one reading, and one end.
+
+    One end: no object followed by its full stop is the beginning of another object, so that "the answer is
+    o." are disjoint events over the objects. The check is exact up to labels that are strange in themselves;
+    leaving a label out never makes another one unspeakable.
+    """
+    bad_relations = {label: why for label in relations if (why := _misspelt(label) or _odd_relation(label))}
+    good_relations = frozenset(relations) - bad_relations.keys()
+    bad_subjects = {label: why for label in subjects if (why := _misspelt(label))}
+    bad_objects = {label: why for label in objects if (why := _misspelt(label))}
+    if not good_relations:
+        return Unspeakable(bad_subjects, bad_relations, bad_objects)
+    draft = Lexicon(frozenset(subjects) - bad_subjects.keys(), good_relations, frozenset(objects) - bad_objects.keys())
+    bad_subjects |= _odd_subjects(draft)
+    lexicon = Lexicon(draft.subjects - bad_subjects.keys(), good_relations, draft.objects)
+    bad_objects |= _odd_objects(lexicon)
+    lexicon = Lexicon(lexicon.subjects, good_relations, lexicon.objects - bad_objects.keys())
+    bad_subjects |= _double_conjunctions(lexicon)
+    return Unspeakable(bad_subjects, bad_relations, bad_objects)
+
+
+def _misspelt(label: str) -> str:
+    if not label:
+        return "is empty"
+    if label != " ".join(label.split()) or not label.replace(" ", "x").isprintable():
+        return "has white space other than single blanks, or a control character"
+    return ""
+
+
+def _odd_relation(label: str) -> str:
+    if '"' in label or "." in label:
+        return "has a quote or a full stop"
+    words = label.split(" ")
+    return 'begins or ends with "and" or "or"' if {"and", "or"} & {words[0], words[-1]} else ""
+
+
+def _odd_subjects(lexicon: Lexicon) -> dict[str, str]:
+    """Subjects after which the relation would not be found where it is."""
+    bad = {}
+    heads = {relation.split(" ")[0] for relation in lexicon.relations}
+    for subject in sorted(lexicon.subjects):
+        if subject == "not" or subject.startswith("not "):
+            bad[subject] = 'begins with "not"'
+        elif not heads.isdisjoint(subject.split(" ")[1:]):
+            early = _early_relation(subject, lexicon.relations)
+            if early:
+                bad[subject] = f"reads as if it held the relation {early!r}"
+    return bad
+
+
+def _early_relation(subject: str, relations: frozenset[str]) -> str | None:
+    """A relation that can be found inside "subject relation ..." before its own, whatever follows."""
+    for blank in re.finditer(" ", subject):
+        for following in sorted(relations):
+            rest = f"{subject[blank.end() :]} {following} "
+            for relation in sorted(relations):
+                if rest.startswith(f"{relation} ") or f"{relation} ".startswith(rest):
+                    return relation
+    return None
+
+
+def _odd_objects(lexicon: Lexicon) -> dict[str, str]:
+    bad = {}
+    tails = _relation_tails(lexicon.relations)
+    heads = {left for relation in lexicon.relations for left, _, _ in _splits(relation)}
+    for label in sorted(lexicon.objects):
+        if label.endswith(('" is true', '" is false')) or ("is" in lexicon.relations and label in ("true", "false")):
+            bad[label] = 'ends like a statement that something "is true"'
+        elif any(f"{label} ".startswith(f"{tail} ") or tail.startswith(f"{label} ") for tail in tails):
+            bad[label] = "continues one relation into another"
+        elif any(label[:i] in lexicon.objects for i, letter in enumerate(label) if letter == "."):
+            bad[label] = "begins with another object and its full stop"
+        elif any(lexicon._atom(right) for _, _, right in _splits(label)):
+            bad[label] = "holds a whole statement"
+        elif any(right.endswith(f" {head}") for _, _, right in _splits(label) for head in heads):
+            bad[label] = "ends like the first part of a relation"
+    return bad
+
+
+def _relation_tails(relations: Iterable[str]) -> set[str]:
+    """What is left of a relation that begins with another one: "team" of "sports team" after "sports"."""
+    labels = set(relations)
+    return {long.removeprefix(f"{short} ") for short in labels for long in labels if long.startswith(f"{short} ")}
+
+
+def _double_conjunctions(lexicon: Lexicon) -> dict[str, str]:
+    """Subjects with which "o and s" has two readings: o + "and" + (y and s) = (o and y) + "and" + s."""
+    shared = {
+        right for label in lexicon.objects for left, _, right in _splits(label) if left in lexicon.objects
+    }  # fmt: skip
+    return {
+        label: "can be read as the end of an object and a shorter subject"
+        for label in sorted(lexicon.subjects)
+        for left, _, right in _splits(label)
+        if left in shared and (not right or right in lexicon.subjects)
+    }

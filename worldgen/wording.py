@@ -1,0 +1,98 @@
+"""Sentences of ids as words: each a row of fragments, which joined by blanks are what `grammar.render` writes.
+
+A fragment is a label with the punctuation that clings to it ('"Ada', 'born in', 'London"'), so that a text, or
+its tokens, is put together from a few fragments that are spelled once, not from 2.4 million strings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worldgen.grammar import Atom, Both, Not, Sentence
+from worldgen.sentences import Kind, Sentences
+from worldgen.world import NONE, World
+
+_WORDS = ("is", "true.", "false.", '"not', "and", "or")
+_IS, _TRUE, _FALSE, _NOT, _AND, _OR = range(len(_WORDS))
+
+
+@dataclass(frozen=True)
+class Wording:
+    """The fragments of a world's language. `fragments[i]` is the text of fragment i."""
+
+    world: World
+
+    @cached_property
+    def fragments(self) -> tuple[str, ...]:
+        """Subjects, subjects after a quote, relations, objects, objects before a stop, before a quote, words."""
+        world = self.world
+        return (
+            *world.subjects.labels,
+            *(f'"{label}' for label in world.subjects.labels),
+            *world.relations.labels,
+            *world.objects.labels,
+            *(f"{label}." for label in world.objects.labels),
+            *(f'{label}"' for label in world.objects.labels),
+            *_WORDS,
+        )
+
+    def fragments_of(self, sentences: Sentences) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """The sentences' fragments back to back [fragments], and where each sentence starts [N+1]."""
+        grid = np.full((len(sentences), _WIDEST), NONE, dtype=np.int32)
+        for kind in Kind:
+            rows = np.flatnonzero(sentences.kind == kind)
+            for column, values in enumerate(self._columns(sentences.where(rows), kind)):
+                grid[rows, column] = values
+        said = grid != NONE
+        return grid[said], np.concatenate([[0], np.cumsum(said.sum(axis=1))])
+
+    def texts(self, sentences: Sentences) -> list[str]:
+        """Every sentence as text."""
+        fragment, start = self.fragments_of(sentences)
+        words = [self.fragments[i] for i in fragment.tolist()]
+        return [" ".join(words[begin:end]) for begin, end in zip(start[:-1].tolist(), start[1:].tolist(), strict=True)]
+
+    def _columns(self, s: Sentences, kind: Kind) -> list[NDArray | int]:
+        world = self.world
+        S, R, O = len(world.subjects), len(world.relations), len(world.objects)  # noqa: E741
+        quoted_subject, relation = S, 2 * S
+        plain, stopped, quoted = 2 * S + R, 2 * S + R + O, 2 * S + R + 2 * O
+        word = 2 * S + R + 3 * O
+        of, by = world.subject[s.fact], relation + world.relation[s.fact]
+        end = [word + _IS, np.where(s.truth, word + _TRUE, word + _FALSE)]
+        if kind == Kind.ATOM:
+            return [of, by, stopped + s.object]
+        if kind == Kind.STATED:
+            return [quoted_subject + of, by, quoted + s.object, *end]
+        if kind == Kind.NOT:
+            return [word + _NOT, of, by, quoted + s.object, *end]
+        second = [world.subject[s.second_fact], relation + world.relation[s.second_fact], quoted + s.second_object]
+        joint = word + (_AND if kind == Kind.AND else _OR)
+        return [quoted_subject + of, by, plain + s.object, joint, *second, *end]
+
+
+_WIDEST = 9
+
+
+def sentence(world: World, sentences: Sentences, i: int) -> Sentence:
+    """The i-th sentence as a syntax tree: the slow way, and the reading that the fast one is held against."""
+
+    def atom(fact: int, object_: int) -> Atom:
+        labels = world.subjects[world.subject[fact]], world.relations[world.relation[fact]], world.objects[object_]
+        return Atom(*labels)
+
+    kind = Kind(sentences.kind[i])
+    first = atom(sentences.fact[i], sentences.object[i])
+    if kind == Kind.ATOM:
+        return Sentence(first)
+    truth = bool(sentences.truth[i])
+    if kind == Kind.STATED:
+        return Sentence(first, truth)
+    if kind == Kind.NOT:
+        return Sentence(Not(first), truth)
+    second = atom(sentences.second_fact[i], sentences.second_object[i])
+    return Sentence(Both("and" if kind == Kind.AND else "or", first, second), truth)
