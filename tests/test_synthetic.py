@@ -140,19 +140,14 @@ def test_popularity_is_heavy_tailed() -> None:
         counts = np.sort(np.unique(column[column >= 0], return_counts=True)[1])[::-1]
         assert (counts == 1).mean() > 0.4  # most have one fact,
         assert counts[0] > 100 * counts.mean()  # the first a hundred times the average,
-        assert (
-            counts[: len(counts) // 100].sum() > 0.25 * counts.sum()
-        )  # a hundredth of them a quarter of all
+        assert counts[: len(counts) // 100].sum() > 0.25 * counts.sum()  # a hundredth of them a quarter of all
 
 
 def test_the_same_seed_gives_the_same_graph_and_another_another() -> None:
     first, again, other = (BuiltinGraph(2_000, seed) for seed in (7, 7, 8))
     tables = [graph.triples(EVERYTHING, strict=False) for graph in (first, again, other)]
     columns = [np.stack([t.rows.head, t.rows.relation, t.rows.tail]) for t in tables]
-    names = [
-        graph.entity_names(table.entity_ids)
-        for graph, table in zip((first, again, other), tables, strict=True)
-    ]
+    names = [graph.entity_names(table.entity_ids) for graph, table in zip((first, again, other), tables, strict=True)]
     assert np.array_equal(columns[0], columns[1])
     assert names[0] == names[1]
     assert columns[0].shape != columns[2].shape or not np.array_equal(columns[0], columns[2])

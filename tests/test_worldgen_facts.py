@@ -5,7 +5,9 @@ import pytest
 from worldgen.errors import UnknownNameError, UserError
 from worldgen.facts import Fact, Vocabulary
 
-TOWNS = Vocabulary("object", ("London", "Paris", "Q1"), ("Q84", "Q90", "Q5"), (("Q90",), ("Lutetia", "London"), ("Lutetia",)))
+TOWNS = Vocabulary(
+    "object", ("London", "Paris", "Q1"), ("Q84", "Q90", "Q5"), (("Q90",), ("Lutetia", "London"), ("Lutetia",))
+)
 
 
 def test_a_label_wins_over_an_id_and_an_id_over_an_alias() -> None:

@@ -60,7 +60,10 @@ def test_seed_stage_and_subject_all_matter() -> None:
 
 def test_golden_words() -> None:
     """The bytes of every world hang on these: they may never change."""
-    assert Stream(0, "subjects").words(keys_of(["Ada"]), np.array([2])).tolist() == [6043118711226506185, 6644436312225639702]
+    assert Stream(0, "subjects").words(keys_of(["Ada"]), np.array([2])).tolist() == [
+        6043118711226506185,
+        6644436312225639702,
+    ]
 
 
 def test_keys_are_made_of_the_whole_name() -> None:

@@ -17,7 +17,8 @@ from worldgen.facts import Vocabulary
 def write_beside(path: Path, write: Callable[[Path], None]) -> None:
     """Let `write` fill a file beside `path`, then flush it to disk and rename it to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
+    # Named for the process: a worker that outlives its killed parent cannot write into another's file.
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         write(partial)
         with partial.open("rb") as file:
@@ -26,6 +27,12 @@ def write_beside(path: Path, write: Callable[[Path], None]) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove what killed processes left half-written."""
+    for partial in folder.rglob(".*.partial"):
+        partial.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from worldgen.errors import UserError
-from worldgen.files import write_text
+from worldgen.files import remove_partials, write_text
 
 MANIFEST = "manifest.json"
 INPUTS = "inputs.json"
@@ -50,7 +50,8 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def begin(folder: Path, inputs: Inputs) -> float:
-    """Note the inputs of a stage that starts, or goes on; returns the time."""
+    """Note the inputs of a stage that starts, or goes on, and clear up after a killed one; returns the time."""
+    remove_partials(folder)
     write_text(folder / INPUTS, _json(inputs))
     return time.monotonic()
 

@@ -1,0 +1,315 @@
+"""The `worldgen` command: click wrappers around the stages, nothing else."""
+
+from __future__ import annotations
+
+import errno
+import json
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from worldgen import config as configs
+from worldgen.errors import UserError
+
+RUN_ARGUMENT = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
+_CONFIG_OPTIONS = [
+    click.option("--preset", type=click.Choice(sorted(configs.PRESETS)), help="Sizes to start from."),
+    click.option("--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), help="A TOML config."),
+    click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one setting (repeatable)."),
+    click.option("--kg", metavar="builtin|DIR|FILE.tsv", help="Where the facts come from."),
+    click.option("--seed", type=int, help="Seed of every random draw."),
+    click.option("--strict", is_flag=True, help="Refuse a malformed line of the graph instead of counting it."),
+]
+_WORK_OPTIONS = [
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+    click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes for building."),
+    click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else."),
+    click.option("--quiet", is_flag=True, help="No progress on stderr."),
+]
+
+
+def with_options(options: list[Callable]) -> Callable[[Callable], Callable]:
+    """Several click options as one decorator."""
+
+    def decorate(command: Callable) -> Callable:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def stage_command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command that works on a run folder: it gets a `Run`, holds the folder's lock, and keeps the config.
+
+    What the function returns is the `--json` object, and with it the text for people.
+    """
+
+    def decorate(function: Callable[..., tuple[dict[str, Any], str]]) -> click.Command:
+        @wraps(function)
+        def command(run: Path, device: str, workers: int, as_json: bool, quiet: bool, **options: Any) -> None:
+            from evaluate.run import Run, locked, note_config
+
+            rest = {name: options.pop(name) for name in list(options) if name not in _CONFIG_NAMES}
+            config = _config(run, **options)
+            with locked(run), _logged(run):
+                the_run = Run(run, config, device, workers, quiet or as_json)
+                note_config(the_run)
+                result, text = function(the_run, **rest)
+            click.echo(json.dumps(result, indent=1, ensure_ascii=False) if as_json else text)
+
+        return cli.command(name)(with_options([RUN_ARGUMENT, *_CONFIG_OPTIONS, *_WORK_OPTIONS])(command))
+
+    return decorate
+
+
+_CONFIG_NAMES = ("preset", "config_file", "settings", "kg", "seed", "strict")
+METHOD_OPTION = click.option("--method", type=click.Choice(["lora"]), default="lora", show_default=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="worldgen")
+def cli() -> None:
+    """A synthetic world in which it is known exactly what a rational mind should believe, and a bench that shows
+    how far a language model is from it.
+
+    Example: worldgen run runs/demo --preset tiny
+    """
+
+
+@stage_command("run")
+@METHOD_OPTION
+def run_command(run: Any, method: str) -> tuple[dict[str, Any], str]:
+    """Every stage in order; finished ones are skipped, a half-done one goes on where it was.
+
+    Example: worldgen run runs/demo --preset tiny
+    """
+    from evaluate import pipeline
+
+    pipeline.run_all(run, method)
+    return _scored(run, page=True)
+
+
+@stage_command("build")
+def build_command(run: Any) -> tuple[dict[str, Any], str]:
+    """Graph, world, corpus, tokens, agent, cases.
+
+    Example: worldgen build runs/demo --preset tiny --kg builtin
+    """
+    from evaluate import pipeline
+
+    pipeline.build(run)
+    return _stages(run)
+
+
+@stage_command("pretrain")
+def pretrain_command(run: Any) -> tuple[dict[str, Any], str]:
+    """Train the model on the corpus that was built.
+
+    Example: worldgen pretrain runs/demo
+    """
+    from evaluate import pipeline
+
+    pipeline.pretrain_model(run)
+    return _stages(run)
+
+
+@stage_command("edit")
+@METHOD_OPTION
+def edit_command(run: Any, method: str) -> tuple[dict[str, Any], str]:
+    """Edit the model for every case, ask it before and after, restore it.
+
+    Example: worldgen edit runs/demo --method lora
+    """
+    from evaluate import pipeline
+
+    pipeline.edit(run, method)
+    return _stages(run)
+
+
+@stage_command("score")
+def score_command(run: Any) -> tuple[dict[str, Any], str]:
+    """The editing table of every method that was measured.
+
+    Example: worldgen score runs/demo --json
+    """
+    from evaluate import pipeline
+
+    pipeline.score_methods(run)
+    return _scored(run, page=False)
+
+
+@stage_command("report")
+def report_command(run: Any) -> tuple[dict[str, Any], str]:
+    """The report page.
+
+    Example: worldgen report runs/demo
+    """
+    from evaluate import pipeline
+
+    pipeline.report(run)
+    page = str(run.folder / "report" / "index.html")
+    return {"page": page}, page
+
+
+@cli.command("ask")
+@RUN_ARGUMENT
+@click.argument("subject")
+@click.argument("relation")
+@click.option("--edit", metavar='"S | R | O"', help="Revise the agent by this first.")
+@click.option("--weight", default="auto", show_default=True, help="Observations the edit is worth; auto is n'.")
+@click.option("--top", default=5, show_default=True, type=click.IntRange(min=1), help="How many objects.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
+def ask_command(run: Path, subject: str, relation: str, edit: str | None, weight: str, top: int, as_json: bool) -> None:
+    """The agent's most probable objects and credences, before and after an edit.
+
+    Example: worldgen ask runs/demo "Ada Lovelace" "occupation" --edit "Ada Lovelace | educated at | Yale"
+    """
+    from evaluate.ask import as_text, ask
+
+    reply = ask(run, _existing_config(run), subject, relation, edit, weight, top)
+    click.echo(json.dumps(reply.as_dict(), indent=1, ensure_ascii=False) if as_json else as_text(reply))
+
+
+@cli.command("verify")
+@RUN_ARGUMENT
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
+def verify_command(run: Path, as_json: bool) -> None:
+    """Every artefact of the finished stages against its recorded hash.
+
+    Example: worldgen verify runs/demo
+    """
+    from worldgen.manifest import MANIFEST, verify
+
+    _existing_config(run)
+    stages = sorted(path.parent for path in run.rglob(MANIFEST))
+    wrong = {str(folder.relative_to(run)): verify(folder) for folder in stages}
+    if as_json:
+        click.echo(json.dumps(wrong, indent=1, ensure_ascii=False))
+    else:
+        for name, faults in wrong.items():
+            click.echo(f"{name}: {'as recorded' if not faults else '; '.join(faults)}")
+    broken = [name for name, faults in wrong.items() if faults]
+    if broken:
+        raise UserError(f"not as recorded: {', '.join(broken)}: delete these folders and what follows, then run again")
+
+
+@cli.command("config")
+@with_options(_CONFIG_OPTIONS)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
+def config_command(as_json: bool, **options: Any) -> None:
+    """The complete config, as TOML that --config reads back.
+
+    Example: worldgen config --preset small > small.toml
+    """
+    config = _config(None, **options)
+    click.echo(json.dumps(config.model_dump(mode="json"), indent=1) if as_json else configs.to_toml(config).rstrip())
+
+
+def _config(
+    run: Path | None, preset: str | None, config_file: Path | None, settings: tuple[str, ...],
+    kg: str | None, seed: int | None, strict: bool,
+) -> configs.RunConfig:  # fmt: skip
+    """The config that the options ask for: of a file, a preset, the run itself, or else `tiny`; then changed."""
+    from evaluate.run import config_of
+
+    if preset and config_file:
+        raise UserError("--preset and --config both say where to start: give one of them")
+    config = configs.load(config_file) if config_file else configs.PRESETS[preset]() if preset else None
+    config = config or (config_of(run) if run else None) or configs.tiny()
+    options = {"graph.source": _source(kg), "seed": seed, "graph.strict": strict or None}
+    given = [f"{key}={json.dumps(value)}" for key, value in options.items() if value is not None]
+    return configs.override(config, [*settings, *given])
+
+
+def _source(kg: str | None) -> str | None:
+    return kg if kg in (None, "builtin") else str(Path(kg).resolve())
+
+
+def _existing_config(run: Path) -> configs.RunConfig:
+    from evaluate.run import config_of
+
+    config = config_of(run)
+    if config is None:
+        raise UserError(
+            f"{run} is no run folder (it has no config.toml): make one with `worldgen run {run} --preset tiny`"
+        )
+    return config
+
+
+def _stages(run: Any) -> tuple[dict[str, Any], str]:
+    """What every finished stage counted."""
+    from worldgen.manifest import MANIFEST, read_manifest
+
+    folders = sorted((path.parent for path in run.folder.rglob(MANIFEST)), key=lambda f: (f / MANIFEST).stat().st_mtime)
+    done = {str(folder.relative_to(run.folder)): read_manifest(folder) for folder in folders}
+    rows = {name: manifest.rows for name, manifest in done.items() if manifest}
+    lines = [f"{name:12} " + ", ".join(f"{key} {value}" for key, value in row.items()) for name, row in rows.items()]
+    return rows, "\n".join(lines)
+
+
+def _scored(run: Any, page: bool) -> tuple[dict[str, Any], str]:
+    from evaluate.load import read_scores
+    from evaluate.tables import as_text
+
+    scores = {score["method"]: score for score in read_scores(run.folder)}
+    text = "\n\n".join(as_text(score) for score in scores.values())
+    if page:
+        text += f"\n\nReport: {run.folder / 'report' / 'index.html'}"
+    return scores, text
+
+
+@contextmanager
+def _logged(run: Path) -> Iterator[None]:
+    """Keep the traceback of a fault of ours in RUN/logs."""
+    try:
+        yield
+    except (UserError, KeyboardInterrupt, click.ClickException):
+        raise
+    except Exception:
+        if (error := sys.exception()) is not None and not _is_full_disk(error):
+            log = run / "logs" / "error.log"
+            log.parent.mkdir(exist_ok=True)
+            log.write_text(traceback.format_exc())
+            click.echo(f"worldgen: a fault of ours, please report it with {log}", err=True)
+            raise click.exceptions.Exit(1) from None
+        raise
+
+
+def _is_full_disk(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def main() -> None:
+    """Run the command; exit codes as in the README: 0 done, 2 the user's mistake, 1 ours, 130 interrupted."""
+    try:
+        # Without standalone mode click hands an exit code back instead of leaving with it.
+        code = cli.main(standalone_mode=False) or 0
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except UserError as error:
+        code = _refuse(str(error))
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted: run the same command again to go on", err=True)
+        code = 130
+    except OSError as error:
+        if not _is_full_disk(error):
+            raise
+        code = _refuse("the disk is full: make room and run the same command again, nothing that was finished is lost")
+    sys.exit(code)
+
+
+def _refuse(message: str) -> int:
+    click.echo(f"worldgen: {' '.join(message.split())}", err=True)
+    return 2
+
+
+if __name__ == "__main__":
+    main()

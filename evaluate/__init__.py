@@ -1,0 +1,1 @@
+"""Where belief meets model: cases, probes, measurements, scores, the report and the pipeline."""

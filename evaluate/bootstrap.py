@@ -1,0 +1,37 @@
+"""Bootstrap intervals of means over cases: what belongs to one case stays together."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Interval(NamedTuple):
+    """A mean and its percentile interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def mean_intervals(
+    values: NDArray[np.float64], samples: int, confidence: float, draw: np.random.Generator
+) -> list[Interval]:
+    """The intervals of each column's mean: `values` [N, M], N cases that are drawn with replacement as whole rows.
+
+    A resample is N rows drawn uniformly, written as multinomial weights w [B, N]: its means are w @ values / N.
+    Raises ValueError for no cases.
+    """
+    N, _ = values.shape
+    if not N:
+        raise ValueError("no cases: a mean of nothing has no interval")
+    rows_at_once = max(1, 4_000_000 // N)
+    means = [
+        draw.multinomial(N, np.full(N, 1 / N), size=min(rows_at_once, samples - begin)) @ values / N
+        for begin in range(0, samples, rows_at_once)
+    ]
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(np.concatenate(means), [tail, 1 - tail], axis=0)
+    return [Interval(*map(float, column)) for column in zip(values.mean(axis=0), low, high, strict=True)]

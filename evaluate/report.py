@@ -1,0 +1,329 @@
+"""The report: one page that needs nothing else (no network, no scripts), and its figures as files.
+
+Everything on it comes from the run folder; labels are users' text, which the template escapes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from evaluate import figures
+from evaluate.cases import Case, load_cases
+from evaluate.load import load_world, read_scores
+from evaluate.measure import read_measurements
+from evaluate.probes import SITES
+from evaluate.scores import ACCURACIES, GROUPS, ORIGINAL_LOGICS
+from evaluate.tables import COLUMNS, ROWS, cell
+from worldgen.config import RunConfig, to_toml
+from worldgen.files import read_columns, write_text
+from worldgen.manifest import Manifest, read_manifest
+from worldgen.sentences import Kind, Sentences
+from worldgen.wording import Wording
+from worldgen.world import World
+
+PAGE = "report.html.jinja"
+SITE_WORDS = {
+    "s1r1": "the request itself",
+    "s1r2": "same subject, other relation",
+    "s2r1": "other subject, same relation",
+    "s2r2": "other subject, other relation",
+}
+STATEMENT_WORDS = {"tf": "A is true", "not": "not A", "and": "A and B", "or": "A or B"}
+KIND_WORDS = {"atom": "bare facts", "stated": "true or false", "not": "not", "and": "and", "or": "or"}
+_STAGES = ("graph", "world", "corpus", "tokens", "agent", "cases", "lm", "edits/*", "scores")
+_ORIGINAL_COLUMNS = [(COLUMNS[-1][0], metric) for metric in ORIGINAL_LOGICS]
+_GROUP_ORDER = ("all", "downstream_changes", "output_changing", "fixes_error")
+
+
+class Cell(NamedTuple):
+    """A number of the editing table: its mean, half its interval, both in full, and "better", "worse" or ""."""
+
+    mean: str
+    half: str
+    full: str
+    change: str
+
+
+class Group(NamedTuple):
+    """One group's part of the editing table; no rows if it is empty."""
+
+    title: str
+    n: int
+    rows: dict[str, list[Cell]]
+
+
+class Answer(NamedTuple):
+    """Who says what to "s r", before and after an edit; the model's answer may be "" (no object)."""
+
+    site: str
+    prompt: str
+    agent: tuple[str, str]
+    model: tuple[str, str]
+
+
+class Example(NamedTuple):
+    """One edit, told in full."""
+
+    case: Case
+    said: dict[str, str]
+    telling: bool
+    answers: list[Answer]
+    panels: list[figures.Panel]
+
+
+class Method(NamedTuple):
+    """An editing method's part of the page."""
+
+    scores: dict[str, Any]
+    groups: list[Group]
+    original: list[Group]
+    example: Example
+    plots: dict[str, Markup]
+
+
+class Relation(NamedTuple):
+    """A relation of the world: facts, objects that they name, and the relation it depends on (or "")."""
+
+    label: str
+    facts: int
+    objects: int
+    upstream: str
+
+
+@dataclass(frozen=True)
+class _Plots:
+    """Where figures are saved as files on their way to the page."""
+
+    folder: Path
+
+    def add(self, name: str, described: str, inches: tuple[float, float], draw: Any, *values: Any) -> Markup:
+        """Draw and save a figure; the result is for the page."""
+        svg = figures.svg_of(name, inches, lambda figure: draw(figure, *values))
+        write_text(self.folder / f"{name}.svg", svg)
+        return Markup(figures.for_page(svg, described))  # noqa: S704  # matplotlib has escaped the labels in it
+
+
+def write_report(run_folder: Path, config: RunConfig, methods: list[str], folder: Path) -> None:
+    """Write folder/index.html and folder/figures/*.svg about a run whose `methods` are measured and scored.
+
+    Raises UserError if the world is not there.
+    """
+    world, plots = load_world(run_folder), _Plots(folder / "figures")
+    manifests, widths = _manifests(run_folder), Counter(heading for heading, _ in COLUMNS)
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {"amount": amount, "bytes": memory, "counts": counts}
+    page = environment.get_template(PAGE).render(
+        world=world,
+        config=config,
+        toml=to_toml(config),
+        rows={name: manifest.rows for name, manifest in manifests.items()},
+        manifests=manifests,
+        versions=list(manifests.values())[-1].versions,
+        relations=_relations(world),
+        kinds=KIND_WORDS,
+        sentences=list(_example_sentences(world, run_folder / "corpus")),
+        columns=[_heading(metric) for _, metric in COLUMNS],
+        original_columns=[_heading(metric) for _, metric in _ORIGINAL_COLUMNS],
+        headings=widths,
+        starts=list(np.cumsum(list(widths.values()))),
+        sites=SITE_WORDS,
+        training=_training(run_folder / "lm" / "training.parquet", plots),
+        methods=list(_methods(run_folder, world, methods, plots)),
+    )
+    write_text(folder / "index.html", page)
+
+
+def amount(value: float) -> str:
+    """A quantity to three digits with a prefix: "1.31 M", "607"; whole numbers below ten thousand as they are."""
+    if value == int(value) and abs(value) < 10_000:
+        return str(int(value))
+    for size, prefix in ((1e15, " P"), (1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{prefix}"
+    return f"{value:.3g}"
+
+
+def memory(size: int) -> str:
+    """A number of bytes: "512 MiB", "1.4 GiB"."""
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"
+
+
+def counts(rows: dict[str, Any]) -> str:
+    """What a stage counted, on one line."""
+    return ", ".join(f"{name.replace('_', ' ')} {amount(value)}" for name, value in rows.items())
+
+
+def _heading(metric: str) -> str:
+    """What stands above a metric's column: "s1 r1", "true/false"."""
+    name = metric.split("_")[1]
+    return {"tf": "true/false", "commute": "order"}.get(name) or name.replace("r", " r") if name[-1].isdigit() else name
+
+
+def _manifests(run_folder: Path) -> dict[str, Manifest]:
+    """The finished stages in order: "world", "edits/lora", ..."""
+    folders = [folder for stage in _STAGES for folder in sorted(run_folder.glob(stage))]
+    found = {str(folder.relative_to(run_folder)): read_manifest(folder) for folder in folders}
+    return {name: manifest for name, manifest in found.items() if manifest is not None}
+
+
+def _relations(world: World) -> list[Relation]:
+    upstream = {pair.downstream: world.relations[pair.upstream] for pair in world.pairs()}
+    facts = np.bincount(world.relation, minlength=len(world.relations)).tolist()
+    objects = [len(np.unique(world.truth[world.relation == r])) for r in range(len(world.relations))]
+    return [
+        Relation(label, facts[r], objects[r], upstream.get(r, "")) for r, label in enumerate(world.relations.labels)
+    ]
+
+
+def _example_sentences(world: World, corpus: Path) -> Iterator[tuple[str, str]]:
+    """(kind, text): of each kind the first that is labelled true and the first that is labelled false."""
+    path = corpus / "sentences-00000.parquet"
+    if not path.exists():
+        return
+    sentences = Sentences(**read_columns(path))
+    for kind in Kind:
+        for truth in (True, False):
+            first = np.flatnonzero((sentences.kind == kind) & (sentences.truth == truth))[:1]
+            for text in Wording(world).texts(sentences.where(first)):
+                yield kind.name.lower(), text
+
+
+def _training(path: Path, plots: _Plots) -> Markup | None:
+    """The training curves, or None for a model that took no step or is not there."""
+    history = pd.read_parquet(path) if path.exists() else pd.DataFrame()
+    if history.empty:
+        return None
+    described = "Training loss, generative accuracy and truth probability against tokens"
+    return plots.add("training", described, (9.6, 2.9), figures.training, history)
+
+
+def _methods(run_folder: Path, world: World, names: list[str], plots: _Plots) -> Iterator[Method]:
+    scores = {score["method"]: score for score in read_scores(run_folder)}
+    if not names:
+        return
+    cases = load_cases(run_folder / "cases" / "cases.parquet")
+    probes = pd.read_parquet(run_folder / "cases" / "probes.parquet")
+    for name in names:
+        measured = read_measurements(run_folder / "edits" / name)
+        asked = probes.merge(measured, on=["case", "name"], how="inner", validate="one_to_one")
+        yield _method(world, cases, asked, scores[name], plots)
+
+
+def _method(world: World, cases: Sequence[Case], asked: pd.DataFrame, scores: dict[str, Any], plots: _Plots) -> Method:
+    name, groups = scores["method"], scores["groups"]
+    example = _example(world, cases, asked)
+    shown = {f"{GROUPS[g]} (n = {groups[g]['n']})": groups[g] for g in _GROUP_ORDER[:2] if groups[g]["n"]}
+    changing = np.array([case.downstream_changes for case in cases])
+    drawn = {
+        "effects": plots.add(
+            f"{name}-effects", "Every metric before and after the edit", (9.6, 4.6), figures.effects, shown
+        ),
+        "one_edit": plots.add(
+            f"{name}-one-edit", "Agent and model before and after one edit, in eight panels", (9.6, 5.0),
+            figures.one_edit, example.panels,
+        ),
+        "calibration": plots.add(
+            f"{name}-calibration", "Model's probability against agent's credence at s1 r2", (9.6, 4.4),
+            figures.calibration, _at_s1r2(asked), changing,
+        ),
+    }  # fmt: skip
+    return Method(scores, _groups(scores, COLUMNS), _groups(scores, _ORIGINAL_COLUMNS), example, drawn)
+
+
+def _groups(scores: dict[str, Any], columns: list[tuple[str, str]]) -> list[Group]:
+    """The editing table's groups, over some of its columns."""
+    found = [(name, scores["groups"][name]) for name in _GROUP_ORDER]
+    return [
+        Group(
+            GROUPS[name],
+            cells["n"],
+            {
+                title: [_cell(cells[row][metric], row, metric) for _, metric in columns]
+                for row, title in ROWS.items()
+                if cells[row]
+            },
+        )
+        for name, cells in found
+    ]
+
+
+def _cell(interval: dict[str, float], row: str, metric: str) -> Cell:
+    signed = row == "delta"
+    mean, half = cell(interval, signed).split("±")
+    sign = "+" if signed else ""
+    full = f"{interval['mean']:{sign}.4f}, from {interval['low']:{sign}.4f} to {interval['high']:{sign}.4f}"
+    rises, falls = interval["low"] > 0, interval["high"] < 0
+    if not signed or not (rises or falls):
+        return Cell(mean, half, full, "")
+    return Cell(mean, half, full, "better" if rises == (metric in ACCURACIES) else "worse")
+
+
+def _at_s1r2(asked: pd.DataFrame) -> pd.DataFrame:
+    """[cases]: what the metric compares at s1 r2: the truth before the edit, the agent's new answer after it."""
+    columns = {}
+    for phase, role in (("before", "truth"), ("after", "new_mode")):
+        rows = asked[asked["name"] == f"s1r2/{role}"].set_index("case")
+        columns |= {f"agent_{phase}": rows[f"credence_{phase}"], f"model_{phase}": rows[phase]}
+    return pd.DataFrame(columns).reset_index(drop=True)
+
+
+def _example(world: World, cases: Sequence[Case], asked: pd.DataFrame) -> Example:
+    """The first of the most telling cases: the downstream answer changes and the edited model gives the request,
+    then those of which the model knew both answers before."""
+    said = asked[asked["name"].isin([f"{site}/answer" for site in ("s1r1", "s1r2")])].set_index(["case", "name"])
+
+    def telling(case: Case) -> tuple[bool, ...]:
+        request, downstream = said.loc[(case.case, "s1r1/answer")], said.loc[(case.case, "s1r2/answer")]
+        return (
+            case.downstream_changes,
+            request["answer_after"] == world.objects[case.requested],
+            request["answer_before"] == world.objects[case.truth],
+            downstream["answer_before"] == downstream["expected_before"],
+        )
+
+    case = max(cases, key=telling)
+    probes = asked[asked["case"] == case.case].set_index("name")
+    names = {
+        "subject": world.subjects[case.subject],
+        "relation": world.relations[case.relation],
+        "truth": world.objects[case.truth],
+        "requested": world.objects[case.requested],
+        "relation2": world.relations[case.relation2],
+        "a": probes.at["requested/tf", "prompt"].removesuffix(" is"),
+        "b": probes.at["b/tf", "prompt"].removesuffix(" is"),
+    }
+    return Example(case, names, all(telling(case)[:2]), _answers(probes), list(_panels(probes)))
+
+
+def _answers(probes: pd.DataFrame) -> list[Answer]:
+    rows = [(site, probes.loc[f"{site}/answer"]) for site in SITES]
+    return [
+        Answer(
+            site, row["prompt"], (row["expected_before"], row["expected_after"]),
+            (row["answer_before"], row["answer_after"]),
+        )
+        for site, row in rows
+    ]  # fmt: skip
+
+
+def _panels(probes: pd.DataFrame) -> Iterator[figures.Panel]:
+    """s1r1 .. s2r2 of the agent's new answer, then true / false, not, and, or of the request."""
+    expected = {site: probes.at[f"{site}/answer", "expected_after"] for site in SITES}
+    named = [(f"{site}/new_mode", f"{site[:2]} {site[2:]}", expected[site]) for site in SITES]
+    named += [(f"requested/{form}", words, "p(true)") for form, words in STATEMENT_WORDS.items()]
+    for name, title, question in named:
+        row = probes.loc[name]
+        agent = (float(row["credence_before"]), float(row["credence_after"]))
+        yield figures.Panel(title, question, agent, (float(row["before"]), float(row["after"])))

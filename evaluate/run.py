@@ -1,0 +1,112 @@
+"""A run folder: its config, its lock, and which of its stages are done.
+
+A stage is skipped when it is done, goes on when it is half done, and is refused, with the fields that differ,
+when the folder holds it under another config: nothing is reused silently and nothing is destroyed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from worldgen.config import RunConfig, load, to_toml
+from worldgen.errors import UserError
+from worldgen.files import write_text
+from worldgen.manifest import begin, differences, finish, read_manifest, stage_files
+
+CONFIG = "config.toml"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the pipeline. `sections` are the config's parts that its result depends on.
+
+    A stage that `resumes` goes on with what a killed process left; the others start anew. A finished `cheap`
+    stage of another config is made anew too, with a word about it; the others are refused.
+    """
+
+    name: str
+    sections: tuple[str, ...]
+    resumes: bool = False
+    cheap: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where a run lies, what it is, and how this process works on it (which decides no result)."""
+
+    folder: Path
+    config: RunConfig
+    device: str = "auto"
+    workers: int = 1
+    quiet: bool = False
+
+    def say(self, text: str) -> None:
+        """Tell the person at the terminal."""
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def inputs(self, sections: tuple[str, ...]) -> dict[str, Any]:
+        """The fields of some of the config's sections, flat: "world.facts" -> 600."""
+        whole = self.config.model_dump(mode="json")
+        flat: dict[str, Any] = {"seed": whole["seed"]}
+        for section in sections:
+            flat |= {f"{section}.{name}": value for name, value in whole[section].items()}
+        return flat
+
+    def carry_out(
+        self, stage: Stage, folder: Path, inputs: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any]]
+    ) -> None:
+        """Make a stage unless it is done; `make` fills the folder and returns what the manifest shall count."""
+        finished = read_manifest(folder) is not None
+        worth_keeping = finished or (stage.resumes and bool(stage_files(folder)))
+        differing = differences(folder, inputs)
+        if differing and worth_keeping and not stage.cheap:
+            raise UserError(
+                f"{folder} was made with another config ({'; '.join(differing[:3])}): use another run folder, "
+                f"leave the setting out, or delete {folder} and what follows it to make it anew"
+            )
+        if finished and not differing:
+            self.say(f"{stage.name}: done already")
+            return
+        if differing or not stage.resumes:
+            if finished:
+                self.say(f"{stage.name}: made anew ({differing[0]})")
+            shutil.rmtree(folder, ignore_errors=True)
+        self.say(f"{stage.name} ...")
+        started = begin(folder, inputs)
+        rows = make(folder)
+        finish(folder, stage.name, inputs, rows, started)
+        done = read_manifest(folder)
+        assert done is not None
+        self.say(f"{stage.name}: {done.seconds:.1f} s, peak {done.peak_memory_bytes / 2**20:.0f} MiB")
+
+
+def config_of(folder: Path) -> RunConfig | None:
+    """The config a run folder was made with, or None if there is no run."""
+    return load(folder / CONFIG) if (folder / CONFIG).exists() else None
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the run folder for this process. Raises UserError while another one holds it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise UserError(
+            f"another worldgen process is working in {folder}: wait for it, or use another folder"
+        ) from None
+
+
+def note_config(run: Run) -> None:
+    """Write RUN/config.toml."""
+    write_text(run.folder / CONFIG, to_toml(run.config))

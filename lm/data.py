@@ -1,0 +1,138 @@
+"""Token shards to packed batches: a stream that is a function of (shards, seed, position) alone.
+
+Shapes: B rows of a batch, T tokens of a row.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count, islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from worldgen.errors import UserError
+
+IGNORED = -100  # torch's and transformers' label for "no loss here"
+OPEN_ROWS = 64  # rows that wait for a fitting document: few enough to keep to the epoch's order
+
+
+class TokenShards:
+    """The documents in RUN/tokens/train-*.npy, memory-mapped, in the order of the files.
+
+    A file is a flat array of whole documents, back to back, each BOS ... EOS; a document is found by its BOS.
+    Raises UserError where there are no documents or where a file does not begin with BOS.
+    """
+
+    def __init__(self, folder: Path, bos_id: int) -> None:
+        files = sorted(folder.glob("train-*.npy"))
+        self._shards = [np.load(file, mmap_mode="r", allow_pickle=False) for file in files]
+        starts = []
+        for file, shard in zip(files, self._shards, strict=True):
+            starts.append(np.flatnonzero(shard == bos_id))
+            if shard.size and (not starts[-1].size or starts[-1][0] != 0):
+                raise UserError(f"{file} does not begin with a document (token {bos_id}): build the tokens again")
+        if not sum(map(len, starts)):
+            raise UserError(f"there are no documents in {folder}/train-*.npy: build the tokens first")
+        self._shard = np.repeat(np.arange(len(files)), [len(s) for s in starts])
+        self._start = np.concatenate(starts)
+        ends = [np.append(s[1:], shard.size)[: len(s)] for s, shard in zip(starts, self._shards, strict=True)]
+        self.lengths: NDArray[np.int64] = np.concatenate(ends) - self._start
+
+    def __len__(self) -> int:
+        """How many documents there are."""
+        return len(self.lengths)
+
+    def document(self, index: int) -> NDArray[np.unsignedinteger]:
+        """The tokens of a document, BOS and EOS included."""
+        start = self._start[index]
+        return self._shards[self._shard[index]][start : start + self.lengths[index]]
+
+
+def epoch_order(documents: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """The permutation of the documents in an epoch, a function of (documents, seed, epoch) alone."""
+    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch])))
+    return generator.permutation(documents)
+
+
+def pack(lengths: NDArray[np.int64], row_tokens: int) -> Iterator[list[int]]:
+    """Rows as lists of indices into `lengths`: each index once, no row longer than `row_tokens`.
+
+    Best fit over at most OPEN_ROWS open rows: an item goes to the row with the least space that it fits in;
+    where it fits in none, the fullest row is closed and a new one opened.
+    Raises UserError for an item longer than a row.
+    """
+    longest = int(lengths.max(initial=0))
+    if longest > row_tokens:
+        raise UserError(
+            f"a document has {longest} tokens and a row {row_tokens}: set pretrain.row_tokens to {longest} or more"
+        )
+    open_rows: list[tuple[int, int, list[int]]] = []  # (space, first index, indices), least space first
+    for index, length in enumerate(lengths.tolist()):
+        place = bisect_left(open_rows, (length,))
+        if place < len(open_rows):
+            space, first, row = open_rows.pop(place)
+        else:
+            if len(open_rows) == OPEN_ROWS:
+                yield open_rows.pop(0)[2]
+            space, first, row = row_tokens, index, []
+        row.append(index)
+        insort(open_rows, (space - length, first, row))
+    yield from (row for _, _, row in open_rows)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows packed with whole documents; T is the fullest row's length, so at most `row_tokens`.
+
+    input_ids [B, T]; position_ids [B, T], from 0 in each document and 0 at each token of padding;
+    labels [B, T], the input ids (to be shifted by the loss, as transformers does), IGNORED at padding and at
+    each BOS, so that no document predicts the next; tokens: how many are not padding.
+    """
+
+    input_ids: torch.Tensor
+    position_ids: torch.Tensor
+    labels: torch.Tensor
+    tokens: int
+
+
+def batches(shards: TokenShards, seed: int, row_tokens: int, rows_per_step: int, start: int = 0) -> Iterator[Batch]:
+    """The endless stream of batches, from batch number `start` on.
+
+    Each epoch's documents are packed in that epoch's order; the rows of the epochs follow one another and are
+    cut into batches of `rows_per_step`. Starting at `start` packs what comes before, but reads none of it.
+    """
+    rows = islice(_rows(shards, seed, row_tokens), start * rows_per_step, None)
+    while True:
+        yield _batch(shards, list(islice(rows, rows_per_step)))
+
+
+def _rows(shards: TokenShards, seed: int, row_tokens: int) -> Iterator[list[int]]:
+    for epoch in count():
+        order = epoch_order(len(shards), seed, epoch)
+        for row in pack(shards.lengths[order], row_tokens):
+            yield order[row].tolist()
+
+
+def _batch(shards: TokenShards, rows: list[list[int]]) -> Batch:
+    width = max(int(shards.lengths[row].sum()) for row in rows)
+    shape = (len(rows), width)
+    input_ids = np.zeros(shape, dtype=np.int64)
+    position_ids = np.zeros(shape, dtype=np.int64)
+    labels = np.full(shape, IGNORED, dtype=np.int64)
+    positions = np.arange(width)
+    tokens = 0
+    for r, row in enumerate(rows):
+        end = 0
+        for index in row:
+            document = shards.document(index)
+            start, end = end, end + len(document)
+            input_ids[r, start:end] = document
+            position_ids[r, start:end] = positions[: len(document)]
+            labels[r, start + 1 : end] = document[1:]
+        tokens += end
+    return Batch(torch.from_numpy(input_ids), torch.from_numpy(position_ids), torch.from_numpy(labels), tokens)

@@ -1,0 +1,88 @@
+"""The Mistral of a config, and the one way its logits are asked for.
+
+Shapes: B rows, T tokens of a row, H hidden size, N asked positions, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+from transformers import AutoModelForCausalLM, MistralConfig, MistralForCausalLM, PreTrainedTokenizerFast
+
+from lm.data import IGNORED, Batch
+from worldgen.config import PretrainConfig
+from worldgen.errors import UserError
+
+
+def new_model(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast, seed: int) -> MistralForCausalLM:
+    """An untrained Mistral, by (config, vocabulary size, seed) alone; torch's generator is left as it was.
+
+    Untied embeddings, no dropout, attention over the whole document (paper, appendix A.3).
+    Raises UserError for sizes that do not go together.
+    """
+    if config.hidden % (2 * config.heads) or config.heads % config.kv_heads:
+        raise UserError(
+            f"pretrain.hidden {config.hidden}, heads {config.heads} and kv_heads {config.kv_heads} do not go "
+            "together: hidden must be a multiple of 2 * heads, heads a multiple of kv_heads"
+        )
+    mistral = MistralConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=config.hidden,
+        intermediate_size=config.intermediate,
+        num_hidden_layers=config.layers,
+        num_attention_heads=config.heads,
+        num_key_value_heads=config.kv_heads,
+        max_position_embeddings=config.row_tokens,
+        sliding_window=None,
+        attention_dropout=0.0,
+        tie_word_embeddings=False,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=None,  # an id here would freeze its embedding, and </s> is what the tokenizer pads with
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return MistralForCausalLM(mistral)
+
+
+def load_model(folder: Path, device: str) -> MistralForCausalLM:
+    """A saved model, ready to be asked; no look at the network."""
+    model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True)
+    return model.to(torch.device(device)).eval()  # type: ignore[arg-type]  # transformers wraps the method
+
+
+def count_parameters(model: torch.nn.Module) -> int:
+    """How many numbers the model has learned."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def next_token_logits(
+    model: MistralForCausalLM,
+    input_ids: torch.Tensor,
+    rows: torch.Tensor,
+    columns: torch.Tensor,
+    position_ids: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """The logits [N, V] that predict what follows the tokens at (rows, columns), and no others.
+
+    With `position_ids` [B, T] a row may hold several documents: transformers takes a position that does not
+    follow its neighbour's for a new document, and lets no attention cross (masking_utils,
+    find_packed_sequence_indices). It looks for them only without a cache and without an attention mask; a
+    row's padding is therefore at its end, where causal attention does not see it.
+    """
+    states = model.model(input_ids=input_ids, position_ids=position_ids, use_cache=False).last_hidden_state
+    return model.lm_head(states.flatten(0, 1).index_select(0, rows * input_ids.shape[1] + columns))
+
+
+def packed_loss(model: MistralForCausalLM, batch: Batch) -> torch.Tensor:
+    """Mean over the predicted tokens of -log p(token | the document before it), in float32, natural log."""
+    rows, columns = (batch.labels[:, 1:] != IGNORED).nonzero(as_tuple=True)
+    targets = batch.labels[rows, columns + 1]
+    device = model.lm_head.weight.device
+    input_ids, position_ids, rows, columns, targets = (
+        tensor.to(device, non_blocking=True) for tensor in (batch.input_ids, batch.position_ids, rows, columns, targets)
+    )
+    logits = next_token_logits(model, input_ids, rows, columns, position_ids)
+    return functional.cross_entropy(logits.float(), targets)

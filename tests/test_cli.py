@@ -1,0 +1,240 @@
+"""The command as a user types it: exit codes, one clear line for a mistake, nothing destroyed."""
+
+import json
+import sys
+import tarfile
+from pathlib import Path
+
+import miniature
+import pytest
+from filelock import FileLock
+
+import cli
+
+FIXTURE = Path(__file__).parent.parent / "fixtures" / "mini-graph"
+
+
+@pytest.fixture
+def worldgen(monkeypatch, capsys):
+    """Run the command; gives (exit code, stdout, stderr)."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["worldgen", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+        captured = capsys.readouterr()
+        return exit_.value.code or 0, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "built"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["worldgen", "build", str(folder), "--quiet", *miniature.OPTIONS])
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+    assert not exit_.value.code
+    return folder
+
+
+def refused(result: tuple[int, str, str]) -> str:
+    """The one line that a refusal prints last; progress may stand before it."""
+    code, out, err = result
+    assert code == 2
+    assert not out
+    line = err.strip().splitlines()[-1]
+    assert line.startswith("worldgen: ")
+    assert "Traceback" not in err
+    return line
+
+
+def test_config_is_toml_that_reads_back(worldgen, tmp_path):
+    _, text, _ = worldgen("config", "--preset", "small", "--seed", 5)
+    (tmp_path / "small.toml").write_text(text)
+    code, again, _ = worldgen("config", "--config", tmp_path / "small.toml")
+    assert code == 0
+    assert again == text
+    assert "seed = 5" in text
+
+
+@pytest.mark.parametrize("command", ["run", "build", "pretrain", "edit", "score", "report", "ask", "verify", "config"])
+def test_every_command_has_help_with_an_example(worldgen, command):
+    code, out, _ = worldgen(command, "--help")
+    assert code == 0
+    assert f"Example: worldgen {command}" in " ".join(out.split())
+
+
+def test_json_alone_on_stdout(worldgen, built):
+    code, out, err = worldgen("build", built, "--json")
+    assert code == 0
+    assert not err
+    assert json.loads(out)["world"]["facts"] >= 160
+
+
+def test_building_again_changes_nothing(worldgen, built):
+    before = {path: path.stat().st_mtime_ns for path in built.rglob("*.parquet")}
+    code, _, err = worldgen("build", built)
+    assert code == 0
+    assert "world: done already" in err
+    assert {path: path.stat().st_mtime_ns for path in built.rglob("*.parquet")} == before
+
+
+def test_verify(worldgen, built, tmp_path):
+    import shutil
+
+    code, out, _ = worldgen("verify", built)
+    assert code == 0
+    assert "corpus: as recorded" in out
+    copy = shutil.copytree(built, tmp_path / "copy")
+    (copy / "world" / "truths.parquet").write_bytes(b"not what it was")
+    (copy / "agent" / "evidence.parquet").unlink()
+    code, out, err = worldgen("verify", copy)
+    assert code == 2
+    assert "truths.parquet differs" in out
+    assert "evidence.parquet is missing" in out
+    assert "world" in err
+
+
+class TestAsk:
+    def test_before_and_after(self, worldgen, built):
+        subject, relation, object_ = self.some_fact(built)
+        code, out, _ = worldgen(
+            "ask", built, subject, relation, "--edit", f"{subject} | {relation} | {object_}", "--json"
+        )
+        reply = json.loads(out)
+        best = reply["objects"][0]
+        assert code == 0
+        assert best["object"] == object_
+        assert best["after"] >= 0.9 > best["before"] or best["after"] > best["before"]
+        assert reply["weight"] >= 1
+
+    def test_as_text(self, worldgen, built):
+        subject, relation, _ = self.some_fact(built)
+        code, out, _ = worldgen("ask", built, subject, relation)
+        assert code == 0
+        assert out.startswith(f"{subject} | {relation}")
+
+    def test_a_near_name_is_offered(self, worldgen, built):
+        subject, relation, _ = self.some_fact(built)
+        line = refused(worldgen("ask", built, subject[:-1], relation))
+        assert repr(subject) in line
+
+    def test_bad_edits(self, worldgen, built):
+        subject, relation, object_ = self.some_fact(built)
+        assert "subject | relation | object" in refused(worldgen("ask", built, subject, relation, "--edit", "x"))
+        edit = f"{subject} | {relation} | {object_}"
+        for weight in ("heavy", "-1", "nan", "inf"):
+            options = ("--edit", edit, "--weight", weight)
+            assert "auto" in refused(worldgen("ask", built, subject, relation, *options))
+
+    @staticmethod
+    def some_fact(built: Path) -> tuple[str, str, str]:
+        from evaluate.load import load_world
+
+        world = load_world(built)
+        root = int((world.row == -1).argmax())
+        other = int(world.distractor[root])
+        return world.subjects[world.subject[root]], world.relations[world.relation[root]], world.objects[other]
+
+
+class TestMistakes:
+    def test_unknown_setting(self, worldgen, tmp_path):
+        assert "'world.facts'" in refused(worldgen("build", tmp_path / "r", "--set", "world.fact=3"))
+        assert not (tmp_path / "r").exists()
+
+    def test_bad_value(self, worldgen, tmp_path):
+        assert "world.facts" in refused(worldgen("build", tmp_path / "r", "--set", "world.facts=many"))
+
+    def test_odd_number_of_relations(self, worldgen, tmp_path):
+        assert "odd" in refused(worldgen("build", tmp_path / "r", "--set", "graph.relations=5"))
+
+    def test_another_config(self, worldgen, built):
+        line = refused(worldgen("build", built, "--set", "corpus.draws=7"))
+        assert "corpus.draws: 6 there, 7 now" in line
+        code, _, _ = worldgen("verify", built)
+        assert code == 0
+
+    def test_another_process(self, worldgen, built):
+        with FileLock(built / ".lock"):
+            assert "another worldgen process" in refused(worldgen("build", built))
+
+    def test_no_run_folder(self, worldgen, tmp_path):
+        assert "no run folder" in refused(worldgen("ask", tmp_path / "none", "a", "b"))
+        assert "no run folder" in refused(worldgen("verify", tmp_path / "none"))
+
+    def test_a_stage_before_its_time(self, worldgen, built):
+        assert "lm" in refused(worldgen("edit", built))
+
+    def test_missing_graph(self, worldgen, tmp_path):
+        assert "no such folder or file" in refused(worldgen("build", tmp_path / "r", "--kg", tmp_path / "none"))
+        (tmp_path / "empty").mkdir()
+        assert "wikidata5m_transductive.tar.gz" in refused(
+            worldgen("build", tmp_path / "r", "--kg", tmp_path / "empty")
+        )
+
+    def test_truncated_archive(self, worldgen, tmp_path):
+        folder = tmp_path / "kg"
+        folder.mkdir()
+        for archive, names in {
+            "wikidata5m_transductive.tar.gz": ["wikidata5m_transductive_train.txt"],
+            "wikidata5m_alias.tar.gz": ["wikidata5m_entity.txt", "wikidata5m_relation.txt"],
+        }.items():
+            with tarfile.open(folder / archive, "w:gz") as tar:
+                for name in names:
+                    tar.add(FIXTURE / name, name)
+        whole = folder / "wikidata5m_transductive.tar.gz"
+        whole.write_bytes(whole.read_bytes()[:-200])
+        assert "cut short" in refused(worldgen("build", tmp_path / "r", "--kg", folder))
+
+    def test_too_small_a_graph_says_what_it_offers(self, worldgen, tmp_path):
+        line = refused(worldgen("build", tmp_path / "r", "--kg", FIXTURE))
+        assert "relations that share at least 100 subjects" in line
+        options = ("--set", "graph.min_cooccurrence=20", "--set", "graph.relations=6")
+        assert "335 facts" in refused(worldgen("build", tmp_path / "r", "--kg", FIXTURE, *options))
+
+    def test_strict_refuses_what_is_counted_else(self, worldgen, tmp_path):
+        lines = (FIXTURE / "wikidata5m_transductive_train.txt").read_text().splitlines()
+        rows = "\n".join([*lines[:3], "only two\tcolumns", *lines[3:]])
+        (tmp_path / "graph.tsv").write_text(rows + "\n")
+        options = ("--set", "graph.min_cooccurrence=20", "--set", "graph.relations=4", "--set", "world.facts=200")
+        line = refused(worldgen("build", tmp_path / "r", "--kg", tmp_path / "graph.tsv", "--strict", *options))
+        assert "line 4" in line
+        code, _, err = worldgen("build", tmp_path / "r2", "--kg", tmp_path / "graph.tsv", *options)
+        assert code == 0
+        assert "1 malformed" in err
+        assert "line 4" in err
+
+    def test_full_disk(self, worldgen, tmp_path, monkeypatch):
+        import errno
+
+        def full(*_: object, **__: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr("worldgen.files.pq.write_table", full)
+        assert "the disk is full" in refused(worldgen("build", tmp_path / "r", *miniature.OPTIONS))
+        monkeypatch.undo()
+
+    def test_a_fault_of_ours_leaves_a_traceback(self, worldgen, tmp_path, monkeypatch):
+        import evaluate.pipeline
+
+        def fault(*_: object) -> None:
+            raise RuntimeError("a fault")
+
+        monkeypatch.setattr(evaluate.pipeline, "make_graph", fault)
+        code, _, err = worldgen("build", tmp_path / "r")
+        assert code == 1
+        assert "logs/error.log" in err
+        assert "a fault" in (tmp_path / "r" / "logs" / "error.log").read_text()
+
+    def test_interrupted(self, worldgen, tmp_path, monkeypatch):
+        import evaluate.pipeline
+
+        def interrupt(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(evaluate.pipeline, "make_graph", interrupt)
+        code, _, err = worldgen("build", tmp_path / "r")
+        assert code == 130
+        assert "again" in err

@@ -1,0 +1,212 @@
+"""The language is unambiguous over every lexicon, once what `unspeakable` names is left out."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from worldgen.grammar import Atom, Both, Lexicon, Not, Sentence, render, truth_prompt, unspeakable
+
+Labels = Collection[str]
+
+
+def kept(subjects: Labels, relations: Labels, objects: Labels) -> Lexicon:
+    bad = unspeakable(subjects, relations, objects)
+    assert bad.subjects.keys() <= set(subjects)
+    assert bad.relations.keys() <= set(relations)
+    assert bad.objects.keys() <= set(objects)
+    return Lexicon(
+        frozenset(subjects) - bad.subjects.keys(),
+        frozenset(relations) - bad.relations.keys(),
+        frozenset(objects) - bad.objects.keys(),
+    )
+
+
+def every_sentence(lexicon: Lexicon) -> Iterator[Sentence]:
+    """All sentences over the lexicon; of a joint formula only that it is true (its end is that of the others)."""
+    atoms = list(itertools.starmap(Atom, itertools.product(lexicon.subjects, lexicon.relations, lexicon.objects)))
+    for atom in atoms:
+        yield Sentence(atom)
+        for truth in (True, False):
+            yield Sentence(atom, truth)
+            yield Sentence(Not(atom), truth)
+    for left, right in itertools.product(atoms, atoms):
+        yield Sentence(Both("and", left, right), True)
+        yield Sentence(Both("or", left, right), True)
+
+
+def assert_unambiguous(lexicon: Lexicon) -> None:
+    texts = set()
+    for sentence in every_sentence(lexicon):
+        text = render(sentence)
+        assert lexicon.parse(text) == sentence, text
+        assert text not in texts, text
+        texts.add(text)
+    for one, other in itertools.permutations(lexicon.objects, 2):
+        assert not other.startswith(f"{one}."), (one, other)
+
+
+def labels(words: list[str], longest: int) -> st.SearchStrategy[str]:
+    return st.lists(st.sampled_from(words), min_size=1, max_size=longest).map(" ".join)
+
+
+def lexicons(words: list[str]) -> st.SearchStrategy[tuple[set[str], set[str], set[str]]]:
+    return st.tuples(
+        st.sets(labels(words, 3), min_size=1, max_size=3),
+        st.sets(labels(words, 3), min_size=1, max_size=2),
+        st.sets(labels(words, 6), min_size=1, max_size=3),
+    )
+
+
+HOSTILE = [
+    ["and", "a", "r"],
+    ["and", "or", "not", "a", "b", "r", "s"],
+    ['"', '"a', 'a"', "is", "true", "false", ".", "a.", '."', "r"],
+    ["not", "is", "true", "and", "a", '"a"', "a.", "1", "r"],
+]
+
+
+@pytest.mark.parametrize("words", HOSTILE, ids=" ".join)
+def test_hostile_lexicons_are_unambiguous(words: list[str]) -> None:
+    @settings(max_examples=max(150, settings().max_examples // 2))
+    @given(lexicons(words))
+    def check(lexicon: tuple[set[str], set[str], set[str]]) -> None:
+        assert_unambiguous(kept(*lexicon))
+
+    check()
+
+
+STRANGE_LETTERS = st.text("ab .\"'0\u05d0\u0627\u0301\u200f\n\t\u00a0\U0001f1e8é", min_size=0, max_size=8)
+LONG = st.sampled_from(["a" * 500, "and " * 124 + "a", "a. " * 166 + "a", "\u05d0 " * 249 + "b"])
+
+
+@given(*(st.sets(st.one_of(STRANGE_LETTERS, LONG), min_size=1, max_size=3) for _ in range(3)))
+def test_strange_letters_and_long_names_are_unambiguous(subjects: Labels, relations: Labels, objects: Labels) -> None:
+    assert_unambiguous(kept(subjects, relations, objects))
+
+
+SMALL = [" ".join(words) for n in (1, 2) for words in itertools.product(("and", "a", "r"), repeat=n)]
+
+
+@pytest.mark.parametrize("relation", ["r", "a", "r a", "a r", "r and a"])
+def test_all_small_lexicons_of_one_subject_and_two_objects(relation: str) -> None:
+    """Exhaustive over the labels of one or two of the words and, a, r."""
+    for subject in SMALL:
+        for objects in itertools.combinations(SMALL, 2):
+            assert_unambiguous(kept([subject], [relation], objects))
+
+
+def test_the_whole_of_a_small_vocabulary_at_once() -> None:
+    """Every label of up to three of the words, in both roles: what is left is large and unambiguous."""
+    names = [" ".join(w) for n in (1, 2, 3) for w in itertools.product(("and", "a"), repeat=n)]
+    lexicon = kept(names, ["r"], names)
+    assert_unambiguous(lexicon)
+    # All objects can stay once the subjects that they could swallow are gone.
+    assert lexicon.objects == set(names)
+    assert {"a"} <= lexicon.subjects
+
+
+# Each was read wrongly, or two ways, by some version of the language.
+ONCE_BROKEN = [
+    (["x a", "x"], ["b", "a b c"], ["c z", "z"]),
+    (['"x"'], ["is"], ["true", "false"]),
+    (["s", "and s"], ["r"], ["o", "o and"]),
+    (["s", "b z", "c and"], ["r", "b"], ["o", "o and c", "z r o"]),
+    (["s"], ["r"], ["o", "o and s r", "and s r o"]),
+    (["r", "r a"], ["a and r", "and"], ["r", "r r"]),
+    (["s", "y", "y and s"], ["r"], ["o", "o and y"]),
+    (["s", "s2"], ["r"], ["o", "o and s2 r o"]),
+    (["not s", "s"], ["r"], ["o"]),
+    (["r and", "r"], ["and r a", "r"], ["a a"]),
+    (["a b", "b"], ["sports", "sports team"], ["team", "team x", "x"]),
+    (["s"], ["r"], ['s" is true', "s"]),
+    (["s"], ["r"], ["St", "St. Louis"]),
+    (["s", ""], ["r", "", "r."], ["o", " o", "o  o", "o\to", "o\n", "\u200f"]),
+]
+
+
+@pytest.mark.parametrize("lexicon", ONCE_BROKEN, ids=str)
+def test_known_traps(lexicon: tuple[Labels, Labels, Labels]) -> None:
+    assert_unambiguous(kept(*lexicon))
+    bad = unspeakable(*lexicon)
+    assert bad.subjects or bad.relations or bad.objects
+    assert all([*bad.subjects.values(), *bad.relations.values(), *bad.objects.values()])
+
+
+ORDINARY_SUBJECTS = [
+    '"Weird Al" Yankovic', "St. Louis", "Trinidad and Tobago", "The Good, the Bad and the Ugly", "Washington, D.C.",
+    "Andorra", "Oregon", "Nottingham", "True Grit", "What is Life", "Norway", "Truth or Consequences", "3 or 4", "and",
+    "country music", "Dead or Alive", "\u05d9\u05e8\u05d5\u05e9\u05dc\u05d9\u05dd", "Zu\u0308rich", "7",
+]  # fmt: skip
+ORDINARY_RELATIONS = [
+    "educated at", "occupation", "place of birth", "citizenship", "position", "sports team", "sport", "time zone",
+    "instance of", "country", "languages spoken, written or signed",
+]  # fmt: skip
+ORDINARY_OBJECTS = [
+    *ORDINARY_SUBJECTS, "film and television actor", "Bosnia and", "University of Arts and Sciences", "U.S.", "or",
+    "sports", "not applicable", "time zone", "true", "false", 'the "true" church',
+]  # fmt: skip
+
+
+def test_ordinary_names_are_kept() -> None:
+    bad = unspeakable(ORDINARY_SUBJECTS, ORDINARY_RELATIONS, ORDINARY_OBJECTS)
+    assert (bad.subjects, bad.relations, bad.objects) == ({}, {}, {})
+    assert_unambiguous(Lexicon(*map(frozenset, (ORDINARY_SUBJECTS[:5], ORDINARY_RELATIONS[-3:], ORDINARY_OBJECTS[:7]))))
+
+
+@given(lexicons(HOSTILE[1]))
+def test_leaving_labels_out_makes_no_other_unspeakable(lexicon: tuple[set[str], set[str], set[str]]) -> None:
+    rest = kept(*lexicon)
+    assert kept(rest.subjects, rest.relations, rest.objects) == rest
+
+
+def test_reasons_come_in_the_same_order_whatever_the_hash_seed() -> None:
+    objects = [f"o{i} and s r o" for i in range(20)]
+    assert list(unspeakable(["s"], ["r"], ["o", *objects]).objects) == sorted(objects)
+
+
+ADA = Atom("Ada", "born in", "London")
+EVE = Atom("Eve", "works as", "spy")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "text"),
+    [
+        (Sentence(ADA), "Ada born in London."),
+        (Sentence(ADA, True), '"Ada born in London" is true.'),
+        (Sentence(Not(ADA), False), '"not Ada born in London" is false.'),
+        (Sentence(Both("and", ADA, EVE), False), '"Ada born in London and Eve works as spy" is false.'),
+        (Sentence(Both("or", EVE, ADA), True), '"Eve works as spy or Ada born in London" is true.'),
+    ],
+)
+def test_the_five_shapes(sentence: Sentence, text: str) -> None:
+    lexicon = Lexicon(frozenset({"Ada", "Eve"}), frozenset({"born in", "works as"}), frozenset({"London", "spy"}))
+    assert render(sentence) == text
+    assert lexicon.parse(text) == sentence
+    if sentence.truth is not None:
+        assert text == f"{truth_prompt(sentence.formula)} {str(sentence.truth).lower()}."
+
+
+def test_only_an_atom_is_said_bare() -> None:
+    with pytest.raises(ValueError, match="only an atom"):
+        render(Sentence(Not(ADA)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", ".", "Ada born in London", "Ada born in.", "Ada born in Paris.", "Bob born in London.", " Ada born in London.",
+        "Ada born in London..", '"Ada born in London" is maybe.', '"Ada born in London is true.', '"" is true.',
+        '"not not Ada born in London" is true.', '"Ada born in London and" is true.', '"and Ada born in London" is true.',
+        '"Ada born in London  and Ada born in London" is true.', '"not Ada born in London and Ada born in London" is true.',
+        "not Ada born in London.", "Ada born in London\n.",
+    ],
+)  # fmt: skip
+def test_what_is_no_sentence_is_refused(text: str) -> None:
+    lexicon = Lexicon(frozenset({"Ada"}), frozenset({"born in"}), frozenset({"London"}))
+    with pytest.raises(ValueError, match="not a (sentence|formula) of this language"):
+        lexicon.parse(text)

@@ -1,0 +1,39 @@
+"""A small built-in world, its corpus and its agent, made once for all tests that need one."""
+
+from functools import cache
+
+from bayes.agent import Agent, fit
+from bayes.evidence import evidence_of
+from lm.tokenizer import cut_labels, pieces
+from worldgen.config import CorpusConfig, RunConfig, tiny
+from worldgen.corpus import make_shard
+from worldgen.labels import Spelling
+from worldgen.selection import select
+from worldgen.sentences import Shard
+from worldgen.synthetic import BuiltinGraph
+from worldgen.world import World, make_world
+
+SPELLING = Spelling(lambda labels, most: cut_labels("words", labels, most), lambda labels: pieces("words", labels))
+
+
+@cache
+def config() -> RunConfig:
+    return tiny()
+
+
+@cache
+def world() -> World:
+    graph, _ = select(BuiltinGraph(600, seed=0), config().graph, SPELLING)
+    return make_world(graph, config().world, seed=0)
+
+
+@cache
+def corpus() -> Shard:
+    return make_shard(world(), CorpusConfig(), 0, 0, len(world().subjects))
+
+
+@cache
+def agent() -> Agent:
+    evidence = evidence_of(world(), corpus().sentences, multiplicity=5)
+    K = len(world().objects)
+    return fit(evidence, K, len(world().relations), world().pairs(), 1 / K)
