@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -58,6 +60,7 @@ def stage_command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
 
             rest = {name: options.pop(name) for name in list(options) if name not in _CONFIG_NAMES}
             config = _config(run, **options)
+            _hush_libraries()
             with locked(run), _logged(run):
                 the_run = Run(run, config, device, workers, quiet or as_json)
                 note_config(the_run)
@@ -210,6 +213,14 @@ def config_command(as_json: bool, **options: Any) -> None:
     """
     config = _config(None, **options)
     click.echo(json.dumps(config.model_dump(mode="json"), indent=1) if as_json else configs.to_toml(config).rstrip())
+
+
+def _hush_libraries() -> None:
+    """Only what concerns the user reaches the terminal: no bars for saving a file, no library's notes to itself."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
 
 
 def _config(

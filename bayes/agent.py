@@ -106,9 +106,9 @@ class Agent:
         edited = [s * facts.R + r for s, r in self.revision.observations if r == relation]
         lines = (of_relation & ~np.isin(facts.key, edited))[facts.fact_of_line]
         objects, place = np.unique(facts.object[lines], return_inverse=True)
-        positive = np.bincount(place, facts.positive[lines], len(objects))
-        spread = np.bincount(place, facts.spread[lines], len(objects))
-        counts = Observations(objects, positive, spread).counts(self.K)
+        positive = np.bincount(place, weights=facts.positive[lines], minlength=len(objects))
+        spread = np.bincount(place, weights=facts.spread[lines], minlength=len(objects))
+        counts = Observations(objects, np.asarray(positive, float), np.asarray(spread, float)).counts(self.K)
         for (_, r), observed in self.revision.observations.items():
             if r == relation:
                 counts = counts.plus(observed.counts(self.K))

@@ -42,7 +42,7 @@ class ConditionalTable:
     def sum_of_predictives(self, a: float) -> Sum:
         """G[o_d] = sum over all K upstream objects of p(o_d | r_d, r_u, o_u)."""
         strength = a * self.K + self.total
-        default = float(predictive(self.each, self.total, a, self.K).sum())  # type: ignore[union-attr]
+        default = float(np.sum(predictive(self.each, self.total, a, self.K)))
         objects, column = np.unique(self.object, return_inverse=True)
         row = np.repeat(np.arange(self.K), np.diff(self.start))
         above = np.bincount(column, weights=self.value / strength[row], minlength=len(objects))

@@ -16,7 +16,7 @@ from bayes.distribution import Distribution
 from bayes.evidence import THIRD, Evidence
 from worldgen.sources import Ids
 
-Weights = NDArray[np.float64]
+Weights = NDArray[np.floating]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-Number = float | NDArray[np.float64]
+Number = float | NDArray[np.floating]
 
 
 def predictive(count: Number, total: Number, a: float, K: int) -> Number:

@@ -16,7 +16,7 @@ class Distribution:
 
     K: int
     object: Ids
-    probability: NDArray[np.float64]
+    probability: NDArray[np.floating]
     default: float
 
     def __getitem__(self, object_: int) -> float:

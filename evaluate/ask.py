@@ -41,7 +41,10 @@ class Reply:
 def ask(
     folder: Path, config: RunConfig, subject: str, relation: str, edit: str | None, weight: str, most: int
 ) -> Reply:
-    """The `most` best objects. `edit` is "S | R | O"; `weight` a number or "auto" (n'). Raises UserError for names unknown."""
+    """The `most` best objects. `edit` is "S | R | O"; `weight` a number or "auto" (n').
+
+    Raises UserError for a name that is unknown, or an edit or weight that cannot be read.
+    """
     world = load_world(folder)
     agent = load_agent(folder, world, config.agent)
     s, r = world.subjects.id_of(subject), world.relations.id_of(relation)

@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 
 # A colour's name is that of the page's CSS variable, so that the inlined figure follows the page into the dark.
 COLORS = {"ink": "#1f2a34", "muted": "#66727e", "line": "#d3dae0", "agent": "#2b6ca3", "model": "#c4532f"}
-_STYLE = {
+_STYLE: dict[Any, Any] = {
+    # A label such as "$x$" is money, not mathematics.
+    "text.parse_math": False,
     "svg.fonttype": "none",
     "font.family": ["DejaVu Sans"],
     "font.size": 9,
@@ -121,6 +123,7 @@ def effects(figure: Figure, groups: dict[str, dict[str, Any]]) -> None:
         axes.grid(False, axis="y")
         axes.tick_params(left=False)
         axes.spines["left"].set_visible(False)
+    figure.get_layout_engine().set(wspace=0.06)  # type: ignore[union-attr, call-arg]
     panels[0].set_yticks(places, list(EFFECTS.values()))
     panels[0].set_ylim(places[-1] + 0.6, -0.6)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower right", ncols=2)
@@ -132,20 +135,12 @@ def one_edit(figure: Figure, panels: list[Panel]) -> None:
     for axes, panel in zip(grid.ravel(), panels, strict=True):
         for who, values, marker in (("agent", panel.agent, "s"), ("model", panel.model, "o")):
             color = COLORS[who]
-            axes.plot([0, 1], values, color=color, linewidth=1.6, label=who)
+            axes.plot([0, 1], values, color=color, linewidth=1.6, label=who, clip_on=False)
             axes.plot(0, values[0], marker, markersize=6.5, color=color, markerfacecolor="none", clip_on=False)
             axes.plot(1, values[1], marker, markersize=6.5, color=color, clip_on=False)
-        axes.set_title(panel.title, weight="bold", pad=20)
-        # parse_math: a label such as "$x$" is money, not mathematics.
-        axes.text(
-            0,
-            1.05,
-            shortened(panel.question),
-            transform=axes.transAxes,
-            color=COLORS["muted"],
-            size=8.5,
-            parse_math=False,
-        )
+        axes.set_title(panel.title, weight="bold", pad=23)
+        below_title = {"transform": axes.transAxes, "color": COLORS["muted"], "size": 8.5}
+        axes.text(0, 1.1, f"p({shortened(panel.question)})", **below_title)  # type: ignore[arg-type]
         axes.set(xlim=(-0.25, 1.25), ylim=(0, 1), yticks=(0, 0.25, 0.5, 0.75, 1))
         axes.set_xticks((0, 1), ("before", "after"))
         axes.grid(False, axis="x")
@@ -163,7 +158,7 @@ def calibration(figure: Figure, asked: pd.DataFrame, changing: NDArray[np.bool_]
         axes.plot([0, 1], [0, 1], color=COLORS["line"], linewidth=1)
         for mask, color, label in ((~changing, "muted", "answer stays"), (changing, "model", "answer ought to change")):
             x, y = asked.loc[mask, f"agent_{phase}"], asked.loc[mask, f"model_{phase}"]
-            axes.scatter(x, y, s=16, color=COLORS[color], alpha=0.6, linewidths=0, clip_on=False, label=label)
+            axes.scatter(x, y, s=24, color=COLORS[color], alpha=0.6, linewidths=0, clip_on=False, label=label)
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", title=f"{phase} the edit", xlabel="agent's credence")
     figure.axes[0].set_ylabel("model's probability")
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower right", ncols=2)
@@ -174,8 +169,8 @@ def training(figure: Figure, history: pd.DataFrame) -> None:
     known = history.dropna(subset=["generative_accuracy"]) if "generative_accuracy" in history else history[:0]
     panels = figure.subplots(1, 2 if len(known) else 1, squeeze=False)[0]
     blocks = np.array_split(np.arange(len(history)), min(len(history), 300))
-    thin = np.array([history.iloc[block][["tokens", "loss"]].mean().tolist() for block in blocks])
-    panels[0].plot(thin[:, 0], thin[:, 1], color=COLORS["ink"], linewidth=1.2)
+    tokens, loss = ([history[name].to_numpy()[b].mean() for b in blocks] for name in ("tokens", "loss"))
+    panels[0].plot(tokens, loss, color=COLORS["ink"], linewidth=1.2)
     panels[0].set(title="training loss, nats a token", ylim=(0, None))
     if len(known):
         for name, color in (("generative_accuracy", "model"), ("truth_probability", "agent")):

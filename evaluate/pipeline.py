@@ -265,5 +265,4 @@ def _device(run: Run) -> str:
 
 def _fingerprints(source: Source) -> dict[str, str]:
     """The sha256 of each file of a source in files."""
-    paths = source.paths() if hasattr(source, "paths") else []
-    return {path.name: sha256(path) for path in paths}
+    return {path.name: sha256(path) for path in source.paths()}

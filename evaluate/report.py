@@ -6,7 +6,7 @@ Everything on it comes from the run folder; labels are users' text, which the te
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +24,7 @@ from evaluate.probes import SITES
 from evaluate.scores import ACCURACIES, GROUPS, ORIGINAL_LOGICS
 from evaluate.tables import COLUMNS, ROWS, cell
 from worldgen.config import RunConfig, to_toml
+from worldgen.errors import UserError
 from worldgen.files import read_columns, write_text
 from worldgen.manifest import Manifest, read_manifest
 from worldgen.sentences import Kind, Sentences
@@ -105,17 +106,19 @@ class _Plots:
 
     folder: Path
 
-    def add(self, name: str, described: str, inches: tuple[float, float], draw: Any, *values: Any) -> Markup:
+    def add(
+        self, name: str, described: str, inches: tuple[float, float], draw: Callable[..., None], *values: Any
+    ) -> Markup:
         """Draw and save a figure; the result is for the page."""
         svg = figures.svg_of(name, inches, lambda figure: draw(figure, *values))
         write_text(self.folder / f"{name}.svg", svg)
-        return Markup(figures.for_page(svg, described))  # noqa: S704  # matplotlib has escaped the labels in it
+        return Markup(figures.for_page(svg, described))  # the labels in it were escaped by matplotlib
 
 
 def write_report(run_folder: Path, config: RunConfig, methods: list[str], folder: Path) -> None:
     """Write folder/index.html and folder/figures/*.svg about a run whose `methods` are measured and scored.
 
-    Raises UserError if the world is not there.
+    Raises UserError if the world, or a method's scores, are not there.
     """
     world, plots = load_world(run_folder), _Plots(folder / "figures")
     manifests, widths = _manifests(run_folder), Counter(heading for heading, _ in COLUMNS)
@@ -162,13 +165,16 @@ def memory(size: int) -> str:
 
 def counts(rows: dict[str, Any]) -> str:
     """What a stage counted, on one line."""
-    return ", ".join(f"{name.replace('_', ' ')} {amount(value)}" for name, value in rows.items())
+    return ", ".join(
+        f"{name.replace('_', ' ')} {value:{',' if isinstance(value, int) else '.3g'}}" for name, value in rows.items()
+    )
 
 
 def _heading(metric: str) -> str:
     """What stands above a metric's column: "s1 r1", "true/false"."""
     name = metric.split("_")[1]
-    return {"tf": "true/false", "commute": "order"}.get(name) or name.replace("r", " r") if name[-1].isdigit() else name
+    words = {"tf": "true/false", "commute": "order"} | {site: f"{site[:2]} {site[2:]}" for site in SITES}
+    return words.get(name, name)
 
 
 def _manifests(run_folder: Path) -> dict[str, Manifest]:
@@ -192,11 +198,11 @@ def _example_sentences(world: World, corpus: Path) -> Iterator[tuple[str, str]]:
     path = corpus / "sentences-00000.parquet"
     if not path.exists():
         return
-    sentences = Sentences(**read_columns(path))
+    sentences, wording = Sentences(**read_columns(path)), Wording(world)
     for kind in Kind:
         for truth in (True, False):
             first = np.flatnonzero((sentences.kind == kind) & (sentences.truth == truth))[:1]
-            for text in Wording(world).texts(sentences.where(first)):
+            for text in wording.texts(sentences.where(first)):
                 yield kind.name.lower(), text
 
 
@@ -211,6 +217,8 @@ def _training(path: Path, plots: _Plots) -> Markup | None:
 
 def _methods(run_folder: Path, world: World, names: list[str], plots: _Plots) -> Iterator[Method]:
     scores = {score["method"]: score for score in read_scores(run_folder)}
+    if unscored := [name for name in names if name not in scores]:
+        raise UserError(f"edits with {unscored[0]} are not scored yet: run `worldgen score {run_folder}` first")
     if not names:
         return
     cases = load_cases(run_folder / "cases" / "cases.parquet")
@@ -235,7 +243,7 @@ def _method(world: World, cases: Sequence[Case], asked: pd.DataFrame, scores: di
             figures.one_edit, example.panels,
         ),
         "calibration": plots.add(
-            f"{name}-calibration", "Model's probability against agent's credence at s1 r2", (9.6, 4.4),
+            f"{name}-calibration", "Model's probability against agent's credence at s1 r2", (9.6, 3.9),
             figures.calibration, _at_s1r2(asked), changing,
         ),
     }  # fmt: skip
@@ -272,7 +280,7 @@ def _cell(interval: dict[str, float], row: str, metric: str) -> Cell:
 
 def _at_s1r2(asked: pd.DataFrame) -> pd.DataFrame:
     """[cases]: what the metric compares at s1 r2: the truth before the edit, the agent's new answer after it."""
-    columns = {}
+    columns: dict[str, pd.Series] = {}
     for phase, role in (("before", "truth"), ("after", "new_mode")):
         rows = asked[asked["name"] == f"s1r2/{role}"].set_index("case")
         columns |= {f"agent_{phase}": rows[f"credence_{phase}"], f"model_{phase}": rows[phase]}
@@ -282,10 +290,11 @@ def _at_s1r2(asked: pd.DataFrame) -> pd.DataFrame:
 def _example(world: World, cases: Sequence[Case], asked: pd.DataFrame) -> Example:
     """The first of the most telling cases: the downstream answer changes and the edited model gives the request,
     then those of which the model knew both answers before."""
-    said = asked[asked["name"].isin([f"{site}/answer" for site in ("s1r1", "s1r2")])].set_index(["case", "name"])
+    answers = asked[asked["name"].isin(["s1r1/answer", "s1r2/answer"])]
+    said = {(row["case"], row["name"]): row for row in answers.to_dict("records")}
 
     def telling(case: Case) -> tuple[bool, ...]:
-        request, downstream = said.loc[(case.case, "s1r1/answer")], said.loc[(case.case, "s1r2/answer")]
+        request, downstream = said[case.case, "s1r1/answer"], said[case.case, "s1r2/answer"]
         return (
             case.downstream_changes,
             request["answer_after"] == world.objects[case.requested],
@@ -294,21 +303,21 @@ def _example(world: World, cases: Sequence[Case], asked: pd.DataFrame) -> Exampl
         )
 
     case = max(cases, key=telling)
-    probes = asked[asked["case"] == case.case].set_index("name")
+    probes = {row["name"]: row for row in asked[asked["case"] == case.case].to_dict("records")}
     names = {
         "subject": world.subjects[case.subject],
         "relation": world.relations[case.relation],
         "truth": world.objects[case.truth],
         "requested": world.objects[case.requested],
         "relation2": world.relations[case.relation2],
-        "a": probes.at["requested/tf", "prompt"].removesuffix(" is"),
-        "b": probes.at["b/tf", "prompt"].removesuffix(" is"),
+        "a": probes["requested/tf"]["prompt"].removesuffix(" is"),
+        "b": probes["b/tf"]["prompt"].removesuffix(" is"),
     }
     return Example(case, names, all(telling(case)[:2]), _answers(probes), list(_panels(probes)))
 
 
-def _answers(probes: pd.DataFrame) -> list[Answer]:
-    rows = [(site, probes.loc[f"{site}/answer"]) for site in SITES]
+def _answers(probes: dict[str, dict[Any, Any]]) -> list[Answer]:
+    rows = [(site, probes[f"{site}/answer"]) for site in SITES]
     return [
         Answer(
             site, row["prompt"], (row["expected_before"], row["expected_after"]),
@@ -318,12 +327,12 @@ def _answers(probes: pd.DataFrame) -> list[Answer]:
     ]  # fmt: skip
 
 
-def _panels(probes: pd.DataFrame) -> Iterator[figures.Panel]:
+def _panels(probes: dict[str, dict[Any, Any]]) -> Iterator[figures.Panel]:
     """s1r1 .. s2r2 of the agent's new answer, then true / false, not, and, or of the request."""
-    expected = {site: probes.at[f"{site}/answer", "expected_after"] for site in SITES}
+    expected = {site: probes[f"{site}/answer"]["expected_after"] for site in SITES}
     named = [(f"{site}/new_mode", f"{site[:2]} {site[2:]}", expected[site]) for site in SITES]
-    named += [(f"requested/{form}", words, "p(true)") for form, words in STATEMENT_WORDS.items()]
+    named += [(f"requested/{form}", words, "true") for form, words in STATEMENT_WORDS.items()]
     for name, title, question in named:
-        row = probes.loc[name]
+        row = probes[name]
         agent = (float(row["credence_before"]), float(row["credence_after"]))
         yield figures.Panel(title, question, agent, (float(row["before"]), float(row["after"])))

@@ -11,6 +11,7 @@ import pandas as pd
 from evaluate.bootstrap import mean_intervals
 from evaluate.cases import Case
 from evaluate.coherence import (
+    P,
     commutation_error,
     conjunction_error,
     disjunction_error,
@@ -52,13 +53,14 @@ def case_metrics(probes: pd.DataFrame, measured: pd.DataFrame, phase: str) -> pd
     columns: dict[str, Any] = {}
     for site in SITES:
         columns[f"acc_{site}"] = (said[f"{site}/answer"] == expected[f"{site}/answer"]).astype(float)
-        columns[f"coh_{site}"] = probabilistic_error(model[f"{site}/{role}"], agent[f"{site}/{role}"])
+        asked = f"{site}/{role}"
+        columns[f"coh_{site}"] = probabilistic_error(model[asked].to_numpy(), agent[asked].to_numpy())
     for set_ in STATEMENT_SETS:
-        columns |= _logic(model, set_)
-    return pd.DataFrame(columns)[list(METRICS)]
+        columns |= _logic({name: column.to_numpy() for name, column in model.items()}, set_)
+    return pd.DataFrame(columns, index=model.index)[list(METRICS)]
 
 
-def _logic(p: pd.DataFrame, set_: str) -> dict[str, Any]:
+def _logic(p: dict[Any, P], set_: str) -> dict[str, Any]:
     suffix = "" if set_ == "requested" else f"_{set_}"
     a, b, both = p[f"{set_}/tf"], p["b/tf"], p[f"{set_}/and"]
     errors = {

@@ -7,13 +7,11 @@ only says when a checkpoint is written.
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from tqdm import tqdm
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
@@ -25,6 +23,7 @@ from lm.model import new_model, packed_loss
 from lm.tokenizer import save_tokenizer
 from worldgen.config import PretrainConfig
 from worldgen.errors import UserError
+from worldgen.files import write_table
 
 Evaluate = Callable[[MistralForCausalLM], dict[str, float]]
 Report = Callable[[dict[str, float]], None]
@@ -189,6 +188,4 @@ def _write_history(position: Position, path: Path) -> None:
     """One row a step; a column that only the evaluated steps have is null elsewhere."""
     columns = list(dict.fromkeys(name for row in position.history for name in row))
     table = pa.table({name: [row.get(name) for row in position.history] for name in columns})
-    partial = path.with_name(path.name + ".partial")
-    pq.write_table(table, partial)
-    os.replace(partial, path)
+    write_table(path, table)

@@ -38,7 +38,8 @@ def facts(S: int, R: int, K: int) -> st.SearchStrategy[Fact]:
 def pairs_of(draw: st.DrawFn, R: int) -> tuple[tuple[int, int], ...]:
     """The relations in a row, some neighbours linked: no pair, one, two, chains of up to four, in any order."""
     row = draw(st.permutations(range(R)))
-    linked = [pair for pair in pairwise(row) if draw(st.booleans())]
+    one_chain = draw(st.booleans())
+    linked = [pair for pair in pairwise(row) if one_chain or draw(st.booleans())]
     return tuple(draw(st.permutations(linked)))
 
 
@@ -48,7 +49,8 @@ def micro_worlds(draw: st.DrawFn, max_sentences: int = 16) -> MicroWorld:
     S, R, K = draw(st.integers(1, 4)), draw(st.integers(1, 4)), draw(st.integers(2, 5))
     pairs = draw(pairs_of(R))
     a = draw(st.sampled_from([Fraction(1, K), Fraction(1)]))
-    said = draw(st.lists(sentences(S, R, K), max_size=max_sentences))
+    fewest = draw(st.sampled_from([0, max_sentences // 2]))  # left alone, hypothesis draws short lists
+    said = draw(st.lists(sentences(S, R, K), min_size=fewest, max_size=max_sentences))
     return MicroWorld(S, R, K, pairs, a, draw(st.integers(1, 5)), tuple(said))
 
 

@@ -18,7 +18,8 @@ AGENT = {
     "s2r2/truth": (0.5, 0.5), "s2r2/new_mode": (0.5, 0.5),
 }  # fmt: skip
 MODEL = {
-    "s1r1/truth": (0.70, 0.01), "s1r1/new_mode": (0.05, 0.99), "s1r1/requested": (0.05, 0.99), "s1r1/original": (0.7, 0.01),
+    "s1r1/truth": (0.70, 0.01), "s1r1/new_mode": (0.05, 0.99), "s1r1/requested": (0.05, 0.99),
+    "s1r1/original": (0.7, 0.01),
     "s1r2/truth": (0.60, 0.50), "s1r2/new_mode": (0.10, 0.20), "s2r1/truth": (0.8, 0.7), "s2r1/new_mode": (0.8, 0.7),
     "s2r2/truth": (0.5, 0.4), "s2r2/new_mode": (0.5, 0.4),
     "requested/tf": (0.25, 0.5), "requested/not": (0.5, 0.75), "requested/and": (0.25, 0.5),

@@ -182,9 +182,8 @@ def test_as_many_complex_sentences_as_asked_or_as_there_can_be(wide_world: World
         made = np.bincount(sentences.subject[sentences.kind >= Kind.NOT], minlength=S)
         facts = np.diff(wide_world.first_fact)
         assert made.tolist() == np.minimum(4 * facts, asked).tolist()
-        assert (
-            np.bincount(sentences.subject, minlength=S).tolist() == sentences_per_subject(wide_world, config).tolist()
-        )
+        count = np.bincount(sentences.subject, minlength=S)
+        assert count.tolist() == sentences_per_subject(wide_world, config).tolist()
 
 
 def own_facts(world: World, joined: Sentences) -> NDArray:
@@ -234,10 +233,9 @@ def test_operands_are_coins_and_second_facts_uniform(world: World, many: list[Se
     for kind in (Kind.AND, Kind.OR):
         joined = s.where(s.kind == kind)
         own_first = world.subject[joined.fact] == joined.subject
-        true = np.stack(
-            [joined.object == world.truth[joined.fact], joined.second_object == world.truth[joined.second_fact]]
-        )
-        for heads in (own_first, true[0], true[1], true[0] ^ true[1], own_first ^ true[0]):
+        first = joined.object == world.truth[joined.fact]
+        second = joined.second_object == world.truth[joined.second_fact]
+        for heads in (own_first, first, second, first ^ second, own_first ^ first):
             p_values.append(stats.binomtest(int(heads.sum()), len(heads)).pvalue)
         other = np.where(own_first, joined.second_fact, joined.fact)
         # Fact f of subject t is second to each of the n sentences about others with chance 1 / (F - F_s).

@@ -122,5 +122,5 @@ def test_bad_fixed_pairs(chained_graph: KnowledgeGraph, fixed: list[str], messag
 
 def test_a_pair_that_no_subject_has(graph_of: Callable) -> None:
     graph = graph_of([("s", "r", "a"), ("s", "q", "b"), ("t", "p", "a"), ("t", "o", "b")])
-    with pytest.raises(UserError, match="no subject has both 'r' and 'p': .* fix others with world.pairs"):
+    with pytest.raises(UserError, match=r"no subject has both 'r' and 'p': .* fix others with world.pairs"):
         find_dependencies(graph, ["r -> p"])

@@ -140,7 +140,7 @@ def test_two_relations_with_one_label(told: Told) -> None:
 
 
 def test_nothing_labelled(told: Told) -> None:
-    with pytest.raises(UserError, match="none of the selected facts has labels .*: check the label files"):
+    with pytest.raises(UserError, match=r"none of the selected facts has labels .*: check the label files"):
         told("s r a; s q b", s=None)
 
 

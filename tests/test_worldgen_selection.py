@@ -84,7 +84,9 @@ def test_the_most_frequent_linked_relations(selected: Callable) -> None:
 def test_min_cooccurrence_is_the_least_that_counts(selected: Callable) -> None:
     text = "\n".join(f"s{i} r a\ns{i} q b" for i in range(3))
     assert len(selected(text, min_cooccurrence=3)[0]) == 6
-    with pytest.raises(UserError, match="offers 0 relations that share at least 4 subjects .* commonest pair shares 3"):
+    with pytest.raises(
+        UserError, match=r"offers 0 relations that share at least 4 subjects .* commonest pair shares 3"
+    ):
         selected(text, min_cooccurrence=4)
 
 
@@ -96,7 +98,7 @@ def test_too_few_relations_says_what_there_is(selected: Callable) -> None:
 def test_frequent_relations_that_share_no_subject(selected: Callable) -> None:
     """r and p are the commonest, and linked, but to q and o."""
     text = "s r a\ns q b\nt p a\nt o b\nu r a\nv p a"
-    with pytest.raises(UserError, match="no subject has two of the 2 most frequent relations: raise graph.relations"):
+    with pytest.raises(UserError, match=r"no subject has two of the 2 most frequent relations: raise graph.relations"):
         selected(text)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def world(request: pytest.FixtureRequest, chained_graph: KnowledgeGraph, graph_o
             for j, r in enumerate(("sports team", "sport", "place of birth", "time zone"))
         )
     bad = unspeakable(graph.subjects.labels, graph.relations.labels, graph.objects.labels)
-    assert not (bad.subjects or bad.relations or bad.objects)
+    assert (bad.subjects, bad.relations, bad.objects) == ({}, {}, {})
     return make_world(graph, WorldConfig(facts=min(100, len(graph))), seed=1)
 
 
@@ -60,7 +61,7 @@ def test_fragments_join_to_the_texts(world: World, sentences: Sentences) -> None
     assert fragment.max() < len(wording.fragments)
     widths = {Kind.ATOM: 3, Kind.STATED: 5, Kind.NOT: 6, Kind.AND: 9, Kind.OR: 9}
     assert np.diff(start).tolist() == [widths[Kind(k)] for k in sentences.kind]
-    joined = [" ".join(wording.fragments[f] for f in fragment[a:b]) for a, b in zip(start[:-1], start[1:], strict=True)]
+    joined = [" ".join(wording.fragments[f] for f in fragment[a:b]) for a, b in pairwise(start)]
     assert joined == wording.texts(sentences)
 
 

@@ -205,11 +205,15 @@ def test_chosen_subjects_are_those_with_the_least_words(chained_graph: Knowledge
 
 def test_a_graph_that_is_too_small_says_what_it_has(chained_graph: KnowledgeGraph) -> None:
     facts, subjects = len(chained_graph), len(chained_graph.subjects)
-    with pytest.raises(
-        UserError, match=rf"offers {facts} facts of {subjects} subjects, {facts + 1} are asked for: lower"
-    ):
+    offer = rf"offers {facts} facts of {subjects} subjects, {facts + 1} are asked for: lower"
+    with pytest.raises(UserError, match=offer):
         make_world(chained_graph, WorldConfig(facts=facts + 1), seed=0)
     assert len(make_world(chained_graph, WorldConfig(facts=facts), seed=0)) == facts
+
+
+def test_no_subject_too_many(graph_of: Callable) -> None:
+    graph = graph_of([(f"s{i}", r, f"o{i % 3}") for i in range(30) for r in ("r", "q")])
+    assert [len(make_world(graph, WorldConfig(facts=n), seed=0)) for n in (1, 2, 19, 20, 60)] == [2, 2, 20, 20, 60]
 
 
 def test_a_graph_with_one_object(graph_of: Callable) -> None:
@@ -233,12 +237,8 @@ def test_a_world_without_downstream_facts(graph_of: Callable, tmp_path: Path) ->
     triples = [("both", "r", "a"), ("both", "q", "x")]
     triples += [(f"s{i}", r, f"{r}{i % 2}") for i in range(20) for r in ("r", "p")]
     graph = graph_of(triples)
-    seed = next(
-        n
-        for n in range(99)
-        if "both" not in make_world(graph, WorldConfig(facts=4, pairs=("r -> q",)), n).subjects.labels
-    )
-    world = make_world(graph, WorldConfig(facts=4, pairs=("r -> q",)), seed)
+    worlds = (make_world(graph, WorldConfig(facts=4, pairs=("r -> q",)), seed) for seed in range(99))
+    world = next(world for world in worlds if "both" not in world.subjects.labels)
     assert (world.row == NONE).all()
     assert len(world.conditionals) == 0
     world.save(tmp_path)

@@ -173,7 +173,7 @@ def small() -> RunConfig:
             hidden=256, intermediate=1024, layers=8, heads=4, kv_heads=4, tokens=60_000_000, row_tokens=512,
             rows_per_step=16, learning_rate=1e-3, warmup_share=0.02, adam_beta2=0.98,
         ),
-        edit=EditConfig(learning_rate=1e-2),
+        edit=EditConfig(learning_rate=1e-3),
     )  # fmt: skip
 
 
@@ -185,11 +185,11 @@ def tiny() -> RunConfig:
         tokens=TokensConfig(tokenizer="words"),
         cases=CasesConfig(cases=120),
         pretrain=PretrainConfig(
-            hidden=128, intermediate=512, layers=4, heads=4, kv_heads=4, tokens=3_000_000, row_tokens=256,
-            rows_per_step=8, learning_rate=2e-3, warmup_share=0.02, adam_beta2=0.98, checkpoint_minutes=0.5,
+            hidden=128, intermediate=512, layers=4, heads=4, kv_heads=4, tokens=1_200_000, row_tokens=256,
+            rows_per_step=4, learning_rate=2e-3, warmup_share=0.02, adam_beta2=0.98, checkpoint_minutes=0.5,
             evaluations=12, evaluation_facts=200,
         ),
-        edit=EditConfig(learning_rate=1e-2, chunk_cases=10),
+        edit=EditConfig(learning_rate=1.2e-3, chunk_cases=10),
     )  # fmt: skip
 
 

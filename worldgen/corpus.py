@@ -73,9 +73,11 @@ def _truth_chance(world: World, facts: Ids) -> NDArray[np.float64]:
 
 def _truncated_binomial(u: NDArray[np.float64], D: int, p: NDArray[np.float64], least: int) -> NDArray[np.int64]:
     """[F]: the quantile u of binomial(D, p) given that it is at least `least`, by inversion."""
-    k = np.arange(least, D + 1)
-    ways = np.array([math.comb(D, successes) for successes in k], dtype=np.float64)
-    mass = ways * p[:, None] ** k * (1 - p[:, None]) ** (D - k)
+    # Powers by products, which every machine rounds alike; a library's power need not.
+    powers = [np.cumprod(np.concatenate([np.ones((len(p), 1)), np.repeat(q[:, None], D, 1)], 1), 1) for q in (p, 1 - p)]
+    successes = np.arange(least, D + 1)
+    ways = np.array([math.comb(D, k) for k in successes], dtype=np.float64)
+    mass = ways * powers[0][:, successes] * powers[1][:, D - successes]
     below_each = np.cumsum(mass, axis=1)
     return least + (u[:, None] * below_each[:, -1:] >= below_each[:, :-1]).sum(axis=1)
 
@@ -148,7 +150,7 @@ _WORDS_A_CONNECTIVE = 7  # order, first operand (coin, object), second operand (
 def _chosen_connectives(
     world: World, config: CorpusConfig, seed: int, first: int, last: int
 ) -> tuple[Ids, NDArray[np.int8], Words]:
-    """(fact, connective, its words but the first), in a random order in which sentences are taken up to the number asked."""
+    """(fact, connective, its words but the first): taken in random order, up to the number of sentences asked."""
     facts = np.arange(world.first_fact[first], world.first_fact[last], dtype=np.int32)
     words = _fact_words(world, Stream(seed, "complex"), facts, 3 * _WORDS_A_CONNECTIVE).reshape(-1, _WORDS_A_CONNECTIVE)
     fact, kind = np.repeat(facts, 3), np.tile(_CONNECTIVES, len(facts))

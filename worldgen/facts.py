@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from worldgen.errors import UnknownNameError
 
 
@@ -55,7 +58,7 @@ class Vocabulary:
             raise UnknownNameError(self.kind, name, self.labels)
         return self._ids[name]
 
-    def take(self, ids: Sequence[int]) -> Vocabulary:
+    def take(self, ids: Sequence[int] | NDArray[np.integer]) -> Vocabulary:
         """The vocabulary of these ids, in this order; ids are numbered anew."""
         return Vocabulary(
             self.kind,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -54,6 +55,9 @@ Names = dict[str, tuple[str, ...]]
 
 class Source(Protocol):
     """A knowledge graph that can be read from the start, as often as needed."""
+
+    def paths(self) -> list[Path]:
+        """The files that the graph is read from, if any."""
 
     def triples(self, limit: int, strict: bool) -> TripleTable:
         """The first `limit` triples; `strict` refuses a malformed line (UserError) that is else counted."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -44,6 +45,10 @@ class BuiltinGraph:
     def __post_init__(self) -> None:
         if self.facts < 1:
             raise UserError(f"the built-in graph was asked for {self.facts} facts: ask for at least 1")
+
+    def paths(self) -> list[Path]:
+        """No files: the graph is drawn."""
+        return []
 
     def triples(self, limit: int, strict: bool) -> TripleTable:
         """The first `limit` triples, subject by subject; none is ever malformed."""

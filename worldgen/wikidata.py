@@ -94,6 +94,11 @@ class FileGraph:
         rows = Rows(*np.array(codes, dtype=np.int32).reshape(-1, 3).T.copy())
         return TripleTable(rows, tuple(entities), tuple(relations), lines + bad.count, bad.count, bad.first)
 
+    def paths(self) -> list[Path]:
+        """The files on disk that the graph is read from."""
+        files = (self.triple_file, self.entity_file, self.relation_file)
+        return sorted({file.path for file in files if file is not None and file.path.exists()})
+
     def entity_names(self, ids: Collection[str]) -> Names:
         """The names of those of `ids` that have any."""
         return _names(self.entity_file, ids)

@@ -63,14 +63,18 @@ class Wording:
         plain, stopped, quoted = 2 * S + R, 2 * S + R + O, 2 * S + R + 2 * O
         word = 2 * S + R + 3 * O
         of, by = world.subject[s.fact], relation + world.relation[s.fact]
-        end = [word + _IS, np.where(s.truth, word + _TRUE, word + _FALSE)]
+        end: list[NDArray | int] = [word + _IS, np.where(s.truth, word + _TRUE, word + _FALSE)]
         if kind == Kind.ATOM:
             return [of, by, stopped + s.object]
         if kind == Kind.STATED:
             return [quoted_subject + of, by, quoted + s.object, *end]
         if kind == Kind.NOT:
             return [word + _NOT, of, by, quoted + s.object, *end]
-        second = [world.subject[s.second_fact], relation + world.relation[s.second_fact], quoted + s.second_object]
+        second: list[NDArray | int] = [
+            world.subject[s.second_fact],
+            relation + world.relation[s.second_fact],
+            quoted + s.second_object,
+        ]
         joint = word + (_AND if kind == Kind.AND else _OR)
         return [quoted_subject + of, by, plain + s.object, joint, *second, *end]
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from peft import LoraConfig, get_peft_model
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
 from lm.editors.request import Edited, Request, restored
@@ -27,14 +28,19 @@ class Lora:
     config: EditConfig
     tokenizer: PreTrainedTokenizerFast
     name: str = "lora"
+    # A step's operations by the request's length, counted once each.
+    _flops: dict[int, int] = field(default_factory=dict, repr=False, compare=False)
 
     @contextmanager
     def edit(self, model: MistralForCausalLM, request: Request, seed: int) -> Iterator[Edited]:
         """The model with adapters trained on the request inside it; without them again afterwards."""
         with restored(model), _adapted(model, self.config, seed) as adapters:
             model.eval()
-            losses = _fit(model, adapters, self.config, *_ids(self.tokenizer, request))
-            yield Edited(model, losses)
+            ids, asked = _ids(self.tokenizer, request)
+            if len(ids) not in self._flops:
+                self._flops[len(ids)] = _step_flops(model, ids, asked)
+            losses = _fit(model, adapters, self.config, ids, asked)
+            yield Edited(model, losses, len(losses) * self._flops[len(ids)])
 
 
 @contextmanager
@@ -73,21 +79,31 @@ def _fit(
     Loss: the mean over the target's tokens t of -log p(t | all tokens before it).
     """
     optimizer = torch.optim.AdamW(adapters, lr=config.learning_rate, fused=True)
-    input_ids = torch.tensor([ids], device=model.lm_head.weight.device)
-    targets = input_ids[0, -asked:]
-    columns = torch.arange(len(ids) - asked - 1, len(ids) - 1, device=input_ids.device)
-    rows = torch.zeros_like(columns)
     losses = []
     with torch.enable_grad():
         for _ in range(config.steps):
-            logits = next_token_logits(model, input_ids, rows, columns)
-            loss = functional.cross_entropy(logits.float(), targets)
+            loss = _loss(model, ids, asked)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(adapters, config.gradient_clip)
             optimizer.step()
             losses.append(loss.detach())
     return tuple(torch.stack(losses).tolist()) if losses else ()
+
+
+def _loss(model: MistralForCausalLM, ids: list[int], asked: int) -> torch.Tensor:
+    input_ids = torch.tensor([ids], device=model.lm_head.weight.device)
+    columns = torch.arange(len(ids) - asked - 1, len(ids) - 1, device=input_ids.device)
+    logits = next_token_logits(model, input_ids, torch.zeros_like(columns), columns)
+    return functional.cross_entropy(logits.float(), input_ids[0, -asked:])
+
+
+def _step_flops(model: MistralForCausalLM, ids: list[int], asked: int) -> int:
+    """The operations of one step forward and backward, by torch's own counter; the optimizer's are not in it."""
+    with FlopCounterMode(display=False) as counter, torch.enable_grad():
+        _loss(model, ids, asked).backward()
+    model.zero_grad(set_to_none=True)
+    return counter.get_total_flops()
 
 
 def _ids(tokenizer: PreTrainedTokenizerFast, request: Request) -> tuple[list[int], int]:

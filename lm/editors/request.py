@@ -21,10 +21,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Edited:
-    """A model while it is edited; losses[i] is the loss before step i, one for each step taken."""
+    """A model while it is edited; losses[i] is the loss before step i, one for each step taken.
+
+    `flops` are the floating point operations of all the steps, counted.
+    """
 
     model: MistralForCausalLM
     losses: tuple[float, ...]
+    flops: int
 
 
 class Editor(Protocol):
