@@ -228,7 +228,7 @@ def _config(
     kg: str | None, seed: int | None, strict: bool,
 ) -> configs.RunConfig:  # fmt: skip
     """The config that the options ask for: of a file, a preset, the run itself, or else `tiny`; then changed."""
-    from evaluate.run import config_of
+    from evaluate.load import config_of
 
     if preset and config_file:
         raise UserError("--preset and --config both say where to start: give one of them")
@@ -244,7 +244,7 @@ def _source(kg: str | None) -> str | None:
 
 
 def _existing_config(run: Path) -> configs.RunConfig:
-    from evaluate.run import config_of
+    from evaluate.load import config_of
 
     config = config_of(run)
     if config is None:

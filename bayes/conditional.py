@@ -1,4 +1,4 @@
-"""The shared conditional of one dependency: C[o_u] = sum_s rho[s](o_u) n[s, r_d], one sparse product.
+"""The shared conditional of one dependency: C[o_u] = sum_s rho[s](o_u) n[s, r_d], one pass over the lines.
 
 Shapes: K objects, upstream (rows) and downstream (columns); k objects that any row names.
 """
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from bayes.counts import NOTHING, Counts, FactTable, Weights
 from bayes.dirichlet import predictive
 from bayes.distribution import Distribution
+from worldgen.randomness import ragged_arange
 from worldgen.sources import Ids
 
 
@@ -45,7 +45,7 @@ class ConditionalTable:
         default = float(np.sum(predictive(self.each, self.total, a, self.K)))
         objects, column = np.unique(self.object, return_inverse=True)
         row = np.repeat(np.arange(self.K), np.diff(self.start))
-        above = np.bincount(column, weights=self.value / strength[row], minlength=len(objects))
+        above = _sums(column, self.value / strength[row], len(objects))
         return Sum(objects, default + above, default)
 
 
@@ -71,32 +71,43 @@ class Sum:
 
 
 def fit_conditional(facts: FactTable, upstream: int, downstream: int, K: int) -> ConditionalTable:
-    """C over all subjects with both relations observed, from the positive evidence upstream."""
-    subject, relation = np.divmod(facts.key, facts.R)
-    S = int(subject.max(initial=-1)) + 1
-    line_subject, line_relation = subject[facts.fact_of_line], relation[facts.fact_of_line]
+    """C over all subjects with both relations observed, from the positive evidence upstream.
 
-    up = (line_relation == upstream) & (facts.positive > 0)
-    positive_of_fact = facts.per_fact(np.where(up, facts.positive, 0.0))
-    rho = facts.positive[up] / positive_of_fact[facts.fact_of_line[up]]
-    responsibility = sparse.csr_array((rho, (line_subject[up], facts.object[up])), shape=(S, K))
-
-    down = line_relation == downstream
-    value = facts.positive[down] - facts.spread[down] / (K - 1)
-    counts = sparse.csr_array((value, (line_subject[down], facts.object[down])), shape=(S, K))
-    against, total = np.zeros(S), np.zeros(S)
-    of_relation = relation == downstream
-    against[subject[of_relation]] = facts.per_fact(facts.spread)[of_relation]
-    total[subject[of_relation]] = facts.per_fact(facts.positive + facts.spread)[of_relation]
-
-    by_object = responsibility.T.tocsr()
-    rows = (by_object @ counts).tocsr()
-    rows.sort_indices()
+    A join on the subject: every responsible upstream object meets every line of the same subject's downstream
+    fact, and what falls on the same (o_u, o_d) is added up.
+    """
+    responsible, rho, fact = _responsible_lines(facts, upstream, downstream)
+    lines = np.diff(facts.start)[fact]
+    line = np.repeat(facts.start[fact], lines) + ragged_arange(lines)
+    value = np.repeat(rho, lines) * (facts.positive[line] - facts.spread[line] / (K - 1))
+    pair = np.repeat(responsible.astype(np.int64), lines) * K + facts.object[line]
+    pairs, place = np.unique(pair, return_inverse=True)
+    against = facts.per_fact(facts.spread)[fact]
+    weight = facts.per_fact(facts.positive)[fact] + against
     return ConditionalTable(
         K,
-        rows.indptr.astype(np.int64),
-        rows.indices.astype(np.int32),
-        rows.data,
-        by_object @ (against / (K - 1)),
-        by_object @ total,
+        np.searchsorted(pairs, np.arange(K + 1, dtype=np.int64) * K),
+        (pairs % K).astype(np.int32),
+        _sums(place, value, len(pairs)),
+        _sums(responsible, rho * (against / (K - 1)), K),
+        _sums(responsible, rho * weight, K),
     )
+
+
+def _responsible_lines(facts: FactTable, upstream: int, downstream: int) -> tuple[Ids, Weights, NDArray[np.int64]]:
+    """Upstream object, its responsibility rho, and the downstream fact: for each line with positive evidence
+    upstream whose subject has a downstream fact."""
+    subject, relation = np.divmod(facts.key, facts.R)
+    down = np.flatnonzero(relation == downstream)
+    line = np.flatnonzero((relation[facts.fact_of_line] == upstream) & (facts.positive > 0))
+    place = np.searchsorted(subject[down], subject[facts.fact_of_line[line]])
+    has_both = place < len(down)
+    has_both[has_both] = subject[down][place[has_both]] == subject[facts.fact_of_line[line[has_both]]]
+    line, fact = line[has_both], down[place[has_both]]
+    rho = facts.positive[line] / facts.per_fact(facts.positive)[facts.fact_of_line[line]]
+    return facts.object[line], rho, fact
+
+
+def _sums(place: NDArray[np.integer], values: Weights, N: int) -> Weights:
+    """[N]: the sum of the values that fall on each place."""
+    return np.asarray(np.bincount(place, weights=values, minlength=N), dtype=np.float64)

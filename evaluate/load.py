@@ -9,10 +9,17 @@ from typing import Any
 
 from bayes.agent import Agent, fit
 from bayes.evidence import Evidence
-from worldgen.config import AgentConfig
+from worldgen.config import AgentConfig, RunConfig, load
 from worldgen.errors import UserError
 from worldgen.manifest import INPUTS, MANIFEST, read_manifest
 from worldgen.world import World
+
+CONFIG = "config.toml"
+
+
+def config_of(folder: Path) -> RunConfig | None:
+    """The config a run folder was made with, or None if there is no run."""
+    return load(folder / CONFIG) if (folder / CONFIG).exists() else None
 
 
 def load_world(run_folder: Path) -> World:

@@ -16,12 +16,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from worldgen.config import RunConfig, load, to_toml
+from evaluate.load import CONFIG
+from worldgen.config import RunConfig, to_toml
 from worldgen.errors import UserError
 from worldgen.files import write_text
 from worldgen.manifest import begin, differences, finish, read_manifest, stage_files
-
-CONFIG = "config.toml"
 
 
 @dataclass(frozen=True)
@@ -87,11 +86,6 @@ class Run:
         done = read_manifest(folder)
         assert done is not None
         self.say(f"{stage.name}: {done.seconds:.1f} s, peak {done.peak_memory_bytes / 2**20:.0f} MiB")
-
-
-def config_of(folder: Path) -> RunConfig | None:
-    """The config a run folder was made with, or None if there is no run."""
-    return load(folder / CONFIG) if (folder / CONFIG).exists() else None
 
 
 @contextmanager

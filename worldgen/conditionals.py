@@ -99,18 +99,18 @@ class Conditionals:
             "upstream_object": self.upstream_object[row],
             "object": self.object,
             "weight": self.weight,
-            "is_mode": self.object == self.mode[row],
         }
 
     @staticmethod
     def from_columns(columns: dict[str, NDArray]) -> Conditionals:
         """What `columns` gave."""
         first = np.unique(columns["row"], return_index=True)[1]
+        start = np.append(first, len(columns["row"])).astype(np.int64)
         return Conditionals(
             columns["dependency"][first],
             columns["upstream_object"][first],
-            columns["object"][columns["is_mode"]],
-            np.append(first, len(columns["row"])).astype(np.int64),
+            columns["object"][_first_largest(columns["weight"], start)],
+            start,
             columns["object"],
             columns["weight"],
         )

@@ -58,8 +58,21 @@ def write_array(path: Path, array: np.ndarray) -> None:
 
 def read_columns(path: Path) -> dict[str, np.ndarray]:
     """The columns of a Parquet file as numpy arrays (lists and texts as object arrays)."""
-    table = pq.read_table(path)
-    return {name: table[name].to_numpy() for name in table.column_names}
+    # Neither as a data set nor through pyarrow's to_numpy: both import modules for longer than a world takes to load.
+    with pq.ParquetFile(path) as file:
+        table = file.read()
+    return {name: _as_numpy(table[name]) for name in table.column_names}
+
+
+def _as_numpy(column: pa.ChunkedArray) -> np.ndarray:
+    if pa.types.is_boolean(column.type):
+        return _as_numpy(column.cast(pa.uint8())).astype(bool)
+    if pa.types.is_primitive(column.type):
+        chunks = [np.from_dlpack(chunk) for chunk in column.chunks]
+        return np.concatenate(chunks) if chunks else np.zeros(0, str(column.type))
+    values = np.empty(len(column), dtype=object)
+    values[:] = column.to_pylist()
+    return values
 
 
 def names_table(*vocabularies: Vocabulary) -> pa.Table:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from worldgen.facts import Vocabulary
 from worldgen.files import names_table, read_columns, vocabulary, write_table
@@ -67,6 +66,8 @@ class KnowledgeGraph:
 
 def cooccurrence(subject: Ids, relation: Ids, S: int, R: int) -> NDArray[np.int64]:
     """[R, R]: the subjects that have both relations, of facts in which a (subject, relation) comes once."""
+    from scipy import sparse  # slow to import, and needed only where a graph is selected
+
     ones = np.ones(len(subject), dtype=np.int64)
     has = sparse.csr_array((ones, (subject, relation)), shape=(S, R))
     return (has.T @ has).toarray()
