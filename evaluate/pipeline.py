@@ -17,7 +17,7 @@ from evaluate.answers import AnswerReader
 from evaluate.cases import load_cases, make_cases, save_cases
 from evaluate.load import finished, load_agent, load_world, measured_methods
 from evaluate.measure import measure, read_costs, read_measurements
-from evaluate.probes import load_probes, probes_of, save_probes
+from evaluate.probes import load_probes, make_probes, save_probes
 from evaluate.recall import recall
 from evaluate.run import Run, Stage
 from evaluate.scores import as_table, score
@@ -151,7 +151,7 @@ def make_the_cases(run: Run) -> None:
         world, config = load_world(run.folder), run.config.cases
         agent = load_agent(run.folder, world, run.config.agent)
         cases = make_cases(world, agent, config, run.config.seed)
-        probes = [p for c in cases for p in probes_of(world, agent, c, config.certain_weight, config.closing_stop)]
+        probes = make_probes(world, agent, cases, config.certain_weight, config.closing_stop)
         save_cases(folder / "cases.parquet", cases)
         save_probes(folder / "probes.parquet", probes)
         return {

@@ -16,15 +16,14 @@ root formula (evaluation design: the weight n' is defined by it); everywhere els
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import NamedTuple
 
 from bayes.agent import Agent
-from bayes.distribution import Distribution
-from bayes.statements import p_and, p_atom, p_not, p_or
+from bayes.counts import Weights
 from evaluate.cases import Case
+from evaluate.labels import Labels, label
 from worldgen.facts import Fact
 from worldgen.files import read_columns, write_table
 from worldgen.grammar import Atom, Both, Formula, Not, truth_prompt
@@ -54,14 +53,6 @@ class Probe:
         return not self.target
 
 
-class Minds(NamedTuple):
-    """The agent before an edit, after it with weight n', after it with the near certain weight."""
-
-    before: Agent
-    after: Agent
-    certain: Agent
-
-
 def save_probes(path: Path, probes: list[Probe]) -> None:
     """Write probes.parquet."""
     write_table(path, {field.name: [getattr(probe, field.name) for probe in probes] for field in fields(Probe)})
@@ -73,67 +64,54 @@ def load_probes(path: Path) -> list[Probe]:
     return [Probe(*values) for values in zip(*(columns[field.name] for field in fields(Probe)), strict=True)]
 
 
-def probes_of(world: World, agent: Agent, case: Case, certain_weight: int, closing_stop: bool) -> list[Probe]:
-    """Every question about one case. `closing_stop`: the full stop is part of the object event."""
-    minds = Minds(agent, agent.revise(case.edit()), agent.revise(case.certain_edit(certain_weight)))
+def make_probes(
+    world: World, agent: Agent, cases: Sequence[Case], certain_weight: float, closing_stop: bool
+) -> list[Probe]:
+    """Every question about the cases, case by case. `closing_stop`: the full stop is part of the object event."""
+    labels = label(world, agent, cases, certain_weight)
+    stop = "." if closing_stop else ""
     return [
-        *_object_probes(world, minds, case, "." if closing_stop else ""),
-        *_statement_probes(world, minds, case),
+        probe
+        for row, case in enumerate(cases)
+        for probe in (*_object_probes(world, labels, row, case, stop), *_statement_probes(world, labels, row, case))
     ]
 
 
-def _object_probes(world: World, minds: Minds, case: Case, stop: str) -> Iterator[Probe]:
-    for site in SITES:
-        subject = case.subject if site.startswith("s1") else case.subject2
-        relation = case.relation if site.endswith("r1") else case.relation2
-        beliefs = [mind.root(subject, relation) if site == "s1r1" else mind.belief(subject, relation) for mind in minds]
-        prompt = f"{world.subjects[subject]} {world.relations[relation]}"
-        old_mode, new_mode = beliefs[0].mode(), beliefs[1].mode()
-        if site == "s1r1":
-            new_mode = case.requested
-        expected = (world.objects[old_mode], world.objects[new_mode])
-        yield Probe(case.case, f"{site}/answer", prompt, "", *_NO_CREDENCES, *expected)
-        roles = {
-            "truth": int(world.truth[world.fact_of(subject, relation)]),
-            "requested": case.requested,
-            "old_mode": old_mode,
-            "new_mode": new_mode,
-        }
-        if site == "s1r1":
-            roles["original"] = case.original_object
-        for role, object_ in roles.items():
-            target = world.objects[object_] + stop
-            yield Probe(case.case, f"{site}/{role}", prompt, target, *_credences(beliefs, object_), "", "")
+def _object_probes(world: World, labels: Labels, row: int, case: Case, stop: str) -> Iterator[Probe]:
+    for name, site in labels.sites.items():
+        prompt = f"{world.subjects[int(site.subject[row])]} {world.relations[int(site.relation[row])]}"
+        said = {role: world.objects[int(objects[row])] for role, objects in site.objects.items()}
+        yield Probe(case.case, f"{name}/answer", prompt, "", *_NO_CREDENCES, said["old_mode"], said["new_mode"])
+        for role, object_ in said.items():
+            credences = _credences(site.credence[role][:, row])
+            yield Probe(case.case, f"{name}/{role}", prompt, object_ + stop, *credences, "", "")
 
 
 _NO_CREDENCES = (float("nan"),) * 3
 
 
-def _credences(beliefs: list[Distribution], object_: int) -> tuple[float, float, float]:
-    before, after, certain = (belief[object_] for belief in beliefs)
-    return before, after, certain
-
-
-def _statement_probes(world: World, minds: Minds, case: Case) -> Iterator[Probe]:
-    second = case.b()
+def _statement_probes(world: World, labels: Labels, row: int, case: Case) -> Iterator[Probe]:
+    """B is another subject's, so that P(A and B) = P(A) P(B) (see `bayes.statements`)."""
+    assert case.b_subject != case.subject
+    b, p_b = _atom(world, case.b()), labels.claims["b"][:, row]
     for set_, object_ in zip(STATEMENT_SETS, (case.requested, case.original_object), strict=True):
-        fact = Fact(case.subject, case.relation, object_)
-        a, b = _atom(world, fact), _atom(world, second)
-        claim = [p_atom(mind, fact) for mind in minds]
-        both = [p_and(mind, fact, second) for mind in minds]
-        yield _statement_probe(case, f"{set_}/tf", a, "true", claim)
-        yield _statement_probe(case, f"{set_}/tf_false", a, "false", [1 - p for p in claim])
-        yield _statement_probe(case, f"{set_}/not", Not(a), "true", [p_not(mind, fact) for mind in minds])
-        yield _statement_probe(case, f"{set_}/and", Both("and", a, b), "true", both)
-        yield _statement_probe(case, f"{set_}/and_swapped", Both("and", b, a), "true", both)
-        either = [p_or(mind, fact, second) for mind in minds]
-        yield _statement_probe(case, f"{set_}/or", Both("or", a, b), "true", either)
-    yield _statement_probe(case, "b/tf", _atom(world, second), "true", [p_atom(mind, second) for mind in minds])
+        a, p_a = _atom(world, Fact(case.subject, case.relation, object_)), labels.claims[set_][:, row]
+        yield _statement_probe(case, f"{set_}/tf", a, "true", p_a)
+        yield _statement_probe(case, f"{set_}/tf_false", a, "false", 1 - p_a)
+        yield _statement_probe(case, f"{set_}/not", Not(a), "true", 1 - p_a)
+        yield _statement_probe(case, f"{set_}/and", Both("and", a, b), "true", p_a * p_b)
+        yield _statement_probe(case, f"{set_}/and_swapped", Both("and", b, a), "true", p_a * p_b)
+        yield _statement_probe(case, f"{set_}/or", Both("or", a, b), "true", p_a + p_b - p_a * p_b)
+    yield _statement_probe(case, "b/tf", b, "true", p_b)
 
 
-def _statement_probe(case: Case, name: str, formula: Formula, target: str, credences: list[float]) -> Probe:
-    before, after, certain = credences
-    return Probe(case.case, name, truth_prompt(formula), target, before, after, certain, "", "")
+def _statement_probe(case: Case, name: str, formula: Formula, target: str, credences: Weights) -> Probe:
+    return Probe(case.case, name, truth_prompt(formula), target, *_credences(credences), "", "")
+
+
+def _credences(minds: Weights) -> tuple[float, float, float]:
+    before, after, certain = minds.tolist()
+    return before, after, certain
 
 
 def _atom(world: World, fact: Fact) -> Atom:

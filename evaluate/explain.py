@@ -1,0 +1,184 @@
+"""Why the agent of a run believes what it does: sentences of the corpus, terms of the formula, rows that moved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from bayes.agent import Agent
+from bayes.explain import Mixture, RootSum, mixture, moved_rows, root_sum
+from bayes.testimony import testimony
+from evaluate.ask import ANYONE, Minds, Question
+from evaluate.load import finished
+from worldgen.config import RunConfig
+from worldgen.errors import UserError
+from worldgen.grammar import render
+from worldgen.sentences import Kind, Sentences, sentences_naming
+from worldgen.sources import Ids
+from worldgen.wording import sentence
+from worldgen.world import NONE, World
+
+EXAMPLES = 4  # sentences quoted of each fact
+FORMS = {Kind.ATOM: "A", Kind.STATED: '"A"', Kind.NOT: '"not A"', Kind.AND: '"A and .."', Kind.OR: '"A or .."'}
+
+
+@dataclass(frozen=True)
+class Mentions:
+    """How often sentences of one form name one object for a fact, and what that weighs, in observations."""
+
+    form: str
+    object: str
+    mentions: int
+    weight_for: float
+    weight_against: float
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What the corpus says of a fact; every sentence was read `readings` times and weighs so much more."""
+
+    subject: str
+    relation: str
+    readings: int
+    mentions: list[Mentions]
+    examples: list[str]
+
+
+@dataclass(frozen=True)
+class Root:
+    """credence = (prior + count) / (prior * objects + total)."""
+
+    credence: float
+    prior: float
+    objects: int
+    count: float
+    total: float
+
+
+@dataclass(frozen=True)
+class UpstreamTerm:
+    """What one object of the upstream relation adds: share = credence * conditional."""
+
+    object: str
+    responsibility: float
+    credence: float
+    conditional: float
+    share: float
+
+
+@dataclass(frozen=True)
+class Downstream:
+    """credence = the sum of the terms' shares + rest_share, which `rest_objects` other objects add together."""
+
+    credence: float
+    upstream: str
+    terms: list[UpstreamTerm]
+    rest_objects: int
+    rest_credence: float
+    rest_share: float
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A row of the conditional that the edits changed: its weight, and the object's probability in it."""
+
+    upstream_object: str
+    weight_before: float
+    weight_after: float
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why `object` has its credence; `after` is None without an edit, `upstream` is what the moved rows are of."""
+
+    object: str
+    before: Root | Downstream
+    after: Root | Downstream | None
+    upstream: str | None
+    moved: list[Moved]
+    sources: list[Sources]
+
+
+def explain(folder: Path, config: RunConfig, minds: Minds, question: Question, most: int) -> Explanation:
+    """Why the best object, or the one asked for, has its credence; the `most` greatest terms of each mixture.
+
+    Raises UserError for a question about no subject, or under a condition.
+    """
+    if question.subject == ANYONE or question.given:
+        raise UserError("--explain tells of a named subject's belief, without --given")
+    world, later = minds.world, minds.after
+    s, r = world.subjects.id_of(question.subject), world.relations.id_of(question.relation)
+    o = world.objects.id_of(question.object) if question.object is not None else later.belief(s, r).mode()
+    mixtures = [mixture(agent, s, r, o) for agent in (minds.before, later)]
+    shown = _shown([m for m in mixtures if m], most)
+    accounts = [
+        _downstream(world, m, shown) if m else _root(root_sum(agent, s, r, o))
+        for agent, m in zip((minds.before, later), mixtures, strict=True)
+    ]
+    upstream = later.parent.get(r)
+    rows = [] if upstream is None else moved_rows(minds.before, later, r, o)
+    return Explanation(
+        object=world.objects[o],
+        before=accounts[0],
+        after=accounts[1] if minds.edits else None,
+        upstream=None if upstream is None else world.relations[upstream],
+        moved=[Moved(world.objects[row[0]], *row[1:]) for row in rows],
+        sources=_sources(finished(folder / "corpus"), world, _lineage(later, s, r), s, config.corpus.shuffles),
+    )
+
+
+def _root(numbers: RootSum) -> Root:
+    return Root(numbers.credence, numbers.a, numbers.K, numbers.count, numbers.total)
+
+
+def _shown(mixtures: list[Mixture], most: int) -> Ids:
+    """The upstream objects that matter most in any of the mixtures, the last one's order first."""
+    tops = [m.top(most) for m in reversed(mixtures)]
+    return np.array(list(dict.fromkeys(o for top in tops for o in top.tolist())), dtype=np.int32)
+
+
+def _downstream(world: World, terms: Mixture, shown: Ids) -> Downstream:
+    rest_credence, rest_share = terms.rest(shown)
+    return Downstream(
+        terms.credence,
+        world.relations[terms.relation],
+        [UpstreamTerm(world.objects[o], *terms.term(o)) for o in shown.tolist()],
+        len(terms.upstream) - len(shown),
+        rest_credence,
+        rest_share,
+    )
+
+
+def _lineage(agent: Agent, subject: int, relation: int) -> list[int]:
+    """The relations that the belief is made from, the root first and the asked one last."""
+    lineage = [relation]
+    while (upstream := agent.upstream_of(subject, lineage[0])) is not None:
+        lineage.insert(0, upstream)
+    return lineage
+
+
+def _sources(corpus: Path, world: World, relations: list[int], subject: int, readings: int) -> list[Sources]:
+    """What the corpus says of each of the subject's facts; one that the world does not know is never named."""
+    facts = {r: world.fact_of(subject, r) for r in relations}
+    sentences = sentences_naming(corpus, [fact for fact in facts.values() if fact != NONE])
+    return [_source(world, sentences, subject, r, fact, readings) for r, fact in facts.items() if fact != NONE]
+
+
+def _source(world: World, sentences: Sentences, subject: int, relation: int, fact: int, readings: int) -> Sources:
+    mentions = [
+        Mentions(_form(said.kind, said.truth), world.objects[said.object], *said[3:])
+        for said in testimony(sentences, fact, readings)
+    ]
+    naming = sentences.where((sentences.fact == fact) | (sentences.second_fact == fact))
+    # One of each form: what differs most.
+    firsts = np.sort(np.unique(naming.kind * 2 + ~naming.truth, return_index=True)[1])
+    examples = [render(sentence(world, naming, i)) for i in firsts[:EXAMPLES].tolist()]
+    return Sources(world.subjects[subject], world.relations[relation], readings, mentions, examples)
+
+
+def _form(kind: Kind, truth: bool) -> str:
+    return FORMS[kind] + ("" if kind == Kind.ATOM else f" is {'true' if truth else 'false'}")
