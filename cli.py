@@ -56,14 +56,13 @@ def stage_command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
     def decorate(function: Callable[..., tuple[dict[str, Any], str]]) -> click.Command:
         @wraps(function)
         def command(run: Path, device: str, workers: int, as_json: bool, quiet: bool, **options: Any) -> None:
-            from evaluate.run import Run, locked, note_config
+            from evaluate.run import Run, keeping_config, locked
 
             rest = {name: options.pop(name) for name in list(options) if name not in _CONFIG_NAMES}
             config = _config(run, **options)
             _hush_libraries()
-            with locked(run), _logged(run):
-                the_run = Run(run, config, device, workers, quiet or as_json)
-                note_config(the_run)
+            the_run = Run(run, config, device, workers, quiet or as_json)
+            with locked(run), _logged(run), keeping_config(the_run):
                 result, text = function(the_run, **rest)
             click.echo(json.dumps(result, indent=1, ensure_ascii=False) if as_json else text)
 
@@ -163,21 +162,64 @@ def report_command(run: Any) -> tuple[dict[str, Any], str]:
 
 @cli.command("ask")
 @RUN_ARGUMENT
-@click.argument("subject")
-@click.argument("relation")
-@click.option("--edit", metavar='"S | R | O"', help="Revise the agent by this first.")
-@click.option("--weight", default="auto", show_default=True, help="Observations the edit is worth; auto is n'.")
+@click.argument("subject", required=False)
+@click.argument("relation", required=False)
+@click.option(
+    "--statement",
+    "statements",
+    multiple=True,
+    metavar='"S | R | O and S | R | O"',
+    help="Ask for the credence in a statement: an atom, not, and, or (repeatable).",
+)
+@click.option("--edit", "edits", multiple=True, metavar='"S | R | O"', help="Revise the agent by this (repeatable).")
+@click.option("--weight", default="auto", show_default=True, help="Observations an edit is worth; auto is n'.")
+@click.option("--credence", type=float, help="What auto lifts a request to.  [default: the run's target, 0.95]")
+@click.option("--given", metavar='"R | O"', help="Suppose this of the relation that RELATION depends on.")
+@click.option("--object", "object_", metavar="O", help="Tell of this object too, and explain it.")
+@click.option("--explain", is_flag=True, help="Say why: sentences of the corpus, terms of the sum, rows that moved.")
 @click.option("--top", default=5, show_default=True, type=click.IntRange(min=1), help="How many objects.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
-def ask_command(run: Path, subject: str, relation: str, edit: str | None, weight: str, top: int, as_json: bool) -> None:
-    """The agent's most probable objects and credences, before and after an edit.
+def ask_command(
+    run: Path, subject: str | None, relation: str | None, statements: tuple[str, ...], edits: tuple[str, ...],
+    weight: str, credence: float | None, given: str | None, object_: str | None, explain: bool, top: int, as_json: bool,
+) -> None:  # fmt: skip
+    """The agent's most probable objects and credences, before and after edits.
+
+    SUBJECT "." is one that the corpus never named. An edit may bring its own weight: "S | R | O | 1000".
 
     Example: worldgen ask runs/demo "Ada Lovelace" "occupation" --edit "Ada Lovelace | educated at | Yale"
     """
-    from evaluate.ask import as_text, ask
+    from dataclasses import asdict
 
-    reply = ask(run, _existing_config(run), subject, relation, edit, weight, top)
-    click.echo(json.dumps(reply.as_dict(), indent=1, ensure_ascii=False) if as_json else as_text(reply))
+    from evaluate.ask import Question, as_text, ask, judge, load_minds
+
+    config = _existing_config(run)
+    _one_question(subject, relation, statements, given, object_, explain)
+    minds = load_minds(run, config, edits, weight, credence)
+    if subject is None or relation is None:
+        judgements = judge(minds, statements)
+        result, text = asdict(judgements), as_text(judgements)
+    else:
+        question = Question(subject, relation, given, object_)
+        reply = ask(minds, question, top)
+        result, text = asdict(reply), as_text(reply)
+        if explain:
+            from evaluate import explanation
+            from evaluate.explain import explain as explain_belief
+
+            why = explain_belief(run, config, minds, question, top)
+            result, text = result | {"explanation": asdict(why)}, f"{text}\n\n{explanation.as_text(why)}"
+    click.echo(json.dumps(result, indent=1, ensure_ascii=False) if as_json else text)
+
+
+def _one_question(
+    subject: str | None, relation: str | None, statements: tuple[str, ...], *of_a_fact: str | bool | None
+) -> None:
+    """Raises UserError unless there is a fact or there are statements to ask for, with options that go with it."""
+    if statements and (subject is not None or any(of_a_fact)):
+        raise UserError("--statement stands alone: leave out SUBJECT, RELATION, --given, --object and --explain")
+    if not statements and relation is None:
+        raise UserError("say what to ask for: SUBJECT and RELATION, or --statement 'subject | relation | object'")
 
 
 @cli.command("verify")

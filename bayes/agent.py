@@ -41,9 +41,13 @@ class RowOf(NamedTuple):
 
 @dataclass(frozen=True)
 class Revision:
-    """What edits have changed, over the base: facts, rows of conditionals, and the sums of those rows."""
+    """What edits have changed, over the base: facts, rows of conditionals, and the sums of those rows.
+
+    `changes[row][s]` is what edited subject s gives to a row now less what it gave before any edit.
+    """
 
     observations: Mapping[tuple[int, int], Observations] = field(default_factory=dict)
+    changes: Mapping[RowOf, Mapping[int, Counts]] = field(default_factory=dict)
     rows: Mapping[RowOf, Counts] = field(default_factory=dict)
     sums: Mapping[int, Sum] = field(default_factory=dict)
 
@@ -158,56 +162,68 @@ class Agent:
             raise ValueError(f"{edit} is no observation: weights are finite and not negative, ids are within the world")
         if weight == 0:
             return self
-        before = self.observations(subject, relation)
-        after = (before or _UNOBSERVED).plus(object_, weight)
-        changed = self._changed_rows(edit, before or _UNOBSERVED, after)
-        sums = dict(self.revision.sums)
-        for downstream in {row.relation for row in changed}:
+        observed = (self.observations(subject, relation) or _UNOBSERVED).plus(object_, weight)
+        observations = {**self.revision.observations, (subject, relation): observed}
+        seen = replace(self, revision=replace(self.revision, observations=observations))
+        changes = {
+            row: {**self.revision.changes.get(row, {}), subject: change}
+            for downstream, upstream in self.parent.items()
+            if relation in (upstream, downstream)
+            for row, change in seen._changes_by(subject, upstream, downstream).items()
+        }
+        rows = {row: self._base_row(row).plus_all(by_subject.values()) for row, by_subject in changes.items()}
+        revision = Revision(
+            observations,
+            {**self.revision.changes, **changes},
+            {**self.revision.rows, **rows},
+            {**self.revision.sums, **self._changed_sums(rows)},
+        )
+        return replace(self, revision=revision)
+
+    def _changes_by(self, subject: int, upstream: int, downstream: int) -> dict[RowOf, Counts]:
+        """What a subject gives to each row of a conditional now, less what it gave before any edit.
+
+        Both are made from whole observations, never one from the other: so great weights leave no rounding behind.
+        """
+        facts, K = self.facts, self.K
+        before = _given(facts.observations(subject, upstream), facts.observations(subject, downstream), K)
+        now = _given(self.observations(subject, upstream), self.observations(subject, downstream), K)
+        objects = dict.fromkeys([*before, *now])
+        return {
+            RowOf(downstream, object_): now.get(object_, NOTHING).plus(before.get(object_, NOTHING), -1.0)
+            for object_ in objects
+        }
+
+    def _changed_sums(self, rows: Mapping[RowOf, Counts]) -> dict[int, Sum]:
+        """The sums of the conditionals of which some rows are now these."""
+        sums = {}
+        for downstream in {row.relation for row in rows}:
             exchanged = {
                 row.upstream_object: (self.conditional(*row), counts.predictive(self.a, self.K))
-                for row, counts in changed.items()
+                for row, counts in rows.items()
                 if row.relation == downstream
             }
-            sums[downstream] = (sums.get(downstream) or self.sums[downstream]).with_changes(exchanged)
-        observations = {**self.revision.observations, (subject, relation): after}
-        return replace(self, revision=Revision(observations, {**self.revision.rows, **changed}, sums))
-
-    def _changed_rows(self, edit: Edit, before: Observations, after: Observations) -> dict[RowOf, Counts]:
-        """The rows that this subject's new responsibilities, or its new observation downstream, move."""
-        changed: dict[RowOf, Counts] = {}
-        for downstream, upstream in self.parent.items():
-            if upstream == edit.relation:
-                observed = self.observations(edit.subject, downstream)
-                if observed:
-                    moved = _responsibility_changes(before, after)
-                    changed |= self._rows_plus(downstream, moved, observed.counts(self.K))
-            elif downstream == edit.relation:
-                observed = self.observations(edit.subject, upstream)
-                if observed:
-                    shares = dict(zip(*(column.tolist() for column in observed.responsibilities()), strict=True))
-                    new = Observations(*_UNOBSERVED_COLUMNS).plus(edit.object, edit.weight).counts(self.K)
-                    changed |= self._rows_plus(downstream, shares, new)
-        return changed
-
-    def _rows_plus(self, relation: int, shares: Mapping[int, float], counts: Counts) -> dict[RowOf, Counts]:
-        rows = (RowOf(relation, object_) for object_ in shares)
-        return {row: self._row(row).plus(counts, shares[row.upstream_object]) for row in rows}
+            sums[downstream] = (self.revision.sums.get(downstream) or self.sums[downstream]).with_changes(exchanged)
+        return sums
 
     def _row(self, row: RowOf) -> Counts:
         edited = self.revision.rows.get(row)
-        return self.tables[row.relation].row(row.upstream_object) if edited is None else edited
+        return self._base_row(row) if edited is None else edited
+
+    def _base_row(self, row: RowOf) -> Counts:
+        return self.tables[row.relation].row(row.upstream_object)
 
 
-_UNOBSERVED_COLUMNS = (np.zeros(0, np.int32), np.zeros(0), np.zeros(0))
-_UNOBSERVED = Observations(*_UNOBSERVED_COLUMNS)
+_UNOBSERVED = Observations(np.zeros(0, np.int32), np.zeros(0), np.zeros(0))
 
 
-def _responsibility_changes(before: Observations, after: Observations) -> dict[int, float]:
-    """rho'(o) - rho(o) for every object where it is not zero."""
-    changes = dict(zip(*(column.tolist() for column in after.responsibilities()), strict=True))
-    for object_, share in zip(*(column.tolist() for column in before.responsibilities()), strict=True):
-        changes[object_] = changes.get(object_, 0.0) - share
-    return changes
+def _given(upstream: Observations | None, downstream: Observations | None, K: int) -> dict[int, Counts]:
+    """rho(o_u) n for each responsible upstream object; nothing where either relation was not observed."""
+    if upstream is None or downstream is None:
+        return {}
+    counts = downstream.counts(K)
+    objects, shares = upstream.responsibilities()
+    return {o: NOTHING.plus(counts, share) for o, share in zip(objects.tolist(), shares.tolist(), strict=True)}
 
 
 def fit(evidence: Evidence, K: int, R: int, pairs: Sequence[tuple[int, int]], a: float) -> Agent:

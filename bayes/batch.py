@@ -98,8 +98,7 @@ def _roots(agent: Agent, questions: Questions) -> SparseRows:
 def _dependence(agent: Agent, questions: Questions) -> tuple[Flags, Flags]:
     """Whether each question's fact is downstream, and whether what it depends on is downstream itself."""
     parent = np.full(agent.facts.R + 1, -1)  # the last entry is the parent of no relation, -1
-    for downstream, upstream in agent.parent.items():
-        parent[downstream] = upstream
+    parent[list(agent.parent.keys())] = list(agent.parent.values())
     upstream = parent[questions.relation]
     depends = _observed(agent, questions, upstream)
     return depends, depends & _observed(agent, questions, parent[upstream])

@@ -5,8 +5,9 @@ Shapes: k objects that were named, F facts with evidence, E their lines.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,10 @@ class Counts:
         value[np.searchsorted(objects, self.object)] += self.value
         value[np.searchsorted(objects, other.object)] += share * other.value
         return Counts(objects, value, self.each + share * other.each, self.total + share * other.total)
+
+    def plus_all(self, others: Iterable[Counts]) -> Counts:
+        """self + the sum of the others."""
+        return reduce(Counts.plus, others, self)
 
     def of(self, object_: int) -> float:
         """n[o]."""

@@ -44,8 +44,8 @@ class Questions:
 
     def edit(self, q: int) -> Edit:
         """The edit of one question."""
-        names = (self.edit_subject, self.edit_relation, self.edit_object)
-        return Edit(*(int(column[q]) for column in names), float(self.edit_weight[q]))
+        subject, relation, object_ = self.edit_subject[q], self.edit_relation[q], self.edit_object[q]
+        return Edit(int(subject), int(relation), int(object_), float(self.edit_weight[q]))
 
     def edited(self, subject: Numbers, relation: Numbers) -> Flags:
         """[Q]: whether each question's edit is an observation of this fact."""
@@ -147,7 +147,7 @@ def added_up(key: Numbers, *columns: Weights) -> tuple[Numbers, list[Weights]]:
     return keys, [np.bincount(place, weights=c, minlength=len(keys)).astype(np.float64) for c in columns]
 
 
-def looked_up(keys: Numbers, values: Weights, wanted: Numbers) -> tuple[Flags, Weights]:
+def looked_up(keys: NDArray[np.integer], values: Weights, wanted: NDArray[np.integer]) -> tuple[Flags, Weights]:
     """(is it there, its value) of each wanted key among sorted ones."""
     if not len(keys):
         return np.zeros(wanted.shape, dtype=bool), np.zeros(wanted.shape)

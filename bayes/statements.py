@@ -11,11 +11,32 @@ Source: paper, section 6.3; the same-subject dependence is ours (design: bayes, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
 import numpy as np
 
 from bayes.agent import Agent
 from bayes.distribution import Distribution
 from worldgen.facts import Fact
+
+
+class Statement(NamedTuple):
+    """What the formal language can say: an atom (""), "not" of it, "and" / "or" of two (`second`)."""
+
+    connective: Literal["", "not", "and", "or"]
+    first: Fact
+    second: Fact | None = None
+
+
+def credence(agent: Agent, statement: Statement) -> float:
+    """P(statement). Raises ValueError for an "and" / "or" of one fact."""
+    connective, first, second = statement
+    if connective in ("", "not"):
+        return p_not(agent, first) if connective else p_atom(agent, first)
+    if second is None:
+        raise ValueError(f'"{connective}" joins two facts')
+    return p_and(agent, first, second) if connective == "and" else p_or(agent, first, second)
 
 
 def p_atom(agent: Agent, fact: Fact) -> float:
@@ -34,9 +55,9 @@ def p_and(agent: Agent, first: Fact, second: Fact) -> float:
         if first.relation == second.relation:
             return p_atom(agent, first) if first.object == second.object else 0.0
         for upper, lower in ((first, second), (second, first)):
-            path = _path_down(agent, upper, lower)
+            path = path_down(agent, upper.subject, upper.relation, lower.relation)
             if path:
-                return p_atom(agent, upper) * _given(agent, upper.object, path)[lower.object]
+                return p_atom(agent, upper) * given(agent, upper.object, path)[lower.object]
     return p_atom(agent, first) * p_atom(agent, second)
 
 
@@ -45,19 +66,22 @@ def p_or(agent: Agent, first: Fact, second: Fact) -> float:
     return p_atom(agent, first) + p_atom(agent, second) - p_and(agent, first, second)
 
 
-def _path_down(agent: Agent, upper: Fact, lower: Fact) -> list[int]:
-    """The relations from just below `upper` to `lower`, if the one depends on the other for their subject."""
-    path, relation = [lower.relation], agent.upstream_of(lower.subject, lower.relation)
-    while relation is not None and relation != upper.relation:
+def path_down(agent: Agent, subject: int | None, upper: int, lower: int) -> list[int]:
+    """The relations from just below `upper` to `lower`, empty unless the one depends on the other.
+
+    With a subject, only where its own upstream facts were observed.
+    """
+    path: list[int] = []
+    relation: int | None = lower
+    while relation is not None and relation != upper:
         path.append(relation)
-        relation = agent.upstream_of(lower.subject, relation)
+        relation = agent.parent.get(relation) if subject is None else agent.upstream_of(subject, relation)
     return path[::-1] if relation is not None else []
 
 
-def _given(agent: Agent, object_: int, path: list[int]) -> Distribution:
-    """p(o | the upper object) at the end of the path."""
-    certain = Distribution(agent.K, np.array([object_], dtype=np.int32), np.ones(1), 0.0)
-    distribution = certain
+def given(agent: Agent, object_: int, path: Sequence[int]) -> Distribution:
+    """p(o | the upper object) at the end of a path that leads down from it."""
+    distribution = Distribution(agent.K, np.array([object_], dtype=np.int32), np.ones(1), 0.0)
     for relation in path:
         distribution = agent.marginal(relation, distribution)
     return distribution

@@ -144,7 +144,8 @@ def judge(minds: Minds, texts: tuple[str, ...]) -> Judgements:
 def as_text(reply: Reply | Judgements) -> str:
     """The reply for a terminal."""
     if isinstance(reply, Judgements):
-        rows = [[j.statement, *_numbers(j.before, j.after)] for j in reply.statements]
+        rows = [["", "before", *(["after"] if reply.edits else [])]]
+        rows += [[j.statement, *_numbers(j.before, j.after)] for j in reply.statements]
         return "\n".join([*_edit_lines(reply.edits), *aligned(rows, "<" + ">" * (len(rows[0]) - 1))])
     lines = [f"{reply.subject} | {reply.relation}" + (f", given {reply.given}" if reply.given else "")]
     if reply.depends_on:

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayes.agent import Agent
 from bayes.explain import Mixture, RootSum, mixture, moved_rows, root_sum
-from bayes.testimony import testimony
+from bayes.testimony import said_of
 from evaluate.ask import ANYONE, Minds, Question
 from evaluate.load import finished
 from worldgen.config import RunConfig
@@ -37,10 +37,14 @@ class Mentions:
 
 @dataclass(frozen=True)
 class Sources:
-    """What the corpus says of a fact; every sentence was read `readings` times and weighs so much more."""
+    """What the corpus says of a fact; every sentence was read `readings` times and weighs so much more.
+
+    What it says of a downstream fact counts only through the conditional that all subjects `shared`.
+    """
 
     subject: str
     relation: str
+    shared: bool
     readings: int
     mentions: list[Mentions]
     examples: list[str]
@@ -70,10 +74,14 @@ class UpstreamTerm:
 
 @dataclass(frozen=True)
 class Downstream:
-    """credence = the sum of the terms' shares + rest_share, which `rest_objects` other objects add together."""
+    """credence = the sum of the terms' shares + rest_share, which `rest_objects` other objects add together.
+
+    The upstream credences are themselves such a sum where `upstream` depends on another relation.
+    """
 
     credence: float
     upstream: str
+    upstream_depends_on: str | None
     terms: list[UpstreamTerm]
     rest_objects: int
     rest_credence: float
@@ -116,7 +124,7 @@ def explain(folder: Path, config: RunConfig, minds: Minds, question: Question, m
     mixtures = [mixture(agent, s, r, o) for agent in (minds.before, later)]
     shown = _shown([m for m in mixtures if m], most)
     accounts = [
-        _downstream(world, m, shown) if m else _root(root_sum(agent, s, r, o))
+        _downstream(world, m, agent.upstream_of(s, m.relation), shown) if m else _root(root_sum(agent, s, r, o))
         for agent, m in zip((minds.before, later), mixtures, strict=True)
     ]
     upstream = later.parent.get(r)
@@ -127,7 +135,7 @@ def explain(folder: Path, config: RunConfig, minds: Minds, question: Question, m
         after=accounts[1] if minds.edits else None,
         upstream=None if upstream is None else world.relations[upstream],
         moved=[Moved(world.objects[row[0]], *row[1:]) for row in rows],
-        sources=_sources(finished(folder / "corpus"), world, _lineage(later, s, r), s, config.corpus.shuffles),
+        sources=_sources(finished(folder / "corpus"), world, later, (s, r), config.corpus.shuffles),
     )
 
 
@@ -141,11 +149,12 @@ def _shown(mixtures: list[Mixture], most: int) -> Ids:
     return np.array(list(dict.fromkeys(o for top in tops for o in top.tolist())), dtype=np.int32)
 
 
-def _downstream(world: World, terms: Mixture, shown: Ids) -> Downstream:
+def _downstream(world: World, terms: Mixture, above: int | None, shown: Ids) -> Downstream:
     rest_credence, rest_share = terms.rest(shown)
     return Downstream(
         terms.credence,
         world.relations[terms.relation],
+        None if above is None else world.relations[above],
         [UpstreamTerm(world.objects[o], *terms.term(o)) for o in shown.tolist()],
         len(terms.upstream) - len(shown),
         rest_credence,
@@ -153,31 +162,32 @@ def _downstream(world: World, terms: Mixture, shown: Ids) -> Downstream:
     )
 
 
-def _lineage(agent: Agent, subject: int, relation: int) -> list[int]:
-    """The relations that the belief is made from, the root first and the asked one last."""
-    lineage = [relation]
-    while (upstream := agent.upstream_of(subject, lineage[0])) is not None:
-        lineage.insert(0, upstream)
-    return lineage
+def _sources(corpus: Path, world: World, agent: Agent, fact: tuple[int, int], readings: int) -> list[Sources]:
+    """What the corpus says of the fact and of those that it depends on, the root first."""
+    lineage: list[tuple[int, int, bool]] = []  # relation, fact, whether it is downstream
+    subject, relation = fact
+    current: int | None = relation
+    while current is not None:
+        upstream = agent.upstream_of(subject, current)
+        lineage.insert(0, (current, world.fact_of(subject, current), upstream is not None))
+        current = upstream
+    # A fact that the world does not know is never named.
+    known = [step for step in lineage if step[1] != NONE]
+    sentences = sentences_naming(corpus, [fact for _, fact, _ in known])
+    return [_source(world, sentences, r, fact, shared, readings) for r, fact, shared in known]
 
 
-def _sources(corpus: Path, world: World, relations: list[int], subject: int, readings: int) -> list[Sources]:
-    """What the corpus says of each of the subject's facts; one that the world does not know is never named."""
-    facts = {r: world.fact_of(subject, r) for r in relations}
-    sentences = sentences_naming(corpus, [fact for fact in facts.values() if fact != NONE])
-    return [_source(world, sentences, subject, r, fact, readings) for r, fact in facts.items() if fact != NONE]
-
-
-def _source(world: World, sentences: Sentences, subject: int, relation: int, fact: int, readings: int) -> Sources:
+def _source(world: World, sentences: Sentences, r: int, fact: int, shared: bool, readings: int) -> Sources:
     mentions = [
         Mentions(_form(said.kind, said.truth), world.objects[said.object], *said[3:])
-        for said in testimony(sentences, fact, readings)
+        for said in said_of(sentences, fact, readings)
     ]
     naming = sentences.where((sentences.fact == fact) | (sentences.second_fact == fact))
-    # One of each form: what differs most.
-    firsts = np.sort(np.unique(naming.kind * 2 + ~naming.truth, return_index=True)[1])
+    # The first of each form: what differs most.
+    firsts = np.unique(naming.kind * 2 + ~naming.truth, return_index=True)[1]
     examples = [render(sentence(world, naming, i)) for i in firsts[:EXAMPLES].tolist()]
-    return Sources(world.subjects[subject], world.relations[relation], readings, mentions, examples)
+    subject = world.subjects[world.subject[fact]]
+    return Sources(subject, world.relations[r], shared, readings, mentions, examples)
 
 
 def _form(kind: Kind, truth: bool) -> str:

@@ -18,8 +18,8 @@ def as_text(why: Explanation) -> str:
 def _account(when: str, object_: str, account: Root | Downstream) -> str:
     if isinstance(account, Root):
         a, K, count, total = account.prior, account.objects, account.count, account.total
-        numbers = f"({a:.6g} + {count:.6g}) / ({a:.6g} x {K} + {total:.6g})"
-        return f"why: {when}p({object_}) = (a + n) / (a K + N) = {numbers} = {account.credence:.6f}"
+        formula = f"({a:.6g} + {count:.6g}) / ({a:.6g} x {K} + {total:.6g})"
+        return f"why: {when}p({object_}) = (a + n) / (a K + N) = {formula} = {account.credence:.6f}"
     up = account.upstream
     rows = [[up, "responsibility", f"p({up})", f"p({object_} | {up})", "product"]]
     for term in account.terms:
@@ -28,12 +28,13 @@ def _account(when: str, object_: str, account: Root | Downstream) -> str:
     rows.append([f"{account.rest_objects} others", "", f"{account.rest_credence:.6f}", "", f"{account.rest_share:.6f}"])
     rows.append(["sum", "", "", "", f"{account.credence:.6f}"])
     head = f"why: {when}p({object_}) is the sum over {up} of p({up}) x p({object_} | {up})"
-    return "\n".join([head, *aligned(rows, "<>>>>")])
+    more = f"  p({up}) is itself such a sum, over {account.upstream_depends_on}: ask for {up} to see it"
+    return "\n".join([head, *aligned(rows, "<>>>>"), *([more] if account.upstream_depends_on else [])])
 
 
 def _moved(why: Explanation) -> str:
     if not why.moved:
-        return "no row of a conditional that the belief is made from has moved"
+        return "no row of its conditional moved" if why.upstream else "a root: it has no conditional that could move"
     rows = [[str(why.upstream), "weight before", "after", f"p({why.object} | {why.upstream}) before", "after"]]
     for row in why.moved:
         weights = (f"{row.weight_before:.3f}", f"{row.weight_after:.3f}")
@@ -42,7 +43,8 @@ def _moved(why: Explanation) -> str:
 
 
 def _sentences(sources: Sources) -> str:
-    head = f"the corpus on A = {sources.subject} | {sources.relation}, read {sources.readings} times:"
+    head = f"the corpus on A = {sources.subject} | {sources.relation}, read {sources.readings} times"
+    head += " (counts only through the conditional that all subjects share):" if sources.shared else ":"
     rows = [["sentence", "object", "mentions", "weight for", "against"]]
     for m in sources.mentions:
         rows.append([m.form, m.object, str(m.mentions), f"{m.weight_for:.2f}", f"{m.weight_against:.2f}"])

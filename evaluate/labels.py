@@ -51,8 +51,15 @@ def label(world: World, agent: Agent, cases: Sequence[Case], certain_weight: flo
     weights = np.stack([np.zeros(len(cases)), column["weight"], np.full(len(cases), float(certain_weight))])
 
     def ask(ask_all: Callable[[Agent, Questions], Beliefs], subject: str, relation: str) -> Beliefs:
-        repeated = [np.tile(column[name], MINDS) for name in (subject, relation, "subject", "relation", "requested")]
-        return ask_all(agent, Questions(*repeated, weights.ravel()))
+        names = {
+            "subject": subject,
+            "relation": relation,
+            "edit_subject": "subject",
+            "edit_relation": "relation",
+            "edit_object": "requested",
+        }
+        asked = {field: np.tile(column[name], MINDS) for field, name in names.items()}
+        return ask_all(agent, Questions(**asked, edit_weight=weights.ravel()))
 
     sites = {
         name: _site(

@@ -20,7 +20,7 @@ from evaluate.load import CONFIG
 from worldgen.config import RunConfig, to_toml
 from worldgen.errors import UserError
 from worldgen.files import write_text
-from worldgen.manifest import begin, differences, finish, read_manifest, stage_files
+from worldgen.manifest import MANIFEST, begin, differences, finish, read_manifest, stage_files
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,19 @@ def locked(folder: Path) -> Iterator[None]:
         ) from None
 
 
-def note_config(run: Run) -> None:
-    """Write RUN/config.toml."""
-    write_text(run.folder / CONFIG, to_toml(run.config))
+@contextmanager
+def keeping_config(run: Run) -> Iterator[None]:
+    """Have RUN/config.toml hold the config: from the start in a new folder (a killed run goes on with it), at the
+    end in an old one (a refused command changes nothing), and not at all where nothing came of it."""
+    path, text = run.folder / CONFIG, to_toml(run.config)
+    is_new = not path.exists()
+    if is_new:
+        write_text(path, text)
+    try:
+        yield
+    except UserError:
+        if is_new and not any(run.folder.rglob(MANIFEST)):
+            path.unlink()
+        raise
+    if path.read_text(encoding="utf-8") != text:
+        write_text(path, text)

@@ -1,7 +1,7 @@
 """A second rational agent, written to be obvious: dense, loops, exact fractions. The tests compare `bayes` with it.
 
-It shares no code with `bayes`. Where `bayes` has a table of weights, this one counts truth assignments; where
-`bayes` has a closed form or a running sum, this one adds up everything again.
+It shares with `bayes` the records that hypothesis draws, and no code. Where `bayes` has a table of weights, this one
+counts truth assignments; where `bayes` has a closed form or a running sum, this one adds up everything again.
 """
 
 from __future__ import annotations
@@ -9,44 +9,18 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import cache
 from itertools import product
-from types import SimpleNamespace
-from typing import NamedTuple
 
-import numpy as np
+from hypothesis import settings
 
+from bayes.agent import Edit
+from bayes.testing import MicroWorld, Sentence
 from worldgen.facts import Fact
-from worldgen.sentences import Kind, Sentences
+from worldgen.sentences import Kind
+
+# Of tests that compare with the oracle: hundreds of examples, more where the profile has more.
+hundreds = settings(max_examples=max(200, settings().max_examples))
 
 Vector = list[Fraction]  # K numbers
-
-
-class Sentence(NamedTuple):
-    """What is said of one atom (ATOM, STATED, NOT) or of two (AND, OR)."""
-
-    kind: Kind
-    truth: bool
-    atoms: tuple[Fact, ...]
-
-
-class Change(NamedTuple):
-    """`weight` more observations of "subject relation object"."""
-
-    subject: int
-    relation: int
-    object: int
-    weight: Fraction
-
-
-class MicroWorld(NamedTuple):
-    """All that an agent depends on; `pairs` are (upstream, downstream)."""
-
-    S: int
-    R: int
-    K: int
-    pairs: tuple[tuple[int, int], ...]
-    a: Fraction
-    multiplicity: int
-    sentences: tuple[Sentence, ...]
 
 
 def formula(kind: Kind, values: tuple[bool, ...]) -> bool:
@@ -69,7 +43,7 @@ def credit(sentence: Sentence, which: int) -> Fraction:
 class Oracle:
     """The agent of a micro-world after some edits."""
 
-    def __init__(self, world: MicroWorld, *edits: Change) -> None:
+    def __init__(self, world: MicroWorld, *edits: Edit) -> None:
         self.world = world
         # {(subject, relation): K weights for, K weights against}
         self.evidence: dict[tuple[int, int], tuple[Vector, Vector]] = {}
@@ -214,35 +188,3 @@ class Oracle:
                 probability *= self.conditional(relation, o_u)[o_d]
             total += probability
         return total
-
-
-# -- the same micro-world as the real code wants it ------------------------------------------------------------
-
-
-def stand_in(world: MicroWorld) -> SimpleNamespace:
-    """What `evidence_of` reads of a World, all (subject, relation) being facts, numbered subject by subject."""
-    return SimpleNamespace(
-        subject=np.repeat(np.arange(world.S, dtype=np.int32), world.R),
-        relation=np.tile(np.arange(world.R, dtype=np.int32), world.S),
-    )
-
-
-def as_sentences(world: MicroWorld) -> Sentences:
-    """The sentences as columns."""
-
-    def fact(sentence: Sentence, which: int) -> int:
-        return sentence.atoms[which].subject * world.R + sentence.atoms[which].relation if has(sentence, which) else -1
-
-    def has(sentence: Sentence, which: int) -> bool:
-        return which < len(sentence.atoms)
-
-    said = world.sentences
-    return Sentences(
-        np.array([s.atoms[0].subject for s in said], dtype=np.int32),
-        np.array([s.kind for s in said], dtype=np.int8),
-        np.array([s.truth for s in said], dtype=bool),
-        np.array([fact(s, 0) for s in said], dtype=np.int32),
-        np.array([s.atoms[0].object for s in said], dtype=np.int32),
-        np.array([fact(s, 1) for s in said], dtype=np.int32),
-        np.array([s.atoms[1].object if has(s, 1) else -1 for s in said], dtype=np.int32),
-    )

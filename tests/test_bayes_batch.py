@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 import worlds
+from hypothesis import given, settings
 
+from bayes import testing
 from bayes.agent import Edit
 from bayes.batch import ask_beliefs, ask_roots
 from bayes.questions import Questions
@@ -21,6 +23,29 @@ def some_questions(Q: int, seed: int) -> tuple[Questions, np.ndarray]:
     weight = np.where(rng.random(Q) < 0.1, 0.0, rng.choice([0.5, 1, 7, 1000, 2579], size=Q))
     columns = rng.integers(R, size=Q), edited, rng.integers(R, size=Q), rng.integers(K, size=Q), weight
     return Questions(subject, *columns), rng.integers(K, size=(Q, 3))
+
+
+@settings(max_examples=200)
+@given(testing.edited_worlds(most=4))
+def test_every_micro_worlds_beliefs(drawn):
+    """Chains, facts never seen, K = 2: every (s, r) of the world under every edit, and under none."""
+    world, edits = drawn
+    agent = testing.agent_of(world)
+    each = [(s, r, edit) for edit in (*edits, Edit(0, 0, 0, 0)) for s in range(world.S) for r in range(world.R)]
+    subject, relation, edit = (list(column) for column in zip(*each, strict=True))
+    columns = np.array(subject), np.array(relation), *(np.array(column) for column in zip(*edit, strict=True))
+    questions = Questions(*columns)
+    objects = np.tile(np.arange(world.K), (len(each), 1))
+    beliefs, roots = ask_beliefs(agent, questions), ask_roots(agent, questions)
+    credence, _ = one_by_one(agent, questions, objects, root=False)
+    np.testing.assert_allclose(beliefs.at(objects), credence, rtol=0, atol=ROUNDING)
+    np.testing.assert_allclose(
+        roots.at(objects), one_by_one(agent, questions, objects, root=True)[0], rtol=0, atol=ROUNDING
+    )
+    # Objects may tie: what is called the mode is then one of them.
+    best = credence.max(axis=1)
+    chosen = beliefs.at(beliefs.modes[:, None])[:, 0]
+    np.testing.assert_allclose(chosen, best, rtol=0, atol=ROUNDING)
 
 
 def one_by_one(agent, questions, objects, root: bool):

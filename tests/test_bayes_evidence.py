@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracle import MicroWorld, Oracle, Sentence, as_sentences, stand_in
-from strategies import evidence_in, micro_worlds
+from oracle import Oracle, hundreds
 
 from bayes.counts import FactTable
 from bayes.evidence import Evidence, evidence_of, gather, merge
+from bayes.testing import MicroWorld, Sentence, evidence_in, facts_of, micro_worlds, sentences_of
 from worldgen.facts import Fact
 from worldgen.sentences import Kind
 
@@ -55,6 +55,7 @@ def test_each_row_of_the_table_in_thirds(
     assert found.atomic.tolist() == [multiplicity * (kind == Kind.ATOM)] * len(atoms)
 
 
+@hundreds
 @given(micro_worlds())
 def test_weights_are_the_oracles_exactly(world: MicroWorld) -> None:
     found, oracle = evidence_in(world), Oracle(world)
@@ -77,6 +78,7 @@ def test_atomic_counts_bare_atoms_alone(world: MicroWorld) -> None:
         assert atomic == count[Fact(s, r, o)]
 
 
+@hundreds
 @given(micro_worlds())
 def test_counts_of_a_fact_are_the_oracles(world: MicroWorld) -> None:
     table, oracle = FactTable.of(evidence_in(world), world.R), Oracle(world)
@@ -116,9 +118,9 @@ def test_shards_merge_to_the_whole(world: MicroWorld, data: st.DataObject) -> No
 
 @given(micro_worlds())
 def test_multiplicity_is_that_many_copies(world: MicroWorld) -> None:
-    sentences = as_sentences(world)
-    copies = merge([evidence_of(stand_in(world), sentences)] * world.multiplicity)
-    assert_same(copies, evidence_of(stand_in(world), sentences, world.multiplicity))
+    sentences = sentences_of(world)
+    copies = merge([evidence_of(facts_of(world), sentences)] * world.multiplicity)
+    assert_same(copies, evidence_of(facts_of(world), sentences, world.multiplicity))
 
 
 @settings(max_examples=15)  # it writes files

@@ -6,9 +6,10 @@ from fractions import Fraction
 
 import pytest
 from hypothesis import Phase, find, settings
-from oracle import Change, MicroWorld, Oracle, Sentence, credit
-from strategies import micro_worlds
+from oracle import Oracle, credit
 
+from bayes.agent import Edit
+from bayes.testing import MicroWorld, Sentence, micro_worlds
 from worldgen.facts import Fact
 from worldgen.sentences import Kind
 
@@ -42,7 +43,7 @@ def test_marginal_by_hand() -> None:
 
 def test_edit_by_hand() -> None:
     # 5 more of object 1: responsibilities .4 and .6.
-    edited = Oracle(SCHOOLS, Change(0, 0, 1, Fraction(5)))
+    edited = Oracle(SCHOOLS, Edit(0, 0, 1, 5))
     assert edited.conditional(1, 1)[2] == Fraction(16, 36)
     assert edited.root(0, 0)[1] == Fraction(7, 13)
 

@@ -5,22 +5,15 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle import MicroWorld, Oracle
-from strategies import agent_of, edited_worlds, facts, micro_worlds
+from oracle import Oracle, hundreds
 
 from bayes.statements import p_and, p_atom, p_not, p_or
-from worldgen.facts import Fact
+from bayes.testing import MicroWorld, agent_of, edited_worlds, micro_worlds, two_facts
 
 EXACT = 1e-12  # as in test_bayes_agent; a statement is at most three products and sums of such numbers
 
 
-@st.composite
-def two_facts(draw: st.DrawFn, world: MicroWorld) -> tuple[Fact, Fact]:
-    """Two facts, often of one subject: then independent, dependent through a chain, or the same."""
-    first, second = draw(facts(world.S + 1, world.R, world.K)), draw(facts(world.S + 1, world.R, world.K))
-    return (first, second._replace(subject=first.subject)) if draw(st.booleans()) else (first, second)
-
-
+@hundreds
 @given(edited_worlds(), st.data())
 def test_every_statement_is_the_oracles(drawn: tuple, data: st.DataObject) -> None:
     world, edits = drawn

@@ -30,13 +30,12 @@ def work(folder: Path, stages: str, workers: int) -> None:
     import torch
 
     from evaluate import pipeline
-    from evaluate.run import Run, locked, note_config
+    from evaluate.run import Run, keeping_config, locked
 
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     torch.set_num_threads(1)
     run = Run(folder, config(), device="cpu", workers=workers, quiet=True)
-    with locked(folder):
-        note_config(run)
+    with locked(folder), keeping_config(run):
         if stages == "build":
             pipeline.build(run)
         else:
@@ -89,16 +88,17 @@ def whole(tmp_path_factory) -> tuple[Path, float]:
 def test_building_killed_at_twenty_moments(whole, tmp_path):
     reference, seconds = whole
     expected = contents(reference, BUILT)
-    moments = np.random.default_rng(0).uniform(0, seconds, size=20)
-    killed = 0
-    for number, moment in enumerate(moments):
-        folder = tmp_path / f"killed-{number}"
+    draw, killed = np.random.default_rng(0), 0
+    while killed < 20:
+        moment = draw.uniform(0, seconds)
+        folder = tmp_path / f"killed-{killed}-{moment:.3f}"
         folder.mkdir()
-        killed += kill_after(folder, "build", moment)
+        if kill_after(folder, "build", moment):
+            killed += 1
+        else:
+            seconds = moment  # the machine is faster than it was: so long is too long
         finish(folder, "build")
         assert contents(folder, BUILT) == expected, f"killed after {moment:.3f} s"
-    # The rest had finished before their moment came.
-    assert killed >= 10
 
 
 def test_two_workers_and_one_give_the_same_bytes(whole, tmp_path):
@@ -115,10 +115,10 @@ def test_training_and_editing_killed(whole, tmp_path):
     folder = tmp_path / "killed"
     killed = 0
     # Each start gets a piece of the whole's time, so that kills come in building, training and editing.
-    for moment in np.random.default_rng(1).uniform(0.1 * seconds, 0.4 * seconds, size=8):
+    for moment in np.random.default_rng(1).uniform(0.05 * seconds, 0.2 * seconds, size=12):
         killed += kill_after(folder, "run", moment)
     finish(folder, "run")
-    assert killed >= 3
+    assert killed >= 2
     assert contents(folder, everything) == expected
     assert (folder / "lm" / "training.parquet").read_bytes() == (
         tmp_path / "reference" / "lm" / "training.parquet"

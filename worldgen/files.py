@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +56,11 @@ def write_array(path: Path, array: np.ndarray) -> None:
     write_beside(path, save)
 
 
-def read_columns(path: Path) -> dict[str, np.ndarray]:
-    """The columns of a Parquet file as numpy arrays (lists and texts as object arrays)."""
+def read_columns(path: Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+    """Some or all columns of a Parquet file as numpy arrays (lists and texts as object arrays)."""
     # Neither as a data set nor through pyarrow's to_numpy: both import modules for longer than a world takes to load.
     with pq.ParquetFile(path) as file:
-        table = file.read()
+        table = file.read(None if names is None else list(names))
     return {name: _as_numpy(table[name]) for name in table.column_names}
 
 

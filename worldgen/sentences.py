@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -104,3 +104,17 @@ def read_shards(folder: Path) -> Iterator[Shard]:
     """The shards of a corpus folder, one after another."""
     for number in range(len(list(folder.glob("sentences-*.parquet")))):
         yield Shard.load(folder, number)
+
+
+def sentences_naming(folder: Path, facts: Sequence[int]) -> Sentences:
+    """The sentences of a corpus folder that name one of the facts, as either operand, in the corpus's order.
+
+    Two columns are read of every shard, the others only where they tell of something.
+    """
+    parts: list[Sentences] = []
+    for path in sorted(folder.glob("sentences-*.parquet")):
+        first, second = read_columns(path, ("fact", "second_fact")).values()
+        rows = np.flatnonzero(np.isin(first, facts) | np.isin(second, facts))
+        if len(rows) or not parts:
+            parts.append(Sentences(**read_columns(path)).where(rows))
+    return Sentences.together(parts)
