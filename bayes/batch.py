@@ -17,6 +17,7 @@ from bayes.agent import Agent
 from bayes.distribution import Distribution
 from bayes.downstream import downstream_beliefs
 from bayes.questions import Flags, Numbers, Questions, SparseRows, fact_numbers, observe
+from worldgen.randomness import ragged_arange
 
 
 class Part(Protocol):
@@ -28,6 +29,9 @@ class Part(Protocol):
 
     def at(self, question: Numbers, objects: Numbers) -> NDArray[np.floating]:
         """The probability at each (question, object), of the arguments' common shape."""
+
+    def distribution(self, q: int) -> Distribution:
+        """The whole of one belief."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,27 @@ class Beliefs:
         for rows, part in zip(self.rows, self.parts, strict=True):
             credences[rows] = part.at(np.arange(len(rows))[:, None], objects[rows])
         return credences
+
+    def distributions(self) -> list[Distribution]:
+        """[Q]: every belief whole, for top objects, entropies and sums."""
+        whole: list[Distribution | None] = [None] * self.Q
+        for rows, part in zip(self.rows, self.parts, strict=True):
+            for place, q in enumerate(rows.tolist()):
+                whole[q] = part.distribution(place)
+        return [distribution for distribution in whole if distribution is not None]
+
+
+def ask_conditionals(agent: Agent, relation: int, upstream_objects: Numbers) -> SparseRows:
+    """p(. | r_d, r_u, o_u) of many upstream objects [Q]. Raises ValueError as `ask_beliefs`, KeyError for a root."""
+    if agent.revision.observations:
+        raise ValueError("many rows are read off the fitted tables: ask the agent before it was revised")
+    table, K = agent.tables[relation], agent.K
+    lengths = np.diff(table.start)[upstream_objects]
+    entry = np.repeat(table.start[upstream_objects], lengths) + ragged_arange(lengths)
+    question = np.repeat(np.arange(len(upstream_objects)), lengths)
+    strength, each = agent.a * K + table.total[upstream_objects], table.each[upstream_objects]
+    value = (agent.a + table.value[entry] + each[question]) / strength[question]
+    return SparseRows(K, question * K + table.object[entry], value, (agent.a + each) / strength)
 
 
 def ask_roots(agent: Agent, questions: Questions) -> Beliefs:
@@ -124,3 +149,6 @@ class _OneByOne:
 
     def at(self, question: Numbers, objects: Numbers) -> NDArray[np.floating]:
         return np.array([self.distributions[q].at(row) for q, row in zip(question[:, 0], objects, strict=True)])
+
+    def distribution(self, q: int) -> Distribution:
+        return self.distributions[q]

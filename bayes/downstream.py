@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from bayes.agent import Agent
 from bayes.conditional import ConditionalTable, Sum
 from bayes.counts import Weights
+from bayes.distribution import Distribution
 from bayes.questions import Lines, Numbers, Questions, added_up, fact_numbers, largest, looked_up, observe
 
 
@@ -58,6 +59,15 @@ class DownstreamBeliefs:
             revised = self.agent.revise(self.questions.edit(q))
             mode[q] = revised.belief(int(self.questions.subject[q]), self.relation).mode()
         return mode
+
+    def distribution(self, q: int) -> Distribution:
+        """The whole of one distribution."""
+        K, everything = self.agent.K, self._sum
+        own = self.key[slice(*np.searchsorted(self.key, [q * K, (q + 1) * K]))] % K
+        objects = np.union1d(own, everything.object).astype(np.int64)
+        default = self.constant[q] + self.default[q] * everything.default
+        probability = self.at(np.full(len(objects), q), objects)
+        return Distribution(K, objects.astype(np.int32), probability, float(default))
 
     def _background(self, question: Numbers, objects: Numbers) -> Weights:
         there, value = looked_up(self._sum.object, self._sum.value, objects)

@@ -106,10 +106,14 @@ class SparseRows:
         """[Q]: the most probable objects, the lowest where several are."""
         best, mode = largest(self.K, self.key, self.value, len(self.default))
         for q in np.flatnonzero(best <= self.default):
-            entries = slice(*np.searchsorted(self.key, [q * self.K, (q + 1) * self.K]))
-            named = (self.key[entries] % self.K).astype(np.int32)
-            mode[q] = Distribution(self.K, named, self.value[entries], float(self.default[q])).mode()
+            mode[q] = self.distribution(int(q)).mode()
         return mode
+
+    def distribution(self, q: int) -> Distribution:
+        """The whole of one distribution."""
+        entries = slice(*np.searchsorted(self.key, [q * self.K, (q + 1) * self.K]))
+        named = (self.key[entries] % self.K).astype(np.int32)
+        return Distribution(self.K, named, self.value[entries], float(self.default[q]))
 
     def at(self, question: Numbers, objects: Numbers) -> Weights:
         """The probability at each (question, object), of the arguments' common shape."""

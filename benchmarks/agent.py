@@ -47,9 +47,13 @@ def main(facts: tuple[int, ...], cases: int, labels: bool) -> None:
 
 def measure(facts: int, cases: int) -> dict[str, Any]:
     """Every figure of one world."""
-    config = override(
-        paper(), [f"world.facts={facts}", f"graph.builtin_facts={int(1.6 * facts)}", "graph.max_triples=20000000"]
-    )
+    settings = {
+        "world.facts": facts,
+        "graph.builtin_facts": int(1.6 * facts),
+        "graph.max_triples": 100_000_000,
+        "graph.min_cooccurrence": max(10, facts // 100),
+    }
+    config = override(paper(), [f"{name}={value}" for name, value in settings.items()])
     world = build(config)
     evidence, seconds = timed(lambda: gather(world, config))
     K, R = len(world.objects), len(world.relations)

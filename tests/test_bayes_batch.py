@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import worlds
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bayes import testing
 from bayes.agent import Edit
-from bayes.batch import ask_beliefs, ask_roots
+from bayes.batch import ask_beliefs, ask_conditionals, ask_roots
 from bayes.questions import Questions
+from bayes.statements import credence, credences
 
 # Sums of a few hundred terms below 1, in another order than the slow path's.
 ROUNDING = 1e-12
@@ -67,6 +69,34 @@ def test_a_tiny_worlds_beliefs(root):
     credence, mode = one_by_one(agent, questions, objects, root)
     assert np.abs(beliefs.at(objects) - credence).max() < ROUNDING
     assert (beliefs.modes == mode).all()
+
+
+@settings(max_examples=100)
+@given(testing.edited_worlds(most=2))
+def test_whole_distributions_and_conditionals(drawn):
+    world, edits = drawn
+    agent, edit = testing.agent_of(world), (edits or (Edit(0, 0, 0, 0),))[0]
+    each = [(s, r, *edit) for s in range(world.S) for r in range(world.R)]
+    questions = Questions(*(np.array(column) for column in zip(*each, strict=True)))
+    for asked, whole in zip(each, ask_beliefs(agent, questions).distributions(), strict=True):
+        one = agent.revise(edit).belief(*asked[:2])
+        np.testing.assert_allclose(whole.dense(), one.dense(), rtol=0, atol=ROUNDING)
+    for relation in agent.parent:
+        rows = ask_conditionals(agent, relation, np.arange(world.K))
+        for o in range(world.K):
+            one = agent.conditional(relation, o).dense()
+            np.testing.assert_allclose(rows.distribution(o).dense(), one, rtol=0, atol=ROUNDING)
+
+
+@settings(max_examples=100)
+@given(testing.edited_worlds(most=1), st.data())
+def test_many_statements(drawn, data):
+    world, edits = drawn
+    agent, edit = testing.agent_of(world), (edits or (Edit(0, 0, 0, 0),))[0]
+    said = data.draw(st.lists(testing.statements_of(world), max_size=6))
+    found = credences(agent, said, [edit] * len(said))
+    expected = [credence(agent.revise(edit), statement) for statement in said]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=ROUNDING)
 
 
 def test_a_revised_agent_is_refused():
