@@ -92,10 +92,10 @@ def run_command(run: Any, method: str) -> tuple[dict[str, Any], str]:
 
     Example: worldgen run runs/demo --preset tiny
     """
-    from evaluate import pipeline
+    from evaluate import pipeline, summary
 
     pipeline.run_all(run, method)
-    return _scored(run, page=True)
+    return summary.scores(run.folder, with_page=True)
 
 
 @stage_command("build")
@@ -104,10 +104,10 @@ def build_command(run: Any) -> tuple[dict[str, Any], str]:
 
     Example: worldgen build runs/demo --preset tiny --kg builtin
     """
-    from evaluate import pipeline
+    from evaluate import pipeline, summary
 
     pipeline.build(run)
-    return _stages(run)
+    return summary.stages(run.folder)
 
 
 @stage_command("pretrain")
@@ -116,10 +116,10 @@ def pretrain_command(run: Any) -> tuple[dict[str, Any], str]:
 
     Example: worldgen pretrain runs/demo
     """
-    from evaluate import pipeline
+    from evaluate import pipeline, summary
 
     pipeline.pretrain_model(run)
-    return _stages(run)
+    return summary.stages(run.folder)
 
 
 @stage_command("edit")
@@ -129,10 +129,10 @@ def edit_command(run: Any, method: str) -> tuple[dict[str, Any], str]:
 
     Example: worldgen edit runs/demo --method lora
     """
-    from evaluate import pipeline
+    from evaluate import pipeline, summary
 
     pipeline.edit(run, method)
-    return _stages(run)
+    return summary.stages(run.folder)
 
 
 @stage_command("score")
@@ -141,10 +141,10 @@ def score_command(run: Any) -> tuple[dict[str, Any], str]:
 
     Example: worldgen score runs/demo --json
     """
-    from evaluate import pipeline
+    from evaluate import pipeline, summary
 
     pipeline.score_methods(run)
-    return _scored(run, page=False)
+    return summary.scores(run.folder, with_page=False)
 
 
 @stage_command("report")
@@ -294,28 +294,6 @@ def _existing_config(run: Path) -> configs.RunConfig:
             f"{run} is no run folder (it has no config.toml): make one with `worldgen run {run} --preset tiny`"
         )
     return config
-
-
-def _stages(run: Any) -> tuple[dict[str, Any], str]:
-    """What every finished stage counted."""
-    from worldgen.manifest import MANIFEST, read_manifest
-
-    folders = sorted((path.parent for path in run.folder.rglob(MANIFEST)), key=lambda f: (f / MANIFEST).stat().st_mtime)
-    done = {str(folder.relative_to(run.folder)): read_manifest(folder) for folder in folders}
-    rows = {name: manifest.rows for name, manifest in done.items() if manifest}
-    lines = [f"{name:12} " + ", ".join(f"{key} {value}" for key, value in row.items()) for name, row in rows.items()]
-    return rows, "\n".join(lines)
-
-
-def _scored(run: Any, page: bool) -> tuple[dict[str, Any], str]:
-    from evaluate.load import read_scores
-    from evaluate.tables import as_text
-
-    scores = {score["method"]: score for score in read_scores(run.folder)}
-    text = "\n\n".join(as_text(score) for score in scores.values())
-    if page:
-        text += f"\n\nReport: {run.folder / 'report' / 'index.html'}"
-    return scores, text
 
 
 @contextmanager
