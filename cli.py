@@ -24,7 +24,7 @@ _CONFIG_OPTIONS = [
     click.option("--preset", type=click.Choice(sorted(configs.PRESETS)), help="Sizes to start from."),
     click.option("--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), help="A TOML config."),
     click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one setting (repeatable)."),
-    click.option("--kg", metavar="builtin|DIR|FILE.tsv", help="Where the facts come from."),
+    click.option("--kg", metavar="builtin|DIR|FILE", help="Where the facts come from; FILE may be a Wikidata dump."),
     click.option("--seed", type=int, help="Seed of every random draw."),
     click.option("--strict", is_flag=True, help="Refuse a malformed line of the graph instead of counting it."),
 ]
@@ -243,6 +243,69 @@ def verify_command(run: Path, as_json: bool) -> None:
     broken = [name for name, faults in wrong.items() if faults]
     if broken:
         raise UserError(f"not as recorded: {', '.join(broken)}: delete these folders and what follows, then run again")
+
+
+@cli.command("describe")
+@RUN_ARGUMENT
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
+def describe_command(run: Path, as_json: bool) -> None:
+    """The world at a glance: sizes beside the paper's, relations and pairs, examples, what was left out.
+
+    Example: worldgen describe runs/demo
+    """
+    from dataclasses import asdict
+
+    from evaluate import description
+    from evaluate.describe import describe
+
+    world = describe(run, _existing_config(run))
+    click.echo(json.dumps(asdict(world), indent=1, ensure_ascii=False) if as_json else description.as_text(world))
+
+
+@cli.command("export")
+@RUN_ARGUMENT
+@click.option(
+    "--format", "format_", type=click.Choice(["parquet", "jsonl", "txt"]), default="parquet", show_default=True
+)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="A new folder.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+def export_command(run: Path, format_: Any, out: Path, as_json: bool, quiet: bool) -> None:
+    """The documents as text with their sentences, and a dataset card, for `datasets.load_dataset(DIR)`.
+
+    Example: worldgen export runs/demo --format parquet --out demo-corpus
+    """
+    from worldgen.export import export_corpus
+
+    _existing_config(run)
+    silent = quiet or as_json
+    rows = export_corpus(run, format_, out, lambda text: None if silent else click.echo(text, err=True)).rows
+    click.echo(json.dumps({"folder": str(out), **rows}, ensure_ascii=False) if as_json else out)
+
+
+@cli.command("fetch")
+@click.argument("graph", type=click.Choice(["wikidata5m"]))
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--mirror", metavar="URL", help="Another web folder with the same files.")
+@click.option("--unpack", is_flag=True, help="Unpack the texts too (reading is then faster, 2 GB more).")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
+@click.option("--quiet", is_flag=True, help="No progress on stderr.")
+def fetch_command(graph: str, folder: Path, mirror: str | None, unpack: bool, as_json: bool, quiet: bool) -> None:
+    """Download a knowledge graph, with its checksums; a download that broke off goes on where it was.
+
+    Example: worldgen fetch wikidata5m data/wikidata5m
+    """
+    from dataclasses import asdict
+
+    from worldgen import fetch
+    from worldgen.download import Console
+
+    silent = quiet or as_json
+    console = Console(lambda text: None if silent else click.echo(text, err=True), silent)
+    fetched = fetch.fetch(fetch.WIKIDATA5M, folder, mirror or fetch.MIRROR, unpack, console)
+    lines = [f"{name}: {state}" for name, state in fetched.files.items()]
+    text = "\n".join([*lines, *fetched.unpacked, f"use it with --kg {folder}"])
+    click.echo(json.dumps(asdict(fetched), indent=1, ensure_ascii=False) if as_json else text)
 
 
 @cli.command("config")

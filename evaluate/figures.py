@@ -17,7 +17,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
 # A colour's name is that of the page's CSS variable, so that the inlined figure follows the page into the dark.
@@ -180,6 +180,21 @@ def training(figure: Figure, history: pd.DataFrame) -> None:
         panels[1].legend(loc="best")
     for axes in panels:
         _count_tokens(axes)
+
+
+def popularity(figure: Figure, facts: NDArray[np.int64]) -> None:
+    """Facts per object against the object's rank, on logarithmic axes; `facts` falls."""
+    # Both ends of every step: the thousands of objects with one fact each are a line, not as many points.
+    step = np.flatnonzero(np.diff(facts))
+    drawn = np.unique(np.r_[0, step, step + 1, len(facts) - 1])
+    axes = figure.subplots()
+    axes.plot(drawn + 1, facts[drawn], color=COLORS["agent"], linewidth=1.6)
+    axes.set(xscale="log", yscale="log", xlabel="rank of the object", title="facts that name the object")
+    axes.margins(x=0.01)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator())
+        axis.set_major_formatter(EngFormatter(sep=""))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def _count_tokens(axes: Axes) -> None:

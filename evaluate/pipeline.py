@@ -239,7 +239,7 @@ def source_of(config: RunConfig) -> Source:
     """The knowledge graph that the config names."""
     if config.graph.source == "builtin":
         return BuiltinGraph(config.graph.builtin_facts, config.seed)
-    return open_graph(Path(config.graph.source))
+    return open_graph(Path(config.graph.source), config.graph.language, config.graph.properties)
 
 
 def spelling_of(config: RunConfig) -> Spelling:

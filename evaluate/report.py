@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from evaluate import figures
 from evaluate.cases import Case, load_cases
+from evaluate.describe import example_sentences, pairs_of, ranked, relations_of
 from evaluate.load import load_world, read_scores
 from evaluate.measure import read_measurements
 from evaluate.probes import SITES
@@ -27,8 +28,7 @@ from worldgen.config import RunConfig, to_toml
 from worldgen.errors import UserError
 from worldgen.files import read_columns, write_text
 from worldgen.manifest import Manifest, read_manifest
-from worldgen.sentences import Kind, Sentences
-from worldgen.wording import Wording
+from worldgen.sentences import Sentences
 from worldgen.world import World
 
 PAGE = "report.html.jinja"
@@ -91,15 +91,6 @@ class Method(NamedTuple):
     plots: dict[str, Markup]
 
 
-class Relation(NamedTuple):
-    """A relation of the world: facts, objects that they name, and the relation it depends on (or "")."""
-
-    label: str
-    facts: int
-    objects: int
-    upstream: str
-
-
 @dataclass(frozen=True)
 class _Plots:
     """Where figures are saved as files on their way to the page."""
@@ -134,9 +125,11 @@ def write_report(run_folder: Path, config: RunConfig, methods: list[str], folder
         rows={name: manifest.rows for name, manifest in manifests.items()},
         manifests=manifests,
         versions=list(manifests.values())[-1].versions,
-        relations=_relations(world),
+        relations=relations_of(world),
+        pairs=pairs_of(world),
+        popularity=_popularity(world, plots),
         kinds=KIND_WORDS,
-        sentences=list(_example_sentences(world, run_folder / "corpus")),
+        sentences=_example_sentences(world, run_folder / "corpus"),
         columns=[_heading(metric) for _, metric in COLUMNS],
         original_columns=[_heading(metric) for _, metric in _ORIGINAL_COLUMNS],
         headings=widths,
@@ -184,26 +177,16 @@ def _manifests(run_folder: Path) -> dict[str, Manifest]:
     return {name: manifest for name, manifest in found.items() if manifest is not None}
 
 
-def _relations(world: World) -> list[Relation]:
-    upstream = {pair.downstream: world.relations[pair.upstream] for pair in world.pairs()}
-    facts = np.bincount(world.relation, minlength=len(world.relations)).tolist()
-    objects = [len(np.unique(world.truth[world.relation == r])) for r in range(len(world.relations))]
-    return [
-        Relation(label, facts[r], objects[r], upstream.get(r, "")) for r, label in enumerate(world.relations.labels)
-    ]
-
-
-def _example_sentences(world: World, corpus: Path) -> Iterator[tuple[str, str]]:
-    """(kind, text): of each kind the first that is labelled true and the first that is labelled false."""
+def _example_sentences(world: World, corpus: Path) -> list[tuple[str, str]]:
+    """(kind, text) of a few of the corpus's sentences, if it is there."""
     path = corpus / "sentences-00000.parquet"
-    if not path.exists():
-        return
-    sentences, wording = Sentences(**read_columns(path)), Wording(world)
-    for kind in Kind:
-        for truth in (True, False):
-            first = np.flatnonzero((sentences.kind == kind) & (sentences.truth == truth))[:1]
-            for text in wording.texts(sentences.where(first)):
-                yield kind.name.lower(), text
+    return example_sentences(world, Sentences(**read_columns(path))) if path.exists() else []
+
+
+def _popularity(world: World, plots: _Plots) -> Markup:
+    """How many facts of the graph name each object."""
+    described = "Facts that name an object against the rank of the object, both logarithmic"
+    return plots.add("popularity", described, (9.6, 2.9), figures.popularity, ranked(world.graph_object))
 
 
 def _training(path: Path, plots: _Plots) -> Markup | None:

@@ -60,7 +60,9 @@ def test_config_is_toml_that_reads_back(worldgen, tmp_path):
     assert "seed = 5" in text
 
 
-@pytest.mark.parametrize("command", ["run", "build", "pretrain", "edit", "score", "report", "ask", "verify", "config"])
+@pytest.mark.parametrize(
+    "command", ["run", "build", "pretrain", "edit", "score", "report", "ask", "verify", "describe", "export", "config"]
+)
 def test_every_command_has_help_with_an_example(worldgen, command):
     code, out, _ = worldgen(command, "--help")
     assert code == 0

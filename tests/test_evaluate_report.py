@@ -184,7 +184,7 @@ def test_tells_one_edit_whose_downstream_answer_changes(run: Run, page: str) -> 
 def test_the_same_bytes_again(run: Run, page: str, tmp_path: Path) -> None:
     write_report(run.folder, run.config, [METHOD], tmp_path)
     files = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
-    assert len(files) == 5
+    assert len(files) == 6
     for file in files:
         assert (tmp_path / file).read_bytes() == (run.folder / "report" / file).read_bytes()
 

@@ -25,9 +25,15 @@ class Section(BaseModel):
 
 
 class GraphConfig(Section):
-    """Which facts are taken from which knowledge graph (paper, appendix A.1 step 1)."""
+    """Which facts are taken from which knowledge graph (paper, appendix A.1 step 1).
+
+    `properties` are the only relations to take, all where there are none; `language` is that of the names in
+    Wikidata's own dumps (Wikidata5m is English).
+    """
 
     source: str = "builtin"
+    language: str = Field("en", pattern="^[A-Za-z]+(-[A-Za-z0-9]+)*$")
+    properties: tuple[str, ...] = ()
     builtin_facts: int = Field(160_000, ge=1)
     max_triples: int = Field(2_000_000, ge=1)
     excluded_relations: tuple[str, ...] = ("P735", "P131")

@@ -134,7 +134,8 @@ def _named(rows: Rows, table: TripleTable, source: Source) -> tuple[Rows, _Role,
     )
     if not len(named):
         raise UserError(
-            f"none of the selected facts has labels (none for {', '.join(nameless[:3])}): check the label files"
+            f"none of the selected facts has labels (none for {', '.join(nameless[:3])}): check the label files "
+            f"(of a dump: graph.language)"
         )
     relations = _role("relation", named.relation, table.relation_ids, relation_names)
     subjects = _role("subject", named.head, table.entity_ids, entity_names)

@@ -72,7 +72,8 @@ def select(source: Source, config: GraphConfig, spelling: Spelling) -> tuple[Kno
 
 
 def _excluded(table: TripleTable, config: GraphConfig) -> NDArray[np.bool_]:
-    relations = [i for i, id_ in enumerate(table.relation_ids) if id_ in config.excluded_relations]
+    allowed = {*(config.properties or table.relation_ids)} - {*config.excluded_relations}
+    relations = [i for i, id_ in enumerate(table.relation_ids) if id_ not in allowed]
     entities = [i for i, id_ in enumerate(table.entity_ids) if id_ in config.excluded_entities]
     rows = table.rows
     return np.isin(rows.relation, relations) | np.isin(rows.head, entities) | np.isin(rows.tail, entities)

@@ -19,7 +19,10 @@ from typing import BinaryIO
 
 import numpy as np
 
+from worldgen.dumps import Dump
 from worldgen.errors import UserError
+from worldgen.json_dump import JsonDump
+from worldgen.ntriples import NTriples
 from worldgen.sources import Names, Rows, TripleTable
 
 TRIPLE_ARCHIVE = "wikidata5m_transductive.tar.gz"
@@ -108,18 +111,25 @@ class FileGraph:
         return _names(self.relation_file, ids)
 
 
-def open_graph(path: Path) -> FileGraph:
-    """The graph in a folder (Wikidata5m's files) or in a TSV file of triples.
+def open_graph(path: Path, language: str = "en", properties: Collection[str] = ()) -> FileGraph | Dump:
+    """The graph in a folder (Wikidata5m's files), in a dump of Wikidata's or in a TSV file of triples.
 
-    Beside `NAME.tsv` the files `NAME.entities.tsv` and `NAME.relations.tsv` may give labels and aliases; without
-    them ids are labels. Raises UserError that says what is missing.
+    Of a dump (`.json` or `.nt`, also `.gz` or `.bz2`) only the facts of `properties` are read, of all where there are
+    none, and the names in `language`. Beside `NAME.tsv` the files `NAME.entities.tsv` and `NAME.relations.tsv` may
+    give labels and aliases; without them ids are labels. Raises UserError that says what is missing.
     """
     if path.is_dir():
         return FileGraph(*_wikidata5m_files(path))
     if not path.exists():
         raise UserError(
-            f"--kg {path}: no such folder or file: give `builtin`, a Wikidata5m folder or a .tsv of triples"
+            f"--kg {path}: no such folder or file: give `builtin`, a Wikidata5m folder, a .tsv of triples or a dump of "
+            "Wikidata's (.json.gz, .nt.bz2)"
         )
+    name, language = path.name.removesuffix(".gz").removesuffix(".bz2"), language.lower()
+    if name.endswith(".json"):
+        return Dump(path, JsonDump(language, frozenset(properties)), language)
+    if name.endswith(".nt"):
+        return Dump(path, NTriples(language, frozenset(properties)), language)
     entity_file, relation_file = path.with_suffix(".entities.tsv"), path.with_suffix(".relations.tsv")
     return FileGraph(
         _LineFile(path),
