@@ -215,7 +215,7 @@ def _methods(run_folder: Path, world: World, names: list[str], plots: _Plots) ->
 def _method(world: World, cases: Sequence[Case], asked: pd.DataFrame, scores: dict[str, Any], plots: _Plots) -> Method:
     name, groups = scores["method"], scores["groups"]
     example = _example(world, cases, asked)
-    shown = {f"{GROUPS[g]} (n = {groups[g]['n']})": groups[g] for g in _GROUP_ORDER[:2] if groups[g]["n"]}
+    shown = {f"{GROUPS[g]}\n(n = {groups[g]['n']})": groups[g] for g in _GROUP_ORDER[:2] if groups[g]["n"]}
     changing = np.array([case.downstream_changes for case in cases])
     drawn = {
         "effects": plots.add(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -82,3 +82,14 @@ def chained_triples() -> list[Triple]:
 def chained_graph(graph_of: Callable, chained_triples: list[Triple]) -> KnowledgeGraph:
     """The graph of `chained_triples`."""
     return graph_of(chained_triples)
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """One thread of torch: the tests' models are so small that threads would only wait for one another."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

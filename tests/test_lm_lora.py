@@ -13,19 +13,12 @@ from lm.score import log_probabilities
 from lm.tokenizer import encode, train_word_tokenizer
 from worldgen.config import EditConfig, PretrainConfig
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SIZE = PretrainConfig(hidden=32, intermediate=64, layers=2, heads=4, kv_heads=4, row_tokens=64)
 CONFIG = EditConfig(learning_rate=2e-2, steps=40)
 REQUEST = Request("ada born in", "san salvador.")
 PAIR = (REQUEST.prompt, REQUEST.target)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """The models here are so small that threads would only wait for one another."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

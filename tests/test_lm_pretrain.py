@@ -15,6 +15,8 @@ from lm.tokenizer import encode, load_tokenizer, train_word_tokenizer
 from worldgen.config import PretrainConfig
 from worldgen.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 CONFIG = PretrainConfig(
     hidden=32,
     intermediate=64,
@@ -35,15 +37,6 @@ SENTENCES = [f"s{i} lives in o{i % 5}." for i in range(20)]
 
 class StoppedError(Exception):
     """Stands for a kill."""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """The models here are so small that threads would only wait for one another."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from lm.score import greedy, log_probabilities
 from lm.tokenizer import encode, train_word_tokenizer
 from worldgen.config import PretrainConfig
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SIZE = PretrainConfig(hidden=32, intermediate=64, layers=2, heads=4, kv_heads=2, row_tokens=64)
 WORDS = ["ada", "lovelace", "born", "in", "paris", "san", "salvador", "university"]
 PAIRS = [
@@ -22,15 +24,6 @@ PAIRS = [
     ("", "ada"),
 ]
 ROUNDING = 1e-5  # float32 sums in another order
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """The models here are so small that threads would only wait for one another."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
