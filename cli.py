@@ -16,35 +16,9 @@ from typing import Any
 
 import click
 
-from worldgen import config as configs
+from evaluate import inquiries
+from evaluate.options import CONFIG_NAMES, CONFIG_OPTIONS, RUN_ARGUMENT, WORK_OPTIONS, config_from, with_options
 from worldgen.errors import UserError
-
-RUN_ARGUMENT = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
-_CONFIG_OPTIONS = [
-    click.option("--preset", type=click.Choice(sorted(configs.PRESETS)), help="Sizes to start from."),
-    click.option("--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), help="A TOML config."),
-    click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one setting (repeatable)."),
-    click.option("--kg", metavar="builtin|DIR|FILE", help="Where the facts come from; FILE may be a Wikidata dump."),
-    click.option("--seed", type=int, help="Seed of every random draw."),
-    click.option("--strict", is_flag=True, help="Refuse a malformed line of the graph instead of counting it."),
-]
-_WORK_OPTIONS = [
-    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
-    click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes for building."),
-    click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else."),
-    click.option("--quiet", is_flag=True, help="No progress on stderr."),
-]
-
-
-def with_options(options: list[Callable]) -> Callable[[Callable], Callable]:
-    """Several click options as one decorator."""
-
-    def decorate(command: Callable) -> Callable:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
 
 
 def stage_command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
@@ -58,20 +32,19 @@ def stage_command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
         def command(run: Path, device: str, workers: int, as_json: bool, quiet: bool, **options: Any) -> None:
             from evaluate.run import Run, keeping_config, locked
 
-            rest = {name: options.pop(name) for name in list(options) if name not in _CONFIG_NAMES}
-            config = _config(run, **options)
+            rest = {name: options.pop(name) for name in list(options) if name not in CONFIG_NAMES}
+            config = config_from(run, **options)
             _hush_libraries()
             the_run = Run(run, config, device, workers, quiet or as_json)
             with locked(run), _logged(run), keeping_config(the_run):
                 result, text = function(the_run, **rest)
             click.echo(json.dumps(result, indent=1, ensure_ascii=False) if as_json else text)
 
-        return cli.command(name)(with_options([RUN_ARGUMENT, *_CONFIG_OPTIONS, *_WORK_OPTIONS])(command))
+        return cli.command(name)(with_options([RUN_ARGUMENT, *CONFIG_OPTIONS, *WORK_OPTIONS])(command))
 
     return decorate
 
 
-_CONFIG_NAMES = ("preset", "config_file", "settings", "kg", "seed", "strict")
 METHOD_OPTION = click.option("--method", type=click.Choice(["lora"]), default="lora", show_default=True)
 
 
@@ -160,164 +133,15 @@ def report_command(run: Any) -> tuple[dict[str, Any], str]:
     return {"page": page}, page
 
 
-@cli.command("ask")
-@RUN_ARGUMENT
-@click.argument("subject", required=False)
-@click.argument("relation", required=False)
-@click.option(
-    "--statement",
-    "statements",
-    multiple=True,
-    metavar='"S | R | O and S | R | O"',
-    help="Ask for the credence in a statement: an atom, not, and, or (repeatable).",
-)
-@click.option("--edit", "edits", multiple=True, metavar='"S | R | O"', help="Revise the agent by this (repeatable).")
-@click.option("--weight", default="auto", show_default=True, help="Observations an edit is worth; auto is n'.")
-@click.option("--credence", type=float, help="What auto lifts a request to.  [default: the run's target, 0.95]")
-@click.option("--given", metavar='"R | O"', help="Suppose this of the relation that RELATION depends on.")
-@click.option("--object", "object_", metavar="O", help="Tell of this object too, and explain it.")
-@click.option("--explain", is_flag=True, help="Say why: sentences of the corpus, terms of the sum, rows that moved.")
-@click.option("--top", default=5, show_default=True, type=click.IntRange(min=1), help="How many objects.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
-def ask_command(
-    run: Path, subject: str | None, relation: str | None, statements: tuple[str, ...], edits: tuple[str, ...],
-    weight: str, credence: float | None, given: str | None, object_: str | None, explain: bool, top: int, as_json: bool,
-) -> None:  # fmt: skip
-    """The agent's most probable objects and credences, before and after edits.
-
-    SUBJECT "." is one that the corpus never named. An edit may bring its own weight: "S | R | O | 1000".
-
-    Example: worldgen ask runs/demo "Ada Lovelace" "occupation" --edit "Ada Lovelace | educated at | Yale"
-    """
-    from dataclasses import asdict
-
-    from evaluate.ask import Question, as_text, ask, judge, load_minds
-
-    config = _existing_config(run)
-    _one_question(subject, relation, statements, given, object_, explain)
-    minds = load_minds(run, config, edits, weight, credence)
-    if subject is None or relation is None:
-        judgements = judge(minds, statements)
-        result, text = asdict(judgements), as_text(judgements)
-    else:
-        question = Question(subject, relation, given, object_)
-        reply = ask(minds, question, top)
-        result, text = asdict(reply), as_text(reply)
-        if explain:
-            from evaluate import explanation
-            from evaluate.explain import explain as explain_belief
-
-            why = explain_belief(run, config, minds, question, top)
-            result, text = result | {"explanation": asdict(why)}, f"{text}\n\n{explanation.as_text(why)}"
-    click.echo(json.dumps(result, indent=1, ensure_ascii=False) if as_json else text)
-
-
-def _one_question(
-    subject: str | None, relation: str | None, statements: tuple[str, ...], *of_a_fact: str | bool | None
-) -> None:
-    """Raises UserError unless there is a fact or there are statements to ask for, with options that go with it."""
-    if statements and (subject is not None or any(of_a_fact)):
-        raise UserError("--statement stands alone: leave out SUBJECT, RELATION, --given, --object and --explain")
-    if not statements and relation is None:
-        raise UserError("say what to ask for: SUBJECT and RELATION, or --statement 'subject | relation | object'")
-
-
-@cli.command("verify")
-@RUN_ARGUMENT
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
-def verify_command(run: Path, as_json: bool) -> None:
-    """Every artefact of the finished stages against its recorded hash.
-
-    Example: worldgen verify runs/demo
-    """
-    from worldgen.manifest import MANIFEST, verify
-
-    _existing_config(run)
-    stages = sorted(path.parent for path in run.rglob(MANIFEST))
-    wrong = {str(folder.relative_to(run)): verify(folder) for folder in stages}
-    if as_json:
-        click.echo(json.dumps(wrong, indent=1, ensure_ascii=False))
-    else:
-        for name, faults in wrong.items():
-            click.echo(f"{name}: {'as recorded' if not faults else '; '.join(faults)}")
-    broken = [name for name, faults in wrong.items() if faults]
-    if broken:
-        raise UserError(f"not as recorded: {', '.join(broken)}: delete these folders and what follows, then run again")
-
-
-@cli.command("describe")
-@RUN_ARGUMENT
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
-def describe_command(run: Path, as_json: bool) -> None:
-    """The world at a glance: sizes beside the paper's, relations and pairs, examples, what was left out.
-
-    Example: worldgen describe runs/demo
-    """
-    from dataclasses import asdict
-
-    from evaluate import description
-    from evaluate.describe import describe
-
-    world = describe(run, _existing_config(run))
-    click.echo(json.dumps(asdict(world), indent=1, ensure_ascii=False) if as_json else description.as_text(world))
-
-
-@cli.command("export")
-@RUN_ARGUMENT
-@click.option(
-    "--format", "format_", type=click.Choice(["parquet", "jsonl", "txt"]), default="parquet", show_default=True
-)
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="A new folder.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
-@click.option("--quiet", is_flag=True, help="No progress on stderr.")
-def export_command(run: Path, format_: Any, out: Path, as_json: bool, quiet: bool) -> None:
-    """The documents as text with their sentences, and a dataset card, for `datasets.load_dataset(DIR)`.
-
-    Example: worldgen export runs/demo --format parquet --out demo-corpus
-    """
-    from worldgen.export import export_corpus
-
-    _existing_config(run)
-    silent = quiet or as_json
-    rows = export_corpus(run, format_, out, lambda text: None if silent else click.echo(text, err=True)).rows
-    click.echo(json.dumps({"folder": str(out), **rows}, ensure_ascii=False) if as_json else out)
-
-
-@cli.command("fetch")
-@click.argument("graph", type=click.Choice(["wikidata5m"]))
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--mirror", metavar="URL", help="Another web folder with the same files.")
-@click.option("--unpack", is_flag=True, help="Unpack the texts too (reading is then faster, 2 GB more).")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
-@click.option("--quiet", is_flag=True, help="No progress on stderr.")
-def fetch_command(graph: str, folder: Path, mirror: str | None, unpack: bool, as_json: bool, quiet: bool) -> None:
-    """Download a knowledge graph, with its checksums; a download that broke off goes on where it was.
-
-    Example: worldgen fetch wikidata5m data/wikidata5m
-    """
-    from dataclasses import asdict
-
-    from worldgen import fetch
-    from worldgen.download import Console
-
-    silent = quiet or as_json
-    console = Console(lambda text: None if silent else click.echo(text, err=True), silent)
-    fetched = fetch.fetch(fetch.WIKIDATA5M, folder, mirror or fetch.MIRROR, unpack, console)
-    lines = [f"{name}: {state}" for name, state in fetched.files.items()]
-    text = "\n".join([*lines, *fetched.unpacked, f"use it with --kg {folder}"])
-    click.echo(json.dumps(asdict(fetched), indent=1, ensure_ascii=False) if as_json else text)
-
-
-@cli.command("config")
-@with_options(_CONFIG_OPTIONS)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
-def config_command(as_json: bool, **options: Any) -> None:
-    """The complete config, as TOML that --config reads back.
-
-    Example: worldgen config --preset small > small.toml
-    """
-    config = _config(None, **options)
-    click.echo(json.dumps(config.model_dump(mode="json"), indent=1) if as_json else configs.to_toml(config).rstrip())
+for command in (
+    inquiries.ask_command,
+    inquiries.describe_command,
+    inquiries.export_command,
+    inquiries.fetch_command,
+    inquiries.verify_command,
+    inquiries.config_command,
+):
+    cli.add_command(command)
 
 
 def _hush_libraries() -> None:
@@ -326,37 +150,6 @@ def _hush_libraries() -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
-
-
-def _config(
-    run: Path | None, preset: str | None, config_file: Path | None, settings: tuple[str, ...],
-    kg: str | None, seed: int | None, strict: bool,
-) -> configs.RunConfig:  # fmt: skip
-    """The config that the options ask for: of a file, a preset, the run itself, or else `tiny`; then changed."""
-    from evaluate.load import config_of
-
-    if preset and config_file:
-        raise UserError("--preset and --config both say where to start: give one of them")
-    config = configs.load(config_file) if config_file else configs.PRESETS[preset]() if preset else None
-    config = config or (config_of(run) if run else None) or configs.tiny()
-    options = {"graph.source": _source(kg), "seed": seed, "graph.strict": strict or None}
-    given = [f"{key}={json.dumps(value)}" for key, value in options.items() if value is not None]
-    return configs.override(config, [*settings, *given])
-
-
-def _source(kg: str | None) -> str | None:
-    return kg if kg in (None, "builtin") else str(Path(kg).resolve())
-
-
-def _existing_config(run: Path) -> configs.RunConfig:
-    from evaluate.load import config_of
-
-    config = config_of(run)
-    if config is None:
-        raise UserError(
-            f"{run} is no run folder (it has no config.toml): make one with `worldgen run {run} --preset tiny`"
-        )
-    return config
 
 
 @contextmanager

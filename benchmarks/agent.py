@@ -24,10 +24,11 @@ from bayes.evidence import Evidence, evidence_of, merge
 from evaluate.cases import make_cases
 from evaluate.labels import label
 from lm.tokenizer import cut_labels, pieces
-from worldgen.config import CasesConfig, RunConfig, override, paper
+from worldgen.config import RunConfig, override, paper
 from worldgen.corpus import make_shard, shard_bounds
 from worldgen.labels import Spelling
 from worldgen.manifest import peak_memory
+from worldgen.sections import CasesConfig
 from worldgen.selection import select
 from worldgen.synthetic import BuiltinGraph
 from worldgen.world import World, make_world

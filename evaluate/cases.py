@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes.agent import Agent, Edit
-from worldgen.config import CasesConfig
 from worldgen.errors import UserError
 from worldgen.facts import Fact
 from worldgen.files import read_columns, write_table
 from worldgen.randomness import generator
+from worldgen.sections import CasesConfig
 from worldgen.world import NONE, World
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from bayes.agent import Agent, fit
 from bayes.evidence import Evidence
-from worldgen.config import AgentConfig, RunConfig, load
+from worldgen.config import RunConfig, load
 from worldgen.errors import UserError
 from worldgen.manifest import INPUTS, MANIFEST, read_manifest
+from worldgen.sections import AgentConfig
 from worldgen.world import World
 
 CONFIG = "config.toml"

@@ -20,8 +20,8 @@ from evaluate.coherence import (
     truth_error,
 )
 from evaluate.probes import SITES, STATEMENT_SETS
-from worldgen.config import ScoreConfig
 from worldgen.randomness import generator
+from worldgen.sections import ScoreConfig
 from worldgen.world import World
 
 LOGIC = ("tf", "not", "and", "or", "commute")

@@ -12,8 +12,8 @@ from torch.nn import functional
 from transformers import AutoModelForCausalLM, MistralConfig, MistralForCausalLM, PreTrainedTokenizerFast
 
 from lm.data import IGNORED, Batch
-from worldgen.config import PretrainConfig
 from worldgen.errors import UserError
+from worldgen.sections import PretrainConfig
 
 
 def new_model(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast, seed: int) -> MistralForCausalLM:

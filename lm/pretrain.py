@@ -21,9 +21,9 @@ from lm.checkpoint import Position, latest_checkpoint, load_checkpoint, save_che
 from lm.data import Batch, TokenShards, batches
 from lm.model import new_model, packed_loss
 from lm.tokenizer import save_tokenizer
-from worldgen.config import PretrainConfig
 from worldgen.errors import UserError
 from worldgen.files import write_table
+from worldgen.sections import PretrainConfig
 
 Evaluate = Callable[[MistralForCausalLM], dict[str, float]]
 Report = Callable[[dict[str, float]], None]

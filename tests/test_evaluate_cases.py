@@ -6,7 +6,7 @@ import worlds
 
 from bayes.agent import Edit
 from evaluate.cases import Case, load_cases, make_cases, save_cases
-from worldgen.config import CasesConfig
+from worldgen.sections import CasesConfig
 from worldgen.world import NONE
 
 

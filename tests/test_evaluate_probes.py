@@ -9,9 +9,9 @@ import worlds
 from bayes.statements import p_and, p_or
 from evaluate.cases import make_cases
 from evaluate.probes import SITES, STATEMENT_SETS, Probe, load_probes, make_probes, save_probes
-from worldgen.config import CasesConfig
 from worldgen.facts import Fact
 from worldgen.grammar import Lexicon
+from worldgen.sections import CasesConfig
 
 
 def approx(credence: float):

@@ -9,7 +9,7 @@ import pytest
 from evaluate.cases import Case
 from evaluate.scores import GROUPS, METRICS, as_table, case_metrics, group_masks, score
 from evaluate.tables import as_text
-from worldgen.config import ScoreConfig
+from worldgen.sections import ScoreConfig
 
 # One case: what the agent believes (before, after), and what the model says (before, after).
 AGENT = {

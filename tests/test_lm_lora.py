@@ -11,7 +11,7 @@ from lm.editors.request import Request, restored
 from lm.model import new_model
 from lm.score import log_probabilities
 from lm.tokenizer import encode, train_word_tokenizer
-from worldgen.config import EditConfig, PretrainConfig
+from worldgen.sections import EditConfig, PretrainConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

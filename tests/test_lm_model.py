@@ -7,8 +7,8 @@ from transformers import AutoModelForCausalLM
 from lm.data import IGNORED, Batch
 from lm.model import count_parameters, new_model, next_token_logits, packed_loss
 from lm.tokenizer import train_word_tokenizer
-from worldgen.config import PretrainConfig
 from worldgen.errors import UserError
+from worldgen.sections import PretrainConfig
 
 TINY = PretrainConfig(hidden=32, intermediate=64, layers=2, heads=4, kv_heads=2, row_tokens=32)
 ROUNDING = {"atol": 1e-5, "rtol": 1e-5}  # float32, other shapes of the same sums

@@ -12,8 +12,8 @@ from transformers import AutoModelForCausalLM
 from lm.model import new_model
 from lm.pretrain import learning_rate, new_optimizer, pretrain
 from lm.tokenizer import encode, load_tokenizer, train_word_tokenizer
-from worldgen.config import PretrainConfig
 from worldgen.errors import UserError
+from worldgen.sections import PretrainConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -9,7 +9,7 @@ import torch
 from lm.model import new_model
 from lm.score import greedy, log_probabilities
 from lm.tokenizer import encode, train_word_tokenizer
-from worldgen.config import PretrainConfig
+from worldgen.sections import PretrainConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

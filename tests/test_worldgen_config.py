@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from worldgen import config as cfg
-from worldgen.config import PRESETS, RunConfig, WorldConfig, field_names, from_toml, load, override, to_toml
+from worldgen.config import PRESETS, RunConfig, field_names, from_toml, load, override, to_toml
 from worldgen.errors import UserError
+from worldgen.sections import WorldConfig
 
 
 @pytest.mark.parametrize("name", PRESETS)

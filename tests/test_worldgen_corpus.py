@@ -15,9 +15,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from worldgen.config import CorpusConfig, WorldConfig
 from worldgen.corpus import make_shard, sentences_per_subject, shard_bounds
 from worldgen.graph import KnowledgeGraph
+from worldgen.sections import CorpusConfig, WorldConfig
 from worldgen.sentences import Kind, Sentences, Shard, read_shards
 from worldgen.world import NONE, World, make_world
 

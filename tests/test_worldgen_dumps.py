@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 import cli
 from worldgen import dumps
-from worldgen.config import GraphConfig
 from worldgen.dumps import Dump
 from worldgen.errors import UserError
 from worldgen.graph import KnowledgeGraph
 from worldgen.ntriples import unescaped
+from worldgen.sections import GraphConfig
 from worldgen.selection import select
 from worldgen.sources import TripleTable
 from worldgen.wikidata import open_graph

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from worldgen.config import GraphConfig
 from worldgen.errors import UserError
 from worldgen.graph import KnowledgeGraph
 from worldgen.labels import LabelReport, Spelling, speakable_graph
+from worldgen.sections import GraphConfig
 from worldgen.selection import select
 from worldgen.sources import Names, Rows, TripleTable
 from worldgen.wikidata import open_graph

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worldgen.config import GraphConfig
 from worldgen.errors import UserError
 from worldgen.graph import KnowledgeGraph, cooccurrence
 from worldgen.labels import Spelling
+from worldgen.sections import GraphConfig
 from worldgen.selection import SelectionReport, select
 from worldgen.wikidata import open_graph
 

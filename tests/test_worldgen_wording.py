@@ -8,10 +8,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from worldgen.config import CorpusConfig, WorldConfig
 from worldgen.corpus import make_shard
 from worldgen.grammar import Lexicon, render, unspeakable
 from worldgen.graph import KnowledgeGraph
+from worldgen.sections import CorpusConfig, WorldConfig
 from worldgen.sentences import Kind, Sentences
 from worldgen.wording import Wording, sentence
 from worldgen.world import NONE, World, make_world

@@ -10,10 +10,10 @@ import pytest
 from scipy import stats
 
 from worldgen.conditionals import SEEN_NOWHERE, Conditionals
-from worldgen.config import WorldConfig
 from worldgen.errors import UserError
 from worldgen.graph import KnowledgeGraph
 from worldgen.randomness import Stream
+from worldgen.sections import WorldConfig
 from worldgen.world import NONE, World, make_world
 
 CHAIN = ("r0 -> r1", "r1 -> r2")

@@ -5,9 +5,10 @@ from functools import cache
 from bayes.agent import Agent, fit
 from bayes.evidence import evidence_of
 from lm.tokenizer import cut_labels, pieces
-from worldgen.config import CorpusConfig, RunConfig, tiny
+from worldgen.config import RunConfig, tiny
 from worldgen.corpus import make_shard
 from worldgen.labels import Spelling
+from worldgen.sections import CorpusConfig
 from worldgen.selection import select
 from worldgen.sentences import Shard
 from worldgen.synthetic import BuiltinGraph

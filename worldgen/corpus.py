@@ -12,8 +12,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.config import CorpusConfig
 from worldgen.randomness import Stream, Words, below, ragged_arange, to_unit
+from worldgen.sections import CorpusConfig
 from worldgen.sentences import Documents, Kind, Sentences, Shard
 from worldgen.sources import Ids
 from worldgen.world import NONE, World

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from worldgen.config import CorpusConfig
 from worldgen.corpus import make_shard, shard_bounds
+from worldgen.sections import CorpusConfig
 from worldgen.sentences import Kind
 from worldgen.world import World
 

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.config import GraphConfig
 from worldgen.errors import UserError
 from worldgen.graph import KnowledgeGraph, cooccurrence
 from worldgen.labels import LabelReport, Spelling, speakable_graph
+from worldgen.sections import GraphConfig
 from worldgen.sources import Ids, Rows, Source, TripleTable
 
 

@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.conditionals import Conditionals
-from worldgen.config import WorldConfig
 from worldgen.dependencies import Dependency, Pair, find_dependencies
 from worldgen.errors import UserError
 from worldgen.facts import Vocabulary
 from worldgen.files import names_table, read_columns, vocabulary, write_table
 from worldgen.graph import KnowledgeGraph
 from worldgen.randomness import Stream, Words, below, keys_of
+from worldgen.sections import WorldConfig
 from worldgen.sources import Ids
 
 NONE = -1

@@ -18,7 +18,7 @@ from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 from lm.editors.request import Edited, Request, restored
 from lm.model import next_token_logits
 from lm.tokenizer import encode
-from worldgen.config import EditConfig
+from worldgen.sections import EditConfig
 
 
 @dataclass(frozen=True)
