@@ -103,6 +103,10 @@ class Agent:
 
     def general(self, relation: int) -> Distribution:
         """p(o | ., r): the belief about a subject never seen, from all subjects' evidence."""
+        return self.everyones_counts(relation).predictive(self.a, self.K)
+
+    def everyones_counts(self, relation: int) -> Counts:
+        """n[., r]: what was observed of all subjects together."""
         facts = self.facts
         if not 0 <= relation < facts.R:
             raise ValueError(f"the world has no relation {relation}: there are {facts.R}")
@@ -116,7 +120,7 @@ class Agent:
         for (_, r), observed in self.revision.observations.items():
             if r == relation:
                 counts = counts.plus(observed.counts(self.K))
-        return counts.predictive(self.a, self.K)
+        return counts
 
     def frequencies(self, subject: int, relation: int) -> Distribution:
         """The shares of objects among the corpus's atomic sentences alone. Raises ValueError without any."""
@@ -147,7 +151,7 @@ class Agent:
         observed = self.observations(subject, relation)
         counts = observed.counts(self.K) if observed else NOTHING
         goal = target_credence(self.root(subject, relation)[object_], target)
-        return least_weight(counts.of(object_), counts.total, self.a, self.K, goal)
+        return int(least_weight(counts.of(object_), counts.total, self.a, self.K, goal))
 
     def revise(self, *edits: Edit) -> Agent:
         """The agent that has seen the edits too; this one is untouched. Raises ValueError for impossible edits."""

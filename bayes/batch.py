@@ -1,4 +1,4 @@
-"""Many beliefs at once: what `Agent.revise(edit).belief(s, r)` gives one by one, each under an edit of its own.
+"""Many beliefs at once: what `Agent.revise(*edits).belief(s, r)` gives one by one, each under edits of its own.
 
 Shapes: Q questions, J objects asked of each.
 """
@@ -14,9 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bayes.agent import Agent
+from bayes.counts import Weights
+from bayes.dirichlet import least_weight, predictive, target_credence
 from bayes.distribution import Distribution
 from bayes.downstream import downstream_beliefs
-from bayes.questions import Flags, Numbers, Questions, SparseRows, fact_numbers, observe
+from bayes.edit_sets import EditSets, Flags, Numbers
+from bayes.general import general_beliefs
+from bayes.gifts import gifts_of
+from bayes.questions import Questions, SparseRows, added_up, fact_numbers, looked_up, observe
 from worldgen.randomness import ragged_arange
 
 
@@ -66,41 +71,68 @@ class Beliefs:
         return [distribution for distribution in whole if distribution is not None]
 
 
-def ask_conditionals(agent: Agent, relation: int, upstream_objects: Numbers) -> SparseRows:
-    """p(. | r_d, r_u, o_u) of many upstream objects [Q]. Raises ValueError as `ask_beliefs`, KeyError for a root."""
-    if agent.revision.observations:
-        raise ValueError("many rows are read off the fitted tables: ask the agent before it was revised")
-    table, K = agent.tables[relation], agent.K
-    lengths = np.diff(table.start)[upstream_objects]
-    entry = np.repeat(table.start[upstream_objects], lengths) + ragged_arange(lengths)
-    question = np.repeat(np.arange(len(upstream_objects)), lengths)
-    strength, each = agent.a * K + table.total[upstream_objects], table.each[upstream_objects]
-    value = (agent.a + table.value[entry] + each[question]) / strength[question]
-    return SparseRows(K, question * K + table.object[entry], value, (agent.a + each) / strength)
-
-
-def ask_roots(agent: Agent, questions: Questions) -> Beliefs:
-    """The beliefs by the root formula, whether or not a fact is downstream. Raises ValueError as `ask_beliefs`."""
-    _check(agent, questions)
-    seen = observe(agent.facts, agent.K, questions.subject, questions.relation, questions)
-    return Beliefs(len(questions), (np.arange(len(questions)),), (seen.predictive(agent.a),))
-
-
 def ask_beliefs(agent: Agent, questions: Questions) -> Beliefs:
-    """The belief p(o | s, r) of every question, under its edit.
-
-    Raises ValueError for an agent that is revised already, and for weights that are no weights.
-    """
-    _check(agent, questions)
+    """The belief p(o | s, r) of every question, under its edits. Raises ValueError for an agent revised already."""
+    _check(agent)
     kinds = [(rows, part) for rows, part in _parts(agent, questions) if len(rows)]
     return Beliefs(len(questions), tuple(rows for rows, _ in kinds), tuple(part for _, part in kinds))
 
 
-def _check(agent: Agent, questions: Questions) -> None:
+def ask_roots(agent: Agent, questions: Questions) -> Beliefs:
+    """The beliefs by the root formula, whether or not a fact is downstream. Raises ValueError as `ask_beliefs`."""
+    _check(agent)
+    return Beliefs(len(questions), (np.arange(len(questions)),), (_roots(agent, questions),))
+
+
+def ask_general(agent: Agent, relation: Numbers, edits: EditSets) -> Beliefs:
+    """p(o | ., r) of every relation [Q], under its edits. Raises ValueError as `ask_beliefs`."""
+    _check(agent)
+    return Beliefs(len(relation), (np.arange(len(relation)),), (general_beliefs(agent, relation, edits),))
+
+
+def ask_conditionals(agent: Agent, relation: int, upstream_objects: Numbers, edits: EditSets) -> SparseRows:
+    """p(. | r_d, r_u, o_u) of many upstream objects [Q], each under its edits.
+
+    Raises ValueError as `ask_beliefs`, KeyError for a relation that depends on nothing.
+    """
+    _check(agent)
+    table, K, Q = agent.tables[relation], agent.K, len(upstream_objects)
+    gifts = gifts_of(agent, relation, edits)
+    gained = np.flatnonzero(gifts.row == upstream_objects[gifts.question])
+    share = np.zeros(gifts.own.Q)
+    share[gifts.giver[gained]] = gifts.share[gained]
+
+    def given(of_giver: Weights) -> Weights:
+        return np.bincount(gifts.question_of_giver, weights=share * of_giver, minlength=Q).astype(np.float64)
+
+    lengths = np.diff(table.start)[upstream_objects]
+    entry = np.repeat(table.start[upstream_objects], lengths) + ragged_arange(lengths)
+    key = np.repeat(np.arange(Q), lengths) * K + table.object[entry]
+    own = gifts.own
+    key, (count,) = added_up(
+        np.append(key, gifts.question_of_giver[own.question] * K + own.object),
+        np.append(table.value[entry], share[own.question] * own.above_each),
+    )
+    each = table.each[upstream_objects] + given(own.each)
+    strength = agent.a * K + table.total[upstream_objects] + given(own.total)
+    question = key // K
+    return SparseRows(K, key, (agent.a + count + each[question]) / strength[question], (agent.a + each) / strength)
+
+
+def ask_weights(agent: Agent, subject: Numbers, relation: Numbers, objects: Numbers, target: float) -> Weights:
+    """[Q]: n' of each edit (subject, relation, object), as `Agent.weight_for` of the agent before any edit."""
+    _check(agent)
+    seen = observe(agent.facts, agent.K, subject, relation, EditSets.none(len(subject)))
+    asked = np.arange(len(subject)) * agent.K + objects
+    there, above = looked_up(seen.question * agent.K + seen.object, seen.above_each, asked)
+    count = seen.each + np.where(there, above, 0.0)
+    goal = target_credence(predictive(count, seen.total, agent.a, agent.K), target)
+    return np.asarray(least_weight(count, seen.total, agent.a, agent.K, goal))
+
+
+def _check(agent: Agent) -> None:
     if agent.revision.observations:
         raise ValueError("questions bring their own edits: ask the agent before it was revised")
-    if len(questions) and not (np.isfinite(questions.edit_weight).all() and questions.edit_weight.min() >= 0):
-        raise ValueError("edits have finite weights that are not negative")
 
 
 def _parts(agent: Agent, questions: Questions) -> Iterator[tuple[NDArray[np.intp], Part]]:
@@ -117,7 +149,7 @@ def _parts(agent: Agent, questions: Questions) -> Iterator[tuple[NDArray[np.intp
 
 
 def _roots(agent: Agent, questions: Questions) -> SparseRows:
-    return observe(agent.facts, agent.K, questions.subject, questions.relation, questions).predictive(agent.a)
+    return observe(agent.facts, agent.K, questions.subject, questions.relation, questions.edits).predictive(agent.a)
 
 
 def _dependence(agent: Agent, questions: Questions) -> tuple[Flags, Flags]:
@@ -135,7 +167,7 @@ def _observed(agent: Agent, questions: Questions, relation: Numbers) -> Flags:
 
 
 def _belief(agent: Agent, questions: Questions, q: int) -> Distribution:
-    return agent.revise(questions.edit(q)).belief(int(questions.subject[q]), int(questions.relation[q]))
+    return agent.revise(*questions.edits.set_of(q)).belief(int(questions.subject[q]), int(questions.relation[q]))
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,6 @@ A Categorical over K objects with prior Dirichlet(a, ..., a) and counts n[o], N 
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,26 +21,26 @@ def predictive(count: Number, total: Number, a: float, K: int) -> Number:
     return (a + count) / (a * K + total)
 
 
-def least_weight(count: float, total: float, a: float, K: int, target: float) -> int:
-    """The least whole n >= 1 with (a + n[o] + n) / (a K + N + n) >= target.
+def least_weight(count: Number, total: Number, a: float, K: int, goal: Number) -> Number:
+    """The least whole n >= 1 with (a + n[o] + n) / (a K + N + n) >= goal.
 
-    n = max(1, ceil((target (a K + N) - (a + n[o])) / (1 - target))). Raises ValueError for a target outside (0, 1).
+    n = max(1, ceil((goal (a K + N) - (a + n[o])) / (1 - goal))). Raises ValueError for a goal outside (0, 1).
     """
-    _check_target(target)
-    needed = (target * (a * K + total) - (a + count)) / (1 - target)
+    _check_target(goal)
+    needed = (goal * (a * K + total) - (a + count)) / (1 - goal)
     # Goals are often met exactly (half way to certainty takes a K + N): rounding, ~1e-12, must not add one.
-    return max(1, math.ceil(needed - 1e-9 * abs(needed)))
+    return np.maximum(1, np.ceil(needed - 1e-9 * np.abs(needed)))
 
 
-def target_credence(current: float, target: float) -> float:
+def target_credence(current: Number, target: float) -> Number:
     """What an edit should reach: `target`, or half way to certainty for a belief above it already.
 
     Raises ValueError for a target outside (0, 1).
     """
     _check_target(target)
-    return target if current <= target else (1 + current) / 2
+    return np.where(np.less_equal(current, target), target, (1 + current) / 2)
 
 
-def _check_target(target: float) -> None:
-    if not 0 < target < 1:
+def _check_target(target: Number) -> None:
+    if not (np.less(0, target) & np.less(target, 1)).all():
         raise ValueError(f"a credence of {target} is reached by no finite weight, or by any")

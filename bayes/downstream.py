@@ -1,12 +1,12 @@
-"""Many downstream beliefs at once, each under an edit of its own, by one sparse matrix product.
+"""Many downstream beliefs at once, each under edits of its own, by one sparse matrix product.
 
-Under an edit that moves the rows u in E of the conditional, with w_u = p(o_u) - d, d the default of p(o_u), G
+Under edits that move the rows u in E of the conditional, with w_u = p(o_u) - d, d the default of p(o_u), G
 the sum of all conditionals before the move, and p' conditionals after it:
 
     p(o) = d G(o) + sum_u w_u p(o | u) + sum_{u in E} p(u) (p'(o | u) - p(o | u))
 
-A row is p(o | u) = default_u + V_u(o) / strength_u, and a moved one has V'_u = V_u + share_u n, n the edited
-subject's own counts: so every term is a number, a multiple of some V_u, or a multiple of n.
+A row is p(o | u) = default_u + V_u(o) / strength_u, and a moved one has V'_u = V_u + sum_g share_gu n_g, the gifts of
+the edited subjects (see `bayes.gifts`): so every term is a number, a multiple of some V_u, or a multiple of some n_g.
 
 Shapes: Q questions, K objects.
 """
@@ -24,7 +24,9 @@ from bayes.agent import Agent
 from bayes.conditional import ConditionalTable, Sum
 from bayes.counts import Weights
 from bayes.distribution import Distribution
-from bayes.questions import Lines, Numbers, Questions, added_up, fact_numbers, largest, looked_up, observe
+from bayes.edit_sets import Numbers
+from bayes.gifts import Gifts, gifts_of
+from bayes.questions import Questions, added_up, largest, looked_up, observe
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class DownstreamBeliefs:
         best, mode = largest(K, self.key, value, Q)
         bound = self.constant + self.default * max(self._sum.default, self._sum.value.max(initial=-np.inf))
         for q in np.flatnonzero(best <= bound):
-            revised = self.agent.revise(self.questions.edit(q))
+            revised = self.agent.revise(*self.questions.edits.set_of(int(q)))
             mode[q] = revised.belief(int(self.questions.subject[q]), self.relation).mode()
         return mode
 
@@ -78,82 +80,43 @@ def downstream_beliefs(agent: Agent, relation: int, questions: Questions) -> Dow
     """The beliefs about downstream facts of one relation whose upstream facts are observed and roots."""
     K, table, Q = agent.K, agent.tables[relation], len(questions)
     upstream = np.full(Q, agent.parent[relation])
-    believed = observe(agent.facts, K, questions.subject, upstream, questions).predictive(agent.a)
+    believed = observe(agent.facts, K, questions.subject, upstream, questions.edits).predictive(agent.a)
     strength, default = agent.a * K + table.total, (agent.a + table.each) / (agent.a * K + table.total)
     question, row = believed.key // K, believed.key % K
     above_default = believed.value - believed.default[question]
 
-    moves = _moves(agent, relation, questions)
-    moved_strength = strength[moves.row] + moves.share * moves.own.total[moves.question]
-    each = moves.own.against[moves.question] / (K - 1)
-    moved_default = (agent.a + table.each[moves.row] + moves.share * each) / moved_strength
-    credence = believed.at(moves.question, moves.row)
+    gifts = gifts_of(agent, relation, questions.edits)
+    keys, place = np.unique(gifts.question * K + gifts.row, return_inverse=True)
+    moved_question, moved_row = keys // K, keys % K
+    given_total = _sums(place, gifts.share * gifts.own.total[gifts.giver], len(keys))
+    given_each = _sums(place, gifts.share * gifts.own.each[gifts.giver], len(keys))
+    moved_strength = strength[moved_row] + given_total
+    moved_default = (agent.a + table.each[moved_row] + given_each) / moved_strength
+    credence = believed.at(moved_question, moved_row)
 
-    of_row = np.append(above_default / strength[row], credence * (1 / moved_strength - 1 / strength[moves.row]))
-    of_own = _sums(moves.question, credence * moves.share / moved_strength, Q)
+    of_row = np.append(above_default / strength[row], credence * (1 / moved_strength - 1 / strength[moved_row]))
+    of_giver = _sums(gifts.giver, gifts.share * (credence / moved_strength)[place], gifts.own.Q)
     constant = _sums(question, above_default * default[row], Q)
-    constant += _sums(moves.question, credence * (moved_default - default[moves.row]), Q)
-    places = np.append(question, moves.question), np.append(row, moves.row)
-    key, named = _named(table, (of_row, places), of_own, moves.own, Q)
+    constant += _sums(moved_question, credence * (moved_default - default[moved_row]), Q)
+    rows = np.append(question, moved_question), np.append(row, moved_row)
+    key, named = _named(table, (of_row, rows), of_giver, gifts, Q)
     return DownstreamBeliefs(agent, relation, questions, key, named, constant, believed.default)
 
 
-@dataclass(frozen=True)
-class _Moves:
-    """Row `row` of question `question` gains `share` times the counts of `own` for that question."""
-
-    question: Numbers
-    row: Numbers
-    share: Weights
-    own: Lines
-
-
-def _moves(agent: Agent, downstream: int, questions: Questions) -> _Moves:
-    """How the edits move the rows of one conditional.
-
-    An upstream edit moves responsibilities, which carry the subject's downstream observations; a downstream
-    edit is a new observation, carried by the responsibilities as they are.
-    """
-    facts, K, upstream = agent.facts, agent.K, agent.parent[downstream]
-    subject, is_edit = questions.edit_subject, questions.edit_weight > 0
-    has_up = fact_numbers(facts, subject, np.full(len(questions), upstream)) >= 0
-    has_down = fact_numbers(facts, subject, np.full(len(questions), downstream)) >= 0
-    from_above = is_edit & (questions.edit_relation == upstream) & has_down
-    from_below = is_edit & (questions.edit_relation == downstream) & has_up
-
-    before = observe(facts, K, subject, np.where(from_above | from_below, upstream, -1), None)
-    after = observe(facts, K, subject, np.where(from_above, upstream, -1), questions)
-    (q_before, o_before, rho_before), (q_after, o_after, rho_after) = (
-        before.responsibilities(),
-        after.responsibilities(),
-    )
-    signed = np.where(from_above[q_before], -rho_before, rho_before)
-    key, (share,) = added_up(np.append(q_before * K + o_before, q_after * K + o_after), np.append(signed, rho_after))
-    own = observe(facts, K, subject, np.where(from_above, downstream, -1), None)
-    return _Moves(key // K, key % K, share, _with_new(own, np.flatnonzero(from_below), questions))
-
-
-def _with_new(own: Lines, rows: Numbers, questions: Questions) -> Lines:
-    """The lines, with the edits of some questions that have none as their only observation."""
-    key = np.append(own.question * own.K + own.object, rows * own.K + questions.edit_object[rows])
-    positive = np.append(own.positive, questions.edit_weight[rows])
-    key, (positive, spread) = added_up(key, positive, np.append(own.spread, np.zeros(len(rows))))
-    return Lines(own.K, key // own.K, key % own.K, positive, spread, own.Q)
-
-
 def _named(
-    table: ConditionalTable, of_row: tuple[Weights, tuple[Numbers, Numbers]], of_own: Weights, own: Lines, Q: int
+    table: ConditionalTable, of_row: tuple[Weights, tuple[Numbers, Numbers]], of_giver: Weights, gifts: Gifts, Q: int
 ) -> tuple[Numbers, Weights]:
-    """(key, value): sum of of_row[q, u] V_u(o) over u, plus of_own[q] n_q(o)."""
+    """(key, value): sum of of_row[q, u] V_u(o) over u, plus that of of_giver[g] n_g(o) over the givers."""
     from scipy import sparse  # slow to import, and needed by no single question
 
     values: Any = sparse.csr_array((table.value, table.object, table.start), shape=(table.K, table.K))
     product = (sparse.csr_array(of_row, shape=(Q, table.K)) @ values).tocoo()
-    counts = own.positive - own.spread / (table.K - 1)
-    key = np.append(product.row.astype(np.int64) * table.K + product.col, own.question * table.K + own.object)
-    keys, (value,) = added_up(key, np.append(product.data, of_own[own.question] * counts))
+    own = gifts.own
+    given = gifts.question_of_giver[own.question] * table.K + own.object
+    key = np.append(product.row.astype(np.int64) * table.K + product.col, given)
+    keys, (value,) = added_up(key, np.append(product.data, of_giver[own.question] * own.above_each))
     return keys, value
 
 
-def _sums(question: Numbers, values: Weights, Q: int) -> Weights:
-    return np.bincount(question, weights=values, minlength=Q).astype(np.float64)
+def _sums(place: Numbers, values: Weights, N: int) -> Weights:
+    return np.bincount(place, weights=values, minlength=N).astype(np.float64)

@@ -1,55 +1,43 @@
-"""Many questions at once, each under an edit of its own, and what was observed of the facts they ask about.
+"""Many questions at once, each under edits of its own, and what was observed of the facts they ask about.
 
 Shapes: Q questions, L lines of observations, K objects.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes.agent import Edit
 from bayes.counts import FactTable, Weights
 from bayes.dirichlet import predictive
 from bayes.distribution import Distribution
+from bayes.edit_sets import EditSets, Flags, Numbers
 from worldgen.randomness import ragged_arange
-
-Numbers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Questions:
-    """[Q] times: what is believed of (subject, relation), once `edit_weight` more observations of the edit are seen.
-
-    A weight of zero is no edit.
-    """
+    """[Q] times: what is believed of (subject, relation), once the question's edits are seen."""
 
     subject: Numbers
     relation: Numbers
-    edit_subject: Numbers
-    edit_relation: Numbers
-    edit_object: Numbers
-    edit_weight: Weights
+    edits: EditSets
 
     def __len__(self) -> int:
         return len(self.subject)
 
     def where(self, chosen: NDArray) -> Questions:
         """Some of the questions, by a mask or by numbers."""
-        return Questions(*(getattr(self, field.name)[chosen] for field in fields(self)))
-
-    def edit(self, q: int) -> Edit:
-        """The edit of one question."""
-        subject, relation, object_ = self.edit_subject[q], self.edit_relation[q], self.edit_object[q]
-        return Edit(int(subject), int(relation), int(object_), float(self.edit_weight[q]))
+        return Questions(self.subject[chosen], self.relation[chosen], self.edits.where(chosen))
 
     def edited(self, subject: Numbers, relation: Numbers) -> Flags:
-        """[Q]: whether each question's edit is an observation of this fact."""
-        return (self.edit_weight > 0) & (self.edit_subject == subject) & (self.edit_relation == relation)
+        """[Q]: whether any of a question's edits is an observation of this fact."""
+        edited = np.zeros(len(self), dtype=bool)
+        edited[self.edits.question[self.edits.falls_on(subject, relation)]] = True
+        return edited
 
 
 @dataclass(frozen=True)
@@ -77,13 +65,33 @@ class Lines:
         """[Q]: N of each question's counts."""
         return self.per_question(self.positive) + self.against
 
+    @cached_property
+    def each(self) -> Weights:
+        """[Q]: what weight against other objects leaves to an object that no line names."""
+        return self.against / (self.K - 1)
+
+    @cached_property
+    def above_each(self) -> Weights:
+        """[L]: what the object of each line has more than `each`."""
+        return self.positive - self.spread / (self.K - 1)
+
     def predictive(self, a: float) -> SparseRows:
         """The root predictive of every question."""
-        each = self.against / (self.K - 1)
-        count = self.positive + (self.against[self.question] - self.spread) / (self.K - 1)
+        count = self.above_each + self.each[self.question]
         value = np.asarray(predictive(count, self.total[self.question], a, self.K))
-        default = np.asarray(predictive(each, self.total, a, self.K))
+        default = np.asarray(predictive(self.each, self.total, a, self.K))
         return SparseRows(self.K, self.question * self.K + self.object, value, default)
+
+    def followed_by(self, other: Lines) -> Lines:
+        """These questions' lines, then another's, whose questions are numbered from Q on."""
+        return Lines(
+            self.K,
+            np.append(self.question, self.Q + other.question),
+            np.append(self.object, other.object),
+            np.append(self.positive, other.positive),
+            np.append(self.spread, other.spread),
+            self.Q + other.Q,
+        )
 
     def responsibilities(self) -> tuple[Numbers, Numbers, Weights]:
         """(question, object, rho) of every line with positive evidence."""
@@ -121,17 +129,17 @@ class SparseRows:
         return np.where(there, value, self.default[question])
 
 
-def observe(facts: FactTable, K: int, subject: Numbers, relation: Numbers, edits: Questions | None) -> Lines:
-    """The lines of each (subject, relation), with the questions' edits where they fall on it; -1 names no fact."""
+def observe(facts: FactTable, K: int, subject: Numbers, relation: Numbers, edits: EditSets) -> Lines:
+    """The lines of each (subject, relation), with the questions' edits that fall on it."""
     fact = fact_numbers(facts, subject, relation)
     found = np.flatnonzero(fact >= 0)
     lengths = np.diff(facts.start)[fact[found]]
     line = np.repeat(facts.start[fact[found]], lengths) + ragged_arange(lengths)
     question, object_ = np.repeat(found, lengths), facts.object[line].astype(np.int64)
     positive, spread = facts.positive[line], facts.spread[line]
-    if edits is not None and (rows := np.flatnonzero(edits.edited(subject, relation))).size:
-        question, object_ = np.append(question, rows), np.append(object_, edits.edit_object[rows])
-        positive, spread = np.append(positive, edits.edit_weight[rows]), np.append(spread, np.zeros(len(rows)))
+    if (new := np.flatnonzero(edits.falls_on(subject, relation))).size:
+        question, object_ = np.append(question, edits.question[new]), np.append(object_, edits.object[new])
+        positive, spread = np.append(positive, edits.weight[new]), np.append(spread, np.zeros(len(new)))
     key, (positive, spread) = added_up(question * K + object_, positive, spread)
     return Lines(K, key // K, key % K, positive, spread, len(subject))
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from bayes.agent import Agent, Edit
 from bayes.batch import ask_beliefs
 from bayes.distribution import Distribution
+from bayes.edit_sets import EditSets
 from bayes.questions import Questions
 from worldgen.facts import Fact
 
@@ -42,28 +43,26 @@ def credence(agent: Agent, statement: Statement) -> float:
     return p_and(agent, first, second) if connective == "and" else p_or(agent, first, second)
 
 
-def credences(agent: Agent, statements: Sequence[Statement], edits: Sequence[Edit]) -> NDArray[np.float64]:
-    """[Q]: P(statement) of each, under an edit of its own (weight 0 is none), as `credence` of the revised agent.
+def credences(agent: Agent, statements: Sequence[Statement], edits: Sequence[Sequence[Edit]]) -> NDArray[np.float64]:
+    """[Q]: P(statement) of each, under edits of its own, as `credence` of the revised agent.
 
     Statements of one subject's two facts, which may depend on each other, are asked one by one.
     """
     first = np.array([statement.first for statement in statements], dtype=np.int64).reshape(-1, 3)
     second = np.array([statement.second or statement.first for statement in statements], dtype=np.int64).reshape(-1, 3)
-    edited = np.array(edits, dtype=np.float64).reshape(-1, 4)
-    p, q = _p_atoms(agent, first, edited), _p_atoms(agent, second, edited)
+    sets = EditSets.of(edits)
+    p, q = _p_atoms(agent, first, sets), _p_atoms(agent, second, sets)
     by_form = {"": p, "not": 1 - p, "and": p * q, "or": p + q - p * q}
     found = np.array([by_form[statement.connective][i] for i, statement in enumerate(statements)], dtype=np.float64)
     for i, statement in enumerate(statements):
         if statement.connective in ("and", "or") and first[i, 0] == second[i, 0]:
-            found[i] = credence(agent.revise(edits[i]), statement)
+            found[i] = credence(agent.revise(*edits[i]), statement)
     return found
 
 
-def _p_atoms(agent: Agent, facts: NDArray[np.int64], edited: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[Q]: P(s r o) of facts [Q, 3], each under an edit [Q, 4]."""
-    subject, relation, object_ = edited[:, :3].astype(np.int64).T
-    questions = Questions(facts[:, 0], facts[:, 1], subject, relation, object_, edited[:, 3])
-    return ask_beliefs(agent, questions).at(facts[:, 2:])[:, 0]
+def _p_atoms(agent: Agent, facts: NDArray[np.int64], edits: EditSets) -> NDArray[np.float64]:
+    """[Q]: P(s r o) of facts [Q, 3], each under its edits."""
+    return ask_beliefs(agent, Questions(facts[:, 0], facts[:, 1], edits)).at(facts[:, 2:])[:, 0]
 
 
 def p_atom(agent: Agent, fact: Fact) -> float:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from bayes.agent import Agent
 from bayes.batch import Beliefs, ask_beliefs, ask_roots
-from bayes.questions import Numbers, Questions
+from bayes.edit_sets import EditSets, Numbers
+from bayes.questions import Questions
 from evaluate.cases import Case
 from worldgen.world import World
 
@@ -50,16 +51,11 @@ def label(world: World, agent: Agent, cases: Sequence[Case], certain_weight: flo
     column = {name: np.array([getattr(case, name) for case in cases], dtype=np.int64) for name in _NUMBERS}
     weights = np.stack([np.zeros(len(cases)), column["weight"], np.full(len(cases), float(certain_weight))])
 
+    subject, relation, requested = (np.tile(column[name], MINDS) for name in ("subject", "relation", "requested"))
+    edits = EditSets.one_each(subject, relation, requested, weights.ravel())
+
     def ask(ask_all: Callable[[Agent, Questions], Beliefs], subject: str, relation: str) -> Beliefs:
-        names = {
-            "subject": subject,
-            "relation": relation,
-            "edit_subject": "subject",
-            "edit_relation": "relation",
-            "edit_object": "requested",
-        }
-        asked = {field: np.tile(column[name], MINDS) for field, name in names.items()}
-        return ask_all(agent, Questions(**asked, edit_weight=weights.ravel()))
+        return ask_all(agent, Questions(np.tile(column[subject], MINDS), np.tile(column[relation], MINDS), edits))
 
     sites = {
         name: _site(

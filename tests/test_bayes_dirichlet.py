@@ -43,7 +43,7 @@ def test_predictive_refuses_what_is_no_distribution(a: float, K: int) -> None:
 def test_least_weight_is_least(count: int, others: int, K: int, flat: bool, target: Fraction) -> None:
     """By the definition, in exact thirds: n reaches the target, n - 1 does not (or is no edit)."""
     a, n_o, N = Fraction(1) if flat else Fraction(1, K), Fraction(count, 3), Fraction(count + others, 3)
-    n = least_weight(float(n_o), float(N), float(a), K, float(target))
+    n = Fraction(float(least_weight(float(n_o), float(N), float(a), K, float(target))))
     assert n >= 1
     assert a + n_o + n >= target * (a * K + N + n)
     assert n == 1 or a + n_o + n - 1 < target * (a * K + N + n - 1)
