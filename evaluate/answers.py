@@ -1,4 +1,4 @@
-"""Reading a model's free answer: which object, closed by its full stop, its tokens begin with."""
+"""Reading a model's free answer: which object, closed by its full stop, its tokens begin with; by any of its names."""
 
 from __future__ import annotations
 
@@ -7,25 +7,52 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from lm.score import greedy
-from lm.tokenizer import encode
+import numpy as np
+from numpy.typing import NDArray
+
+from lm.score import greedy, log_probabilities
+from lm.texts import continuations
+from worldgen.facts import Vocabulary
 
 
 @dataclass(frozen=True)
 class AnswerReader:
-    """Objects as token sequences that end in the full stop; none begins with another (see `worldgen.labels`)."""
+    """Objects' names as token sequences that end in the full stop; none begins with another (`worldgen.labels`)."""
 
     tokenizer: Any
-    objects: tuple[str, ...]
+    objects: Vocabulary
 
     @cached_property
     def _object_of(self) -> dict[tuple[int, ...], str]:
-        spelled = encode(self.tokenizer, [f"{label}." for label in self.objects])
-        return {tuple(ids): label for ids, label in zip(spelled, self.objects, strict=True)}
+        spelled = continuations(self.tokenizer, [f"{name}." for name in self.objects.every_name])
+        labels = [label for id_, label in enumerate(self.objects.labels) for _ in self.objects.names(id_)]
+        return {tuple(ids): label for ids, label in zip(spelled, labels, strict=True)}
+
+    def ways_to_say(self, answer: str) -> tuple[str, ...]:
+        """Every way to give an answer, an object's label and its full stop (or the label alone): by each of its names.
+
+        With the full stop they are disjoint events: p(o | s, r) is the sum of their probabilities.
+        """
+        label, stop = (answer, "") if answer in self._ids else (answer.removesuffix("."), ".")
+        return tuple(name + stop for name in self.objects.names(self._ids[label]))
+
+    def probabilities(
+        self, model: Any, prompts: Sequence[str], answers: Sequence[str], editions: Sequence[int] | None = None
+    ) -> NDArray[np.float64]:
+        """[N]: p(answer | prompt), summed over all ways to give it; editions[i] is asked the i-th, see `lm.score`."""
+        ways = [(i, (prompts[i], way)) for i, answer in enumerate(answers) for way in self.ways_to_say(answer)]
+        asked = [i for i, _ in ways]
+        of = None if editions is None else [editions[i] for i in asked]
+        logs = log_probabilities(model, self.tokenizer, [pair for _, pair in ways], editions=of)
+        return np.bincount(np.array(asked, dtype=int), np.exp(logs), minlength=len(answers)).astype(np.float64)
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        return {label: id_ for id_, label in enumerate(self.objects.labels)}
 
     @cached_property
     def longest(self) -> int:
-        """Tokens of the longest object and its full stop: how far a model must be let speak."""
+        """Tokens of the longest name and its full stop: how far a model must be let speak."""
         return max(map(len, self._object_of))
 
     def read(self, ids: Sequence[int]) -> str:
@@ -33,6 +60,6 @@ class AnswerReader:
         beginnings = (self._object_of.get(tuple(ids[:length])) for length in range(1, self.longest + 1))
         return next((label for label in beginnings if label is not None), "")
 
-    def answers(self, model: Any, prompts: Sequence[str]) -> list[str]:
-        """The model's greedy answer to each prompt "s r"."""
-        return [self.read(ids) for ids in greedy(model, self.tokenizer, prompts, self.longest)]
+    def answers(self, model: Any, prompts: Sequence[str], editions: Sequence[int] | None = None) -> list[str]:
+        """The model's greedy answer to each prompt "s r"; editions[i] gives the i-th, see `lm.score`."""
+        return [self.read(ids) for ids in greedy(model, self.tokenizer, prompts, self.longest, editions=editions)]

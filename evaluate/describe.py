@@ -111,6 +111,7 @@ class Description:
     sentences: list[tuple[str, str]]
     document: str
     selection: dict[str, Any]
+    aliases: dict[str, Any]
 
 
 def describe(run_folder: Path, config: RunConfig) -> Description:
@@ -129,7 +130,13 @@ def describe(run_folder: Path, config: RunConfig) -> Description:
         sentences=example_sentences(world, corpus.sentences),
         document=_first_document(world, corpus),
         selection=json.loads((finished(run_folder / "graph") / "selection.json").read_text(encoding="utf-8")),
+        aliases=_aliases(run_folder / "world" / "aliases.json"),
     )
+
+
+def _aliases(report: Path) -> dict[str, Any]:
+    """What the world stage says of its aliases, empty for a world without."""
+    return json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
 
 
 def relations_of(world: World) -> list[Relation]:

@@ -21,6 +21,14 @@ _LEFT_OUT: Final = {
     "object_labels_cut": "object labels cut short (their facts are kept)",
     "object_labels_merged": "objects made one with another of the same label (their facts are kept)",
 }
+# The same of a world's aliases.json.
+_NOT_SPOKEN: Final = {
+    "further_aliases": "more than the settings ask for",
+    "ambiguous_aliases": "name something else too",
+    "unspeakable_aliases": "that the language cannot keep",
+    "merged_aliases": "alike the label or an earlier alias",
+    "cut_aliases": "aliases of objects cut short",
+}
 
 
 def as_text(world: Description) -> str:
@@ -29,6 +37,8 @@ def as_text(world: Description) -> str:
         _sizes(world), _relations(world), _pairs(world), _per_subject(world.relations_per_subject),
         _popularity(world), _examples(world), _left_out(world.selection),
     ]  # fmt: skip
+    if world.aliases:
+        parts.append(_aliases(world.aliases))
     return "\n\n".join("\n".join(part) for part in parts)
 
 
@@ -111,3 +121,14 @@ def _left_out(selection: Mapping[str, Any]) -> Iterator[str]:
     yield from aligned(rows or [["", "nothing"]], "><")
     for label, why in list(selection["labels"]["unspeakable_labels"].items())[:3]:
         yield f"    {label!r} {why}"
+
+
+def _aliases(report: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        f"names: {report['spoken_aliases']:,} aliases are spoken beside the labels, "
+        f"{report['held_out_combinations']:,} combinations are held out; not spoken or changed:"
+    )
+    rows = [[f"{report[name]:,}", words] for name, words in _NOT_SPOKEN.items() if report[name]]
+    yield from aligned(rows or [["", "nothing"]], "><")
+    for alias, why in list(report["reasons"].items())[:3]:
+        yield f"    {alias!r} {why}"

@@ -1,77 +1,83 @@
 """The only door out of a model: log probabilities of (prompt, continuation) pairs, greedy completions.
 
+Any causal model of transformers can be asked; ours by the fastest way.
 A prompt begins a document, BOS first. A continuation is joined at a word boundary, with one space.
+A model may be several editions at once (`lm.editors.request.Edited`): `editions[i]` then says which of them the
+i-th text is read by, the first where nothing is said. A batch mixes editions, and equal questions to one edition
+are asked once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import MistralForCausalLM, PreTrainedTokenizerFast
+from transformers import MistralForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
+from lm.editors.request import Edited
 from lm.model import next_token_logits
-from lm.tokenizer import encode
+from lm.texts import Text, beginnings, pad, texts_of
 
-
-class _Text(NamedTuple):
-    """The ids of BOS, prompt and continuation, of which the last `asked` are the continuation's."""
-
-    ids: list[int]
-    asked: int
+Askable = PreTrainedModel | Edited
 
 
 def log_probabilities(
-    model: MistralForCausalLM,
+    model: Askable,
     tokenizer: PreTrainedTokenizerFast,
     pairs: Sequence[tuple[str, str]],
-    batch_tokens: int = 8192,
+    batch_tokens: int | None = None,
+    editions: Sequence[int] | None = None,
 ) -> NDArray[np.float64]:
     """log p(continuation | BOS prompt) of each pair, natural logarithm.
 
     log p = sum over the continuation's tokens t of log p(t | all tokens before it), teacher-forced. For the
     event "exactly this object", the caller's continuation has the closing full stop ("paris.").
-    A batch has at most `batch_tokens` tokens, padding counted (or one text); the longest come first, so that
-    too large a batch shows at once. Equal pairs are scored once.
+    A batch has at most `batch_tokens` tokens, padding counted (or one text), as many as suit the device where nothing
+    is said; the longest come first, so that too large a batch shows at once.
     Raises ValueError for a continuation without tokens.
     """
-    distinct = list(dict.fromkeys(pairs))
-    texts = _texts(tokenizer, distinct)
+    edited = _edited(model)
+    asked = list(zip(editions or [0] * len(pairs), pairs, strict=True))
+    distinct = list(dict.fromkeys(asked))
+    texts = texts_of(tokenizer, [(edited.prompt(edition, prompt), said) for edition, (prompt, said) in distinct])
     scores = np.empty(len(distinct))
-    for members in _batches([len(text.ids) for text in texts], batch_tokens):
-        scores[members] = _batch_log_probabilities(model, [texts[member] for member in members])
-    number = {pair: index for index, pair in enumerate(distinct)}
-    return scores[[number[pair] for pair in pairs]]
+    for members in _batches([len(text.ids) for text in texts], batch_tokens or _suitable(edited.model)):
+        edited.route([distinct[member][0] for member in members])
+        scores[members] = _batch_log_probabilities(edited.model, [texts[member] for member in members])
+    number = {question: index for index, question in enumerate(distinct)}
+    return scores[[number[question] for question in asked]]
 
 
 def greedy(
-    model: MistralForCausalLM,
+    model: Askable,
     tokenizer: PreTrainedTokenizerFast,
     prompts: Sequence[str],
     new_tokens: int,
-    batch_tokens: int = 8192,
+    batch_tokens: int | None = None,
+    editions: Sequence[int] | None = None,
 ) -> list[list[int]]:
     """The `new_tokens` ids after each prompt, each the most probable next one (the lowest id of several)."""
-    prompt_ids = [[tokenizer.bos_token_id, *ids] for ids in encode(tokenizer, prompts)]
-    completions: list[list[int]] = [[] for _ in prompts]
-    for members in _batches([len(ids) + new_tokens for ids in prompt_ids], batch_tokens):
-        chosen = _batch_greedy(model, [prompt_ids[member] for member in members], new_tokens)
-        for member, ids in zip(members, chosen, strict=True):
-            completions[member] = ids
-    return completions
+    edited = _edited(model)
+    asked = list(zip(editions or [0] * len(prompts), prompts, strict=True))
+    distinct = list(dict.fromkeys(asked))
+    prompt_ids = beginnings(tokenizer, [edited.prompt(edition, prompt) for edition, prompt in distinct])
+    completions: dict[tuple[int, str], list[int]] = {}
+    for members in _batches([len(ids) + new_tokens for ids in prompt_ids], batch_tokens or _suitable(edited.model)):
+        edited.route([distinct[member][0] for member in members])
+        chosen = _batch_greedy(edited.model, [prompt_ids[member] for member in members], new_tokens)
+        completions.update(zip([distinct[member] for member in members], chosen, strict=True))
+    return [list(completions[question]) for question in asked]
 
 
-def _texts(tokenizer: PreTrainedTokenizerFast, pairs: Sequence[tuple[str, str]]) -> list[_Text]:
-    prompts = encode(tokenizer, [prompt for prompt, _ in pairs])
-    continuations = encode(tokenizer, [continuation for _, continuation in pairs])
-    for pair, ids in zip(pairs, continuations, strict=True):
-        if not ids:
-            raise ValueError(f"the continuation {pair[1]!r} of {pair[0]!r} has no tokens")
-    bos = tokenizer.bos_token_id
-    return [_Text([bos, *p, *c], len(c)) for p, c in zip(prompts, continuations, strict=True)]
+def _edited(model: Askable) -> Edited:
+    return model if isinstance(model, Edited) else Edited(model, costs=())
+
+
+def _suitable(model: PreTrainedModel) -> int:
+    """Tokens of a batch: few enough for a CPU's cache, many enough that a GPU does not wait for the next call."""
+    return 2048 if model.device.type == "cpu" else 16384
 
 
 def _batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
@@ -85,23 +91,22 @@ def _batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
 
 
 @torch.inference_mode()
-def _batch_log_probabilities(model: MistralForCausalLM, texts: list[_Text]) -> NDArray[np.float64]:
-    """Padding is on the right, where no real token's causal attention reaches it."""
-    device = model.lm_head.weight.device
-    input_ids = torch.zeros(len(texts), max(len(text.ids) for text in texts), dtype=torch.long)
-    for row, text in enumerate(texts):
-        input_ids[row, : len(text.ids)] = torch.tensor(text.ids)
-    rows = torch.tensor([row for row, text in enumerate(texts) for _ in range(text.asked)])
-    columns = torch.tensor([c for text in texts for c in range(len(text.ids) - text.asked - 1, len(text.ids) - 1)])
-    targets = input_ids[rows, columns + 1].to(device)
-    logits = next_token_logits(model, input_ids.to(device), rows.to(device), columns.to(device))
-    token_scores = torch.log_softmax(logits.float(), dim=-1).gather(1, targets[:, None])[:, 0]
+def _batch_log_probabilities(model: PreTrainedModel, texts: list[Text]) -> NDArray[np.float64]:
+    batch = pad(texts, model.device)
+    logits = next_token_logits(model, batch.input_ids, batch.rows, batch.columns)
+    token_scores = torch.log_softmax(logits.float(), dim=-1).gather(1, batch.targets[:, None])[:, 0]
     sums = torch.zeros(len(texts), dtype=torch.float64)
-    return sums.index_add_(0, rows, token_scores.double().cpu()).numpy()
+    return sums.index_add_(0, batch.rows.cpu(), token_scores.double().cpu()).numpy()
+
+
+def _batch_greedy(model: PreTrainedModel, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+    if isinstance(model, MistralForCausalLM):
+        return _batch_greedy_of_ours(model, prompts, new_tokens)
+    return _batch_greedy_of_any(model, prompts, new_tokens)
 
 
 @torch.inference_mode()
-def _batch_greedy(model: MistralForCausalLM, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+def _batch_greedy_of_ours(model: MistralForCausalLM, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
     """Padding is on the left, so that all rows end together; a mask hides it, positions start after it."""
     device = model.lm_head.weight.device
     width = max(map(len, prompts))
@@ -124,3 +129,17 @@ def _batch_greedy(model: MistralForCausalLM, prompts: list[list[int]], new_token
         positions = positions[:, -1:] + 1
         chosen.append(step)
     return torch.cat(chosen, dim=1).tolist() if chosen else [[] for _ in prompts]
+
+
+@torch.inference_mode()
+def _batch_greedy_of_any(model: PreTrainedModel, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+    """The whole text anew for each token: no cache, mask or positions, of which every architecture has its own idea."""
+    texts = [list(ids) for ids in prompts]
+    rows = torch.arange(len(texts), device=model.device)
+    for _ in range(new_tokens):
+        width = max(map(len, texts))
+        input_ids = torch.tensor([ids + [0] * (width - len(ids)) for ids in texts], device=model.device)
+        ends = torch.tensor([len(ids) - 1 for ids in texts], device=model.device)
+        chosen = next_token_logits(model, input_ids, rows, ends).argmax(dim=-1).tolist()
+        texts = [[*ids, next_id] for ids, next_id in zip(texts, chosen, strict=True)]
+    return [ids[len(prompt) :] for ids, prompt in zip(texts, prompts, strict=True)]

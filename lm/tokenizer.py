@@ -8,7 +8,7 @@ continuation. Special tokens are never added here and never read out of the text
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -74,7 +74,7 @@ def cut_labels(kind: Literal["words", "mistral"], labels: Sequence[str], most: i
     has at most `most` tokens by itself, without white space at its end. A character of several tokens (bytes)
     is never cut through: where not even the first character fits, the result is empty.
     """
-    ends = _word_ends if kind == "words" else _mistral_ends
+    ends = _word_ends if kind == "words" else _mistral_ends_by_word()
     return [_cut(label, ends, most) for label in labels]
 
 
@@ -83,6 +83,14 @@ def pieces(kind: Literal["words", "mistral"], labels: Sequence[str]) -> list[tup
     if kind == "words":
         return [tuple(piece for piece, _ in _word_pieces().pre_tokenize_str(label)) for label in labels]
     return [tuple(encoding.tokens) for encoding in _mistral().encode_batch(list(labels), add_special_tokens=False)]
+
+
+def spelt(kind: Literal["words", "mistral"], labels: Sequence[str]) -> list[Hashable]:
+    """What each label is to the tokenizer: equal for two labels if and only if their `pieces` are, and quick to find.
+
+    Mistral's pieces put together are the label, but that "▁" is a blank, so labels need not be taken to pieces.
+    """
+    return list(pieces(kind, labels)) if kind == "words" else [label.replace("▁", " ") for label in labels]
 
 
 def _cut(label: str, ends: Callable[[str], list[int]], most: int) -> str:
@@ -104,6 +112,26 @@ def _word_ends(text: str) -> list[int]:
 def _mistral_ends(text: str) -> list[int]:
     """Where in the text each Mistral token ends; a byte of a character ends where the character does."""
     return [end for _, end in _mistral().encode(text, add_special_tokens=False).offsets]
+
+
+def _mistral_ends_by_word() -> Callable[[str], list[int]]:
+    """`_mistral_ends`, with each word taken to pieces once: no piece crosses a single blank between two words."""
+    known: dict[str, list[int]] = {}
+
+    def ends(text: str) -> list[int]:
+        words = text.split(" ")
+        if not all(words) or "▁" in text:
+            return _mistral_ends(text)
+        places: list[int] = []
+        begin = 0
+        for word in words:
+            if word not in known:
+                known[word] = _mistral_ends(word)
+            places += [begin + end for end in known[word]]
+            begin += len(word) + 1
+        return places
+
+    return ends
 
 
 @cache

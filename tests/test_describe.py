@@ -178,6 +178,30 @@ def test_what_was_left_out_is_told(run: Run, tmp_path: Path) -> None:
     assert as_text(describe(run.folder, run.config)).endswith("nothing")
 
 
+def test_the_options_of_a_world_are_told(run: Run, tmp_path: Path) -> None:
+    """Through every stage before the model: names that are spoken, rules, rare facts."""
+    options = ["world.aliases=1", "world.held_out_percent=50", "world.deterministic_percent=50"]
+    options += ["corpus.rare_percent=50", "corpus.rare_draws=2"]
+    other = Run(tmp_path / "run", override(tiny(), [*miniature.SETTINGS, *options]), quiet=True)
+    pipeline.build(other)
+    world, described = World.load(other.folder / "world"), describe(other.folder, other.config)
+    spoken = sum(len(names.every_name) - len(names) for names in (world.subjects, world.relations, world.objects))
+    assert f"names: {spoken} aliases are spoken beside the labels, {len(world.held_out)} combinations" in as_text(
+        described
+    )
+    assert "more than the settings ask for" in as_text(described)
+    assert len(world.held_out) > 10
+    assert world.conditionals.deterministic.any()
+    texts = [text for shard in read_shards(other.folder / "corpus") for text in Wording(world).texts(shard.sentences)]
+    assert all(str(world.lexicon.parse(text)) for text in texts)
+    said = [said for fact in range(len(world)) for said in world.held_out_names(fact)]
+    assert not any(f"{subject} {relation} " in text for subject, relation in said[::10] for text in texts)
+    assert "aliases are spoken" not in as_text(describe(run.folder, run.config))
+    assert len(texts) < next(
+        size.here or 0 for size in describe(run.folder, run.config).sizes if size.name == "sentences"
+    )
+
+
 def test_a_run_without_a_corpus_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not there or not finished"):
         describe(tmp_path, tiny())

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from lm.editors.request import Edited
 from lm.model import new_model
 from lm.score import greedy, log_probabilities
 from lm.tokenizer import encode, train_word_tokenizer
@@ -129,3 +130,83 @@ def test_greedy_takes_the_lowest_of_equals(tokenizer):
     model = new_model(SIZE, tokenizer, seed=0)
     torch.nn.init.zeros_(model.lm_head.weight)
     assert greedy(model, tokenizer, ["ada", "ada born in"], 3) == [[0, 0, 0], [0, 0, 0]]
+
+
+class Router:
+    """A model of two editions: the second has its logits shifted towards one word; it notes who was asked what."""
+
+    def __init__(self, model, word):
+        self.rows, self.batches, self.shift = [0], [], torch.zeros(model.lm_head.out_features)
+        self.shift[word] = 3.0
+        self.hook = model.model.register_forward_hook(self.note, with_kwargs=True)
+        self.head = model.lm_head.register_forward_hook(self.shifted)
+
+    def route(self, editions):
+        self.rows = list(editions)
+
+    def note(self, _, __, kwargs, ___):
+        self.batches.append(self.rows)
+        assert len(kwargs["input_ids"]) == len(self.rows)
+
+    def shifted(self, _, __, logits):
+        # one asked token a text: row n of the logits is text n
+        shift = torch.tensor(self.rows)[:, None] * self.shift
+        return logits + (shift if logits.ndim == 2 else shift[:, None])
+
+
+@pytest.fixture
+def router(model, tokenizer):
+    router = Router(model, encode(tokenizer, ["paris"])[0][0])
+    yield router
+    router.hook.remove()
+    router.head.remove()
+
+
+@pytest.mark.parametrize("batch_tokens", [1, 8192])
+def test_a_batch_mixes_editions(model, tokenizer, router, batch_tokens):
+    pairs = [("ada born in", "paris"), ("ada", "paris"), ("ada born in", "paris"), ("ada born in", "paris")]
+    edited = Edited(model, (), router.route)
+    scores = log_probabilities(edited, tokenizer, pairs, batch_tokens, editions=[0, 1, 1, 0])
+    batches = list(router.batches)
+    for edition in (0, 1):
+        router.route([edition])
+        expected = [plain(model, tokenizer, *pair) for pair in pairs]
+        mine = [0, 3] if edition == 0 else [1, 2]
+        assert scores[mine] == pytest.approx([expected[number] for number in mine], rel=ROUNDING)
+    assert scores[0] == scores[3] < scores[2] - 0.1
+    asked = [row for rows in batches for row in rows]
+    assert sorted(asked) == [0, 1, 1]  # equal questions to one edition are asked once, to two editions twice
+
+
+def test_greedy_asks_the_edition(model, tokenizer, router):
+    edited = Edited(model, (), router.route)
+    router.shift *= 100
+    said = greedy(edited, tokenizer, ["ada", "ada", "ada born in", "ada"], 2, editions=[0, 1, 1, 1])
+    paris = encode(tokenizer, ["paris"])[0][0]
+    assert said[1] == said[3] == said[2] == [paris, paris]
+    router.route([0])
+    assert said[0] == greedy(model, tokenizer, ["ada"], 2)[0] != said[1]
+
+
+def test_a_preface_is_read_before_every_prompt(model, tokenizer):
+    edited = Edited(model, (), prefaces=("", "ada born in paris."))
+    pairs = [("lovelace born in", "san")] * 2
+    scores = log_probabilities(edited, tokenizer, pairs, editions=[0, 1])
+    expected = [
+        plain(model, tokenizer, *pairs[0]),
+        plain(model, tokenizer, "ada born in paris. lovelace born in", "san"),
+    ]
+    assert scores == pytest.approx(expected, rel=ROUNDING)
+    assert scores[0] != pytest.approx(scores[1], rel=1e-3)
+    prompts = ["ada", "ada born in paris. ada"]
+    assert greedy(edited, tokenizer, ["ada"], 3, editions=[1]) == greedy(model, tokenizer, prompts[1:], 3)
+
+
+def test_the_last_token_is_asked_for_and_not_read(model, tokenizer):
+    widths = []
+    hook = model.model.register_forward_pre_hook(
+        lambda _, __, kwargs: widths.append(kwargs["input_ids"].shape[1]), with_kwargs=True
+    )
+    log_probabilities(model, tokenizer, [("ada born in", "paris.")])
+    hook.remove()
+    assert widths == [1 + 3 + 1]  # BOS, the prompt, and paris, which predicts the full stop

@@ -100,6 +100,13 @@ def test_a_cut_label_is_the_longest_fitting_prefix(kind, label, most):
         assert all(len(ends(prefix)) > most for prefix in longer)
 
 
+@pytest.mark.parametrize("kind", ["words", "mistral"])
+@given(labels=st.lists(st.text(st.sampled_from('ab. ▁"<0x41>é東\u00a0\t'), max_size=4), min_size=2, max_size=40))
+def test_labels_are_spelt_alike_if_their_pieces_are_equal(kind, labels):
+    pieces, spelt = tok.pieces(kind, labels), tok.spelt(kind, labels)
+    assert len(set(zip(pieces, spelt, strict=True))) == len(set(pieces)) == len(set(spelt))
+
+
 def test_cut_labels_by_hand():
     assert tok.cut_labels("words", ["university  of st. andrews", "a b"], 4) == ["university  of st.", "a b"]
     assert tok.cut_labels("mistral", ["university of london", "東京"], 2) == ["university of", "東"]

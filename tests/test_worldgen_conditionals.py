@@ -95,7 +95,7 @@ def test_columns_hold_everything(chained_graph: KnowledgeGraph, rows: list[int] 
     if rows != "all":
         table, _ = table.used_by(np.array(rows, dtype=np.int32))
     again = Conditionals.from_columns(table.columns())
-    for name in ("dependency", "upstream_object", "mode", "start", "object", "weight"):
+    for name in ("dependency", "upstream_object", "mode", "start", "object", "weight", "deterministic"):
         np.testing.assert_array_equal(getattr(again, name), getattr(table, name))
         assert getattr(again, name).dtype == getattr(table, name).dtype
 
@@ -107,3 +107,22 @@ def test_renumbered_objects(chained_graph: KnowledgeGraph) -> None:
     for row in range(len(table)):
         assert moved.probabilities(row) == {2 * o: p for o, p in table.probabilities(row).items()}
     assert ((moved.upstream_object == SEEN_NOWHERE) == (table.upstream_object == SEEN_NOWHERE)).all()
+
+
+def test_a_rule_keeps_the_mode_alone(chained_graph: KnowledgeGraph) -> None:
+    table = Conditionals.from_graph(chained_graph, PAIRS, 60)
+    chosen = np.arange(len(table)) % 3 == 1
+    ruled = table.with_rules(chosen)
+    assert ruled.deterministic.tolist() == chosen.tolist()
+    assert not table.deterministic.any()
+    for row in range(len(table)):
+        expected = {int(table.mode[row]): 1.0} if chosen[row] else table.probabilities(row)
+        assert ruled.probabilities(row) == expected
+        assert ruled.object[ruled.mode_entry[row]] == ruled.mode[row] == table.mode[row]
+    again = Conditionals.from_columns(ruled.columns())
+    for name in Conditionals.__dataclass_fields__:
+        np.testing.assert_array_equal(getattr(again, name), getattr(ruled, name))
+    smaller, rows = ruled.used_by(np.array([4, 2, 1], dtype=np.int32))
+    assert smaller.deterministic[rows].tolist() == chosen[[4, 2, 1]].tolist()
+    # A table without rules has no column of them.
+    assert "deterministic" not in table.columns()

@@ -79,6 +79,8 @@ def test_every_field_name_can_be_set_to_what_it_is() -> None:
         ("world.facts=1.5", "world.facts"),
         ("graph.relations=3", "an odd number"),
         ("corpus.min_truths=11", "more than the 10 draws"),
+        ("corpus.rare_draws=11", "rare_draws is 11, more than the 10 draws"),
+        ("world.held_out_percent=10", "no aliases are in use: set world.aliases too"),
         ("corpus.complex_per_subject=7", "corpus.complex_per_subject"),
         ("world.root_percent_low=101", "world.root_percent_low"),
         ("world.root_percent_high=59", "root_percent_low is 60, more than root_percent_high, 59"),

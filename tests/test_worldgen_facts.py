@@ -1,5 +1,7 @@
 """Names both ways, and the mistakes told in one line."""
 
+from dataclasses import replace
+
 import pytest
 
 from worldgen.errors import UnknownNameError, UserError
@@ -29,6 +31,17 @@ def test_take_numbers_anew() -> None:
     assert taken.aliases == (("Lutetia",), ("Q90",))
     assert taken.id_of("London") == 1
     assert Vocabulary("subject", ("a", "b")).take([1]) == Vocabulary("subject", ("b",))
+
+
+def test_spoken_names_follow_the_label_and_are_known() -> None:
+    towns = replace(TOWNS, spoken=(("Q5", "Londinium"), (), ("Five",)))
+    assert towns.names(0) == ("London", "Q5", "Londinium")
+    assert towns.every_name == ("London", "Q5", "Londinium", "Paris", "Q1", "Five")
+    assert towns.first_name.tolist() == [0, 3, 4, 6]
+    assert [towns.id_of(name) for name in towns.every_name] == [0, 0, 0, 1, 2, 2]  # before source ids
+    assert towns.take([2, 1]).spoken == (("Five",), ())
+    assert (TOWNS.names(0), TOWNS.every_name) == (("London",), TOWNS.labels)
+    assert TOWNS.first_name.tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(("name", "hint"), [("Lodnon", "did you mean 'London'?"), ("xyzzy", "no name is near it")])

@@ -28,7 +28,11 @@ def kept(subjects: Labels, relations: Labels, objects: Labels) -> Lexicon:
 
 def every_sentence(lexicon: Lexicon) -> Iterator[Sentence]:
     """All sentences over the lexicon; of a joint formula only that it is true (its end is that of the others)."""
-    atoms = list(itertools.starmap(Atom, itertools.product(lexicon.subjects, lexicon.relations, lexicon.objects)))
+    names = itertools.product(lexicon.subjects, lexicon.relations, lexicon.objects)
+    return sentences_over(list(itertools.starmap(Atom, names)))
+
+
+def sentences_over(atoms: list[Atom]) -> Iterator[Sentence]:
     for atom in atoms:
         yield Sentence(atom)
         for truth in (True, False):

@@ -10,10 +10,13 @@ import pytest
 from scipy import stats
 
 from worldgen.conditionals import SEEN_NOWHERE, Conditionals
+from worldgen.corpus import make_shard
 from worldgen.errors import UserError
 from worldgen.graph import KnowledgeGraph
+from worldgen.held_out import HeldOut
 from worldgen.randomness import Stream
-from worldgen.sections import WorldConfig
+from worldgen.sections import CorpusConfig, WorldConfig
+from worldgen.sentences import Kind
 from worldgen.world import NONE, World, make_world
 
 CHAIN = ("r0 -> r1", "r1 -> r2")
@@ -25,8 +28,8 @@ def assert_equal_worlds(one: World, other: World) -> None:
         if isinstance(a, np.ndarray):
             assert a.dtype == b.dtype, name
             np.testing.assert_array_equal(a, b)
-        elif isinstance(a, Conditionals):
-            for column in Conditionals.__dataclass_fields__:
+        elif isinstance(a, Conditionals | HeldOut):
+            for column in a.__dataclass_fields__:
                 np.testing.assert_array_equal(getattr(a, column), getattr(b, column))
                 assert getattr(a, column).dtype == getattr(b, column).dtype, column
         else:
@@ -251,3 +254,81 @@ def test_the_roots_stream_is_addressed_by_relation(world: World) -> None:
     s, r = int(world.subject[f]), int(world.relation[f])
     units = Stream(5, "roots").unit(world.subject_keys[s : s + 1], np.array([2 * len(world.relations)]))
     assert world.percent[f] == 60 + int(41 * units[2 * r + 1])
+
+
+# --- deterministic rules ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("percent", [1, 25, 50, 99, 100])
+def test_the_asked_share_of_upstream_objects_have_rules(chained_graph: KnowledgeGraph, percent: int) -> None:
+    """Of each dependency's, rounded to the nearest; truths and everything of the roots stay as they are."""
+    plain, ruled = (
+        make_world(chained_graph, WorldConfig(facts=200, pairs=CHAIN, deterministic_percent=p), 5) for p in (0, percent)
+    )
+    table = ruled.conditionals
+    for dependency in range(len(ruled.dependencies)):
+        rows = (table.dependency == dependency) & (table.upstream_object != SEEN_NOWHERE)
+        assert table.deterministic[rows].sum() == int(percent * rows.sum() / 100 + 0.5)
+    assert not table.deterministic[table.upstream_object == SEEN_NOWHERE].any()
+    for row in range(len(table)):
+        told = {ruled.objects[o]: p for o, p in table.probabilities(row).items()}
+        before = {plain.objects[o]: p for o, p in plain.conditionals.probabilities(row).items()}
+        assert told == ({ruled.objects[table.mode[row]]: 1.0} if table.deterministic[row] else before)
+    assert [ruled.objects[o] for o in ruled.truth] == [plain.objects[o] for o in plain.truth]
+    for column in ("percent", "upstream", "row", "subject", "relation"):
+        np.testing.assert_array_equal(getattr(ruled, column), getattr(plain, column))
+    for fact in range(len(ruled)):
+        row = ruled.row[fact]
+        assert ruled.deterministic[fact] == (row != NONE and table.deterministic[row])
+        if ruled.deterministic[fact]:
+            assert ruled.probabilities(fact) == {int(ruled.truth[fact]): 1.0}
+
+
+def test_more_rules_hold_the_fewer_and_the_seed_decides(chained_graph: KnowledgeGraph) -> None:
+    """So that worlds of different shares can be compared."""
+
+    def rules(percent: int, seed: int) -> set[tuple[int, str]]:
+        world = make_world(chained_graph, WorldConfig(facts=300, deterministic_percent=percent), seed)
+        table = world.conditionals
+        rows = np.flatnonzero(table.deterministic)
+        return {(int(table.dependency[row]), world.objects[table.upstream_object[row]]) for row in rows}
+
+    assert rules(0, 5) < rules(30, 5) < rules(60, 5)
+    assert rules(30, 5) != rules(30, 6)
+
+
+def test_a_world_with_rules_is_saved_and_loaded(chained_graph: KnowledgeGraph, tmp_path: Path) -> None:
+    world = make_world(chained_graph, WorldConfig(facts=200, pairs=CHAIN, deterministic_percent=40), seed=5)
+    assert world.conditionals.deterministic.any()
+    world.save(tmp_path)
+    assert_equal_worlds(World.load(tmp_path), world)
+
+
+def test_a_rules_downstream_fact_is_drawn_without_noise(chained_graph: KnowledgeGraph) -> None:
+    world = make_world(chained_graph, WorldConfig(facts=200, pairs=CHAIN, deterministic_percent=60), seed=5)
+    sentences = make_shard(world, CorpusConfig(), 1, 0, len(world.subjects)).sentences
+    atoms = sentences.where(sentences.kind == Kind.ATOM)
+    true = atoms.object == world.truth[atoms.fact]
+    assert true[world.deterministic[atoms.fact]].all()
+    assert not true[~world.deterministic[atoms.fact]].all()
+
+
+def test_the_row_of_objects_never_seen_is_no_rule(graph_of: Callable) -> None:
+    """The upstream truth of s's "p" is x (not the graph's y), with which nobody has a "p"."""
+    triples = [(s, link, o) for s in ("t", "u", "v") for link, o in (("r", "a"), ("q", "x"))]
+    triples += [
+        ("s", "r", "a"),
+        ("s", "q", "y"),
+        ("s", "p", "one"),
+        ("w", "r", "b"),
+        ("w", "q", "y"),
+        ("w", "p", "two"),
+    ]
+    graph = graph_of(triples)
+    config = WorldConfig(facts=len(triples), pairs=("r -> q", "q -> p"), deterministic_percent=100)
+    world = make_world(graph, config, seed=0)
+    s, w = (world.fact_of(world.subjects.id_of(name), world.relations.id_of("p")) for name in "sw")
+    assert world.conditionals.upstream_object[world.row[s]] == SEEN_NOWHERE
+    assert not world.deterministic[s]
+    assert len(world.probabilities(s)) == 2
+    assert world.deterministic[w]

@@ -4,17 +4,22 @@ from functools import cache
 
 from bayes.agent import Agent, fit
 from bayes.evidence import evidence_of
-from lm.tokenizer import cut_labels, pieces
+from lm.tokenizer import cut_labels, pieces, spelt
+from worldgen.aliases import with_aliases
 from worldgen.config import RunConfig, tiny
 from worldgen.corpus import make_shard
 from worldgen.labels import Spelling
-from worldgen.sections import CorpusConfig
+from worldgen.sections import CorpusConfig, WorldConfig
 from worldgen.selection import select
 from worldgen.sentences import Shard
 from worldgen.synthetic import BuiltinGraph
 from worldgen.world import World, make_world
 
-SPELLING = Spelling(lambda labels, most: cut_labels("words", labels, most), lambda labels: pieces("words", labels))
+SPELLING = Spelling(
+    lambda labels, most: cut_labels("words", labels, most),
+    lambda labels: pieces("words", labels),
+    lambda labels: spelt("words", labels),
+)
 
 
 @cache
@@ -38,3 +43,9 @@ def agent() -> Agent:
     evidence = evidence_of(world(), corpus().sentences, multiplicity=5)
     K = len(world().objects)
     return fit(evidence, K, len(world().relations), world().pairs(), 1 / K)
+
+
+@cache
+def speaking() -> World:
+    """The same world with aliases and synonyms, half of their combinations held out."""
+    return with_aliases(world(), WorldConfig(aliases=3, held_out_percent=50), SPELLING, 4, seed=0)[0]

@@ -1,7 +1,7 @@
 """The conditional tables p(o_d | r_d, r_u, o_u): what the graph's subjects say, with the mode made clear.
 
 Row: one (dependency, upstream object). Weights are whole numbers, so every probability is an exact ratio:
-the graph's counts, the largest raised until it has the asked share.
+the graph's counts, the largest raised until it has the asked share. A row made deterministic keeps its mode alone.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class Conditionals:
     """Rows of weighted objects. Shapes: C rows, E entries; row c holds entries start[c] .. start[c+1]-1.
 
     `dependency[c]` numbers the pair and `upstream_object[c]` names the condition; rows are sorted by the two.
+    `deterministic[c]` tells the rows that were made so (others may be certain because the graph is).
     """
 
     dependency: Ids  # [C]
@@ -32,6 +33,7 @@ class Conditionals:
     start: NDArray[np.int64]  # [C+1]
     object: Ids  # [E]
     weight: NDArray[np.int64]  # [E]
+    deterministic: NDArray[np.bool_]  # [C]
 
     def __len__(self) -> int:
         return len(self.dependency)
@@ -78,8 +80,22 @@ class Conditionals:
             np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
             self.object[entries],
             self.weight[entries],
+            self.deterministic[used],
         )
         return smaller, new_number[row]
+
+    def with_rules(self, chosen: NDArray[np.bool_]) -> Conditionals:
+        """The same rows, of which the chosen ones [C] are deterministic: p(mode | upstream object) = 1."""
+        kept = ~np.repeat(chosen, np.diff(self.start))
+        kept[self.mode_entry] = True
+        before = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
+        return replace(
+            self,
+            start=before[self.start],
+            object=self.object[kept],
+            weight=self.weight[kept],
+            deterministic=self.deterministic | chosen,
+        )
 
     def renumbered(self, new_id: Ids) -> Conditionals:
         """The same rows with objects under new ids, in the same order (`new_id` must rise)."""
@@ -91,15 +107,16 @@ class Conditionals:
         )
 
     def columns(self) -> dict[str, NDArray]:
-        """One line an entry, for a table."""
+        """One line an entry, for a table; the last column only where a row is deterministic."""
         row = np.repeat(np.arange(len(self), dtype=np.int32), np.diff(self.start))
-        return {
+        columns: dict[str, NDArray] = {
             "row": row,
             "dependency": self.dependency[row],
             "upstream_object": self.upstream_object[row],
             "object": self.object,
             "weight": self.weight,
         }
+        return columns | ({"deterministic": self.deterministic[row]} if self.deterministic.any() else {})
 
     @staticmethod
     def from_columns(columns: dict[str, NDArray]) -> Conditionals:
@@ -113,6 +130,7 @@ class Conditionals:
             start,
             columns["object"],
             columns["weight"],
+            columns["deterministic"][first] if "deterministic" in columns else np.zeros(len(first), dtype=bool),
         )
 
     @staticmethod
@@ -130,7 +148,8 @@ class Conditionals:
         total = np.add.reduceat(count, first)
         weight = count.copy()
         weight[mode] = raised(count[mode], total - count[mode], mode_percent)
-        return Conditionals(dependency[first], upstream[first], object_[mode], start, object_, weight)
+        free = np.zeros(len(first), dtype=bool)
+        return Conditionals(dependency[first], upstream[first], object_[mode], start, object_, weight, free)
 
 
 # The condition of the row that holds a downstream relation's marginal: for an upstream truth, reached down a

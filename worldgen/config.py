@@ -18,14 +18,24 @@ from pydantic import Field, ValidationError
 from worldgen.errors import UserError
 from worldgen.sections import (
     AgentConfig,
+    BeliefConfig,
     CasesConfig,
+    ConstrainedFineTuningConfig,
     CorpusConfig,
     EditConfig,
+    FineTuningConfig,
     GraphConfig,
+    InContextConfig,
+    MemitConfig,
     PretrainConfig,
+    RetrainConfig,
+    RomeConfig,
     ScoreConfig,
     Section,
     TokensConfig,
+    TraceConfig,
+    TrajectoryConfig,
+    TuneConfig,
     WorldConfig,
 )
 
@@ -41,7 +51,17 @@ class RunConfig(Section):
     agent: AgentConfig = AgentConfig()
     cases: CasesConfig = CasesConfig()
     pretrain: PretrainConfig = PretrainConfig()
+    trace: TraceConfig = TraceConfig()
     edit: EditConfig = EditConfig()
+    belief: BeliefConfig = BeliefConfig()
+    ft: FineTuningConfig = FineTuningConfig()
+    ft_l: ConstrainedFineTuningConfig = ConstrainedFineTuningConfig()
+    in_context: InContextConfig = InContextConfig()
+    retrain: RetrainConfig = RetrainConfig()
+    rome: RomeConfig = RomeConfig()
+    memit: MemitConfig = MemitConfig()
+    tune: TuneConfig = TuneConfig()
+    trajectory: TrajectoryConfig = TrajectoryConfig()
     score: ScoreConfig = ScoreConfig()
 
 
@@ -66,22 +86,42 @@ def small() -> RunConfig:
 
 
 def tiny() -> RunConfig:
-    """About 600 facts and a model of about 1.3M parameters: the whole run in minutes on two CPU cores."""
+    """About 600 facts and a model of 1.2M parameters: the whole run in minutes on two CPU cores."""
     return RunConfig(
         graph=GraphConfig(builtin_facts=600, min_cooccurrence=100, relations=4),
         world=WorldConfig(facts=600),
         tokens=TokensConfig(tokenizer="words"),
         cases=CasesConfig(cases=120),
         pretrain=PretrainConfig(
-            hidden=128, intermediate=512, layers=4, heads=4, kv_heads=4, tokens=1_200_000, row_tokens=256,
-            rows_per_step=4, learning_rate=2e-3, warmup_share=0.02, adam_beta2=0.98, checkpoint_minutes=0.5,
-            evaluations=12, evaluation_facts=200,
+            hidden=128, intermediate=512, layers=4, heads=4, kv_heads=4, tokens=700_000, row_tokens=192,
+            rows_per_step=3, learning_rate=1.5e-3, final_learning_rate_share=0.0, warmup_share=0.02, adam_beta2=0.98,
+            checkpoint_minutes=0.5, evaluations=10, evaluation_facts=100,
         ),
-        edit=EditConfig(learning_rate=1.2e-3, chunk_cases=10),
+        belief=BeliefConfig(learning_rate=1e-2),
+        edit=EditConfig(learning_rate=1.2e-3, chunk_cases=60),
+        ft_l=ConstrainedFineTuningConfig(learning_rate=1e-3, max_norm=2e-3),
+        trace=TraceConfig(facts=100, draws=5),
+        tune=TuneConfig(cases=60),
+        rome=RomeConfig(contexts=4),
+        memit=MemitConfig(contexts=4, layers=2),
+        retrain=RetrainConfig(learning_rate=2e-4, steps=20, rows_per_step=1),
     )  # fmt: skip
 
 
 PRESETS: dict[str, Callable[[], RunConfig]] = {"tiny": tiny, "small": small, "paper": paper}
+
+
+# (hidden size, layers) of the paper's family. It gives the shape of the smallest only; the others' are ours, with heads
+# of 64 and an MLP of four times the hidden size as there, so that 32,000 pieces come to the count in the name.
+SIZES = {"83m": (512, 12), "162m": (768, 12), "334m": (1024, 16), "1b": (1536, 24)}
+
+
+def with_size(config: RunConfig, size: str) -> RunConfig:
+    """The config with a model of the paper's family."""
+    hidden, layers = SIZES[size]
+    heads = hidden // 64
+    shape = {"hidden": hidden, "intermediate": 4 * hidden, "layers": layers, "heads": heads, "kv_heads": heads}
+    return config.model_copy(update={"pretrain": config.pretrain.model_copy(update=shape)})
 
 
 def to_toml(config: RunConfig) -> str:

@@ -2,7 +2,8 @@
 
 Paper, appendix A.1 step 3. For every fact: D draws of its object, at least `min_truths` of them the truth; a
 true/false sentence for each draw; for every subject a mixture of not, and, or sentences that are labelled
-truly. Shapes: S subjects of the shard, F their facts, N sentences.
+truly (`worldgen.connectives`). A rare fact, where the config wants some, has fewer draws and none of the latter.
+Shapes: S subjects of the shard, F their facts, N sentences.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.connectives import complex_sentences
+from worldgen.naming import named
 from worldgen.randomness import Stream, Words, below, ragged_arange, to_unit
 from worldgen.sections import CorpusConfig
 from worldgen.sentences import Documents, Kind, Sentences, Shard
@@ -28,39 +31,49 @@ def shard_bounds(world: World, config: CorpusConfig) -> list[tuple[int, int]]:
 def make_shard(world: World, config: CorpusConfig, seed: int, first: int, last: int) -> Shard:
     """The sentences and documents of the subjects first .. last-1."""
     facts = np.arange(world.first_fact[first], world.first_fact[last], dtype=np.int32)
-    drawn = _draw_objects(world, config, seed, facts)
+    rare = rare_facts(world, config, seed)
+    drawn = _draw_objects(world, config, seed, facts, rare[facts])
     parts = [_atoms(world, facts, drawn), _stated(world, seed, facts, drawn)]
-    parts.append(_complex(world, config, seed, first, last))
+    parts.append(complex_sentences(world, config, seed, facts, rare))
     blocks = Sentences.together(parts)
-    sentences = blocks.where(np.argsort(blocks.subject, kind="stable"))
-    first_sentence = int(sentences_per_subject(world, config)[:first].sum())
+    sentences = named(world, seed, blocks.where(np.argsort(blocks.subject, kind="stable")))
+    first_sentence = int(sentences_per_subject(world, config, rare)[:first].sum())
     return Shard(sentences, _documents(world, config, seed, sentences, first, last, first_sentence), first_sentence)
 
 
-def sentences_per_subject(world: World, config: CorpusConfig) -> NDArray[np.int64]:
-    """[S]: 2 D sentences a fact, and 4 complex ones a fact up to the number asked for."""
-    facts_of = np.diff(world.first_fact)
-    return 2 * config.draws * facts_of + np.minimum(4 * facts_of, config.complex_per_subject)
+def rare_facts(world: World, config: CorpusConfig, seed: int) -> NDArray[np.bool_]:
+    """Which of all the world's facts are rare: each with the chance `rare_percent`, by a word of its own."""
+    if not config.rare_percent:
+        return np.zeros(len(world), dtype=bool)
+    words = world.fact_words(Stream(seed, "rare"), np.arange(len(world)), 1)[:, 0]
+    return below(words, 100) < config.rare_percent
 
 
-def _fact_words(world: World, stream: Stream, facts: Ids, width: int) -> Words:
-    """[F, width]: words of each fact, of its subject's stream; a fact's place in its subject chooses which."""
-    subjects, count = np.unique(world.subject[facts], return_counts=True)
-    return stream.words(world.subject_keys[subjects], count * width).reshape(len(facts), width)
+def sentences_per_subject(world: World, config: CorpusConfig, rare: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """[S]: 2 D sentences a fact, and 4 complex ones a fact that is not rare up to the number asked for."""
+    facts_of, S = np.diff(world.first_fact), len(world.subjects)
+    rare_of = np.bincount(world.subject[rare], minlength=S)
+    draws = config.draws * (facts_of - rare_of) + config.rare_draws * rare_of
+    return 2 * draws + np.minimum(4 * (facts_of - rare_of), config.complex_per_subject)
 
 
-def _draw_objects(world: World, config: CorpusConfig, seed: int, facts: Ids) -> Ids:
+def _draw_objects(world: World, config: CorpusConfig, seed: int, facts: Ids, rare: NDArray[np.bool_]) -> Ids:
     """[F, D]: each fact's draws, truths first: D independent draws, given that enough of them are the truth.
 
     "Drawn again until at least m are the truth" is the law of m or more truths: their number is binomial(D, p)
-    cut below m, the rest are draws among the other objects.
+    cut below m, the rest are draws among the other objects. A rare fact has d = `rare_draws`, at least ceil(m d / D)
+    of them the truth, and NONE in the places after them.
     """
-    D = config.draws
-    words = _fact_words(world, Stream(seed, "draws"), facts, D + 1)
+    D, d, m = config.draws, config.rare_draws, config.min_truths
+    words = world.fact_words(Stream(seed, "draws"), facts, D + 1)
     chance, truth = _truth_chance(world, facts), world.truth[facts]
-    truths = _truncated_binomial(to_unit(words[:, 0]), D, chance, config.min_truths)
+    truths = np.empty(len(facts), dtype=np.int64)
+    for kind, draws, least in ((~rare, D, m), (rare, d, -(-m * d // D))):
+        truths[kind] = _truncated_binomial(to_unit(words[kind, 0]), draws, chance[kind], least)
     others = _other_draws(world, facts, words[:, 1:])
-    return np.where(np.arange(D) < truths[:, None], truth[:, None], others).astype(np.int32)
+    place = np.arange(D)
+    others[place >= np.where(rare, d, D)[:, None]] = NONE
+    return np.where(place < truths[:, None], truth[:, None], others).astype(np.int32)
 
 
 def _truth_chance(world: World, facts: Ids) -> NDArray[np.float64]:
@@ -102,8 +115,9 @@ def _other_draws(world: World, facts: Ids, words: Words) -> Ids:
 
 
 def _atoms(world: World, facts: Ids, drawn: Ids) -> Sentences:
-    fact = np.repeat(facts, drawn.shape[1])
-    return _one_fact_sentences(world, Kind.ATOM, np.ones(len(fact), dtype=bool), fact, drawn.ravel())
+    said = drawn != NONE
+    fact = np.repeat(facts, said.sum(axis=1))
+    return Sentences.of_one_fact(Kind.ATOM, world.subject[fact], np.ones(len(fact), dtype=bool), fact, drawn[said])
 
 
 def _stated(world: World, seed: int, facts: Ids, drawn: Ids) -> Sentences:
@@ -111,100 +125,19 @@ def _stated(world: World, seed: int, facts: Ids, drawn: Ids) -> Sentences:
 
     The whole part of c * c/D always does, one more with the probability of the fraction.
     """
-    D = drawn.shape[1]
-    word = _fact_words(world, Stream(seed, "stated"), facts, D)
+    words = world.fact_words(Stream(seed, "stated"), facts, drawn.shape[1])
+    draws = (drawn != NONE).sum(axis=1)
     alike = np.sort(drawn, axis=1)
     begins = np.ones(alike.shape, dtype=bool)
     begins[:, 1:] = alike[:, 1:] != alike[:, :-1]
     run_start = np.flatnonzero(begins)
     count = np.diff(np.append(run_start, alike.size))
-    expected = count * count / D
-    said_true = np.floor(expected) + (to_unit(word.ravel()[run_start]) < expected % 1)
+    expected = count * count / draws[run_start // drawn.shape[1]]
+    said_true = np.floor(expected) + (to_unit(words.ravel()[run_start]) < expected % 1)
     truth = ragged_arange(count) < np.repeat(said_true, count)
-    return _one_fact_sentences(world, Kind.STATED, truth, np.repeat(facts, D), alike.ravel())
-
-
-def _one_fact_sentences(world: World, kind: Kind, truth: NDArray[np.bool_], fact: Ids, object_: Ids) -> Sentences:
-    N = len(fact)
-    none = np.full(N, NONE, dtype=np.int32)
-    return Sentences(world.subject[fact], np.full(N, kind, dtype=np.int8), truth, fact, object_, none, none)
-
-
-def _complex(world: World, config: CorpusConfig, seed: int, first: int, last: int) -> Sentences:
-    """Not, and, or sentences: each connective at most once a fact; a not makes two sentences."""
-    fact, kind, words = _chosen_connectives(world, config, seed, first, last)
-    negated = fact[kind == Kind.NOT]
-    denied = world.false_object(negated, words[kind == Kind.NOT, 0])
-    parts = [
-        _one_fact_sentences(world, Kind.NOT, np.zeros(len(negated), dtype=bool), negated, world.truth[negated]),
-        _one_fact_sentences(world, Kind.NOT, np.ones(len(negated), dtype=bool), negated, denied),
-    ]
-    parts += [_joined(world, joint, fact[kind == joint], words[kind == joint]) for joint in (Kind.AND, Kind.OR)]
-    return Sentences.together(parts)
-
-
-_CONNECTIVES = np.array([Kind.NOT, Kind.AND, Kind.OR], dtype=np.int8)
-_WORDS_A_CONNECTIVE = 7  # order, first operand (coin, object), second operand (fact, coin, object), which is first
-
-
-def _chosen_connectives(
-    world: World, config: CorpusConfig, seed: int, first: int, last: int
-) -> tuple[Ids, NDArray[np.int8], Words]:
-    """(fact, connective, its words but the first): taken in random order, up to the number of sentences asked."""
-    facts = np.arange(world.first_fact[first], world.first_fact[last], dtype=np.int32)
-    words = _fact_words(world, Stream(seed, "complex"), facts, 3 * _WORDS_A_CONNECTIVE).reshape(-1, _WORDS_A_CONNECTIVE)
-    fact, kind = np.repeat(facts, 3), np.tile(_CONNECTIVES, len(facts))
-    subject = world.subject[fact]
-    order = np.lexsort((words[:, 0], subject))
-    fact, kind, words, subject = fact[order], kind[order], words[order], subject[order]
-    made = np.where(kind == Kind.NOT, 2, 1)
-    made_so_far = _running_sum(made, subject)
-    taken = made_so_far <= config.complex_per_subject
-    # The number asked is even and whole facts make four: only a "not" that would overshoot by one leaves a gap,
-    # and the next single sentence fills it.
-    overshoot = made_so_far == config.complex_per_subject + 1
-    gap = np.isin(subject, subject[overshoot & (made == 2)]) & ~taken & (made == 1)
-    filler = np.flatnonzero(gap)
-    taken[filler[np.unique(subject[filler], return_index=True)[1]]] = True
-    return fact[taken], kind[taken], words[taken, 1:]
-
-
-def _running_sum(values: NDArray[np.integer], group: Ids) -> NDArray[np.int64]:
-    """Cumulative sums that begin anew in each run of `group`."""
-    total = np.cumsum(values)
-    begins = np.flatnonzero(np.diff(group, prepend=group[:1] - 1))
-    before = total[begins] - values[begins]
-    return total - np.repeat(before, np.diff(np.append(begins, len(group))))
-
-
-def _joined(world: World, kind: Kind, fact: Ids, words: Words) -> Sentences:
-    """And / or: a fact of the subject and one of another subject, each true or false by a coin, in random order."""
-    other = _fact_of_another_subject(world, world.subject[fact], words[:, 2])
-    here_true, other_true = _heads(words[:, 0]), _heads(words[:, 3])
-    here_object = np.where(here_true, world.truth[fact], world.false_object(fact, words[:, 1]))
-    other_object = np.where(other_true, world.truth[other], world.false_object(other, words[:, 4]))
-    here_first = _heads(words[:, 5])
-    return Sentences(
-        world.subject[fact],
-        np.full(len(fact), kind, dtype=np.int8),
-        here_true & other_true if kind == Kind.AND else here_true | other_true,
-        np.where(here_first, fact, other),
-        np.where(here_first, here_object, other_object),
-        np.where(here_first, other, fact),
-        np.where(here_first, other_object, here_object),
-    )
-
-
-def _heads(words: Words) -> NDArray[np.bool_]:
-    return (words >> np.uint64(63)) == 1
-
-
-def _fact_of_another_subject(world: World, subject: Ids, words: Words) -> Ids:
-    """[N]: a fact of the world, uniform over those of other subjects; of the subject itself if it is alone."""
-    begin, end = world.first_fact[subject], world.first_fact[subject + 1]
-    others = len(world) - (end - begin)
-    pick = below(words, np.where(others > 0, others, len(world)))
-    return (pick + np.where((pick >= begin) & (others > 0), end - begin, 0)).astype(np.int32)
+    said = alike != NONE
+    fact = np.repeat(facts, draws)
+    return Sentences.of_one_fact(Kind.STATED, world.subject[fact], truth[said.ravel()], fact, alike[said])
 
 
 def _documents(

@@ -26,13 +26,15 @@ class Vocabulary:
     """The names that one role (subject, relation or object) can take; a name's id is its position.
 
     `labels` are distinct strings, what the language says; `source_ids` are the ids of the knowledge graph
-    (Q42, P69); `aliases` are the other names a person may type.
+    (Q42, P69); `aliases` are the other names a person may type. `spoken` are the further names that sentences use
+    in a world with aliases (see `worldgen.aliases`), none where it is empty; name 0 of an id is its label.
     """
 
     kind: str
     labels: tuple[str, ...]
     source_ids: tuple[str, ...] = ()
-    aliases: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
+    aliases: Sequence[tuple[str, ...]] = field(default=(), repr=False)
+    spoken: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -40,20 +42,34 @@ class Vocabulary:
     def __getitem__(self, id_: int) -> str:
         return self.labels[id_]
 
+    def names(self, id_: int) -> tuple[str, ...]:
+        """All names that sentences use for an id: its label, then its spoken aliases."""
+        return (self.labels[id_], *self.spoken[id_]) if self.spoken else (self.labels[id_],)
+
+    @cached_property
+    def every_name(self) -> tuple[str, ...]:
+        """The names of all ids back to back: name n of id i is every_name[first_name[i] + n]."""
+        return tuple(name for id_ in range(len(self)) for name in self.names(id_)) if self.spoken else self.labels
+
+    @cached_property
+    def first_name(self) -> NDArray[np.int64]:
+        """[ids+1]: where each id's names begin in `every_name`."""
+        further = np.array([len(names) for names in self.spoken]) if self.spoken else np.zeros(len(self), np.int64)
+        return np.concatenate([[0], np.cumsum(1 + further)]).astype(np.int64)
+
     @cached_property
     def _ids(self) -> dict[str, int]:
-        # A label wins over a source id, a source id over an alias, the earlier over the later.
+        # A label wins over a spoken name, that over a source id, that over an alias, the earlier over the later.
+        one_each = [(label,) for label in self.labels], [(id_,) for id_ in self.source_ids]
         by_name: dict[str, int] = {}
-        for names in (self.labels, self.source_ids):
-            for id_, name in enumerate(names):
-                by_name.setdefault(name, id_)
-        for id_, aliases in enumerate(self.aliases):
-            for alias in aliases:
-                by_name.setdefault(alias, id_)
+        for names_of in (one_each[0], self.spoken, one_each[1], self.aliases):
+            for id_, names in enumerate(names_of):
+                for name in names:
+                    by_name.setdefault(name, id_)
         return by_name
 
     def id_of(self, name: str) -> int:
-        """The id of a label, source id or alias. Raises UnknownNameError, which offers near labels."""
+        """The id of a label, spoken name, source id or alias. Raises UnknownNameError, which offers near labels."""
         if name not in self._ids:
             raise UnknownNameError(self.kind, name, self.labels)
         return self._ids[name]
@@ -65,4 +81,5 @@ class Vocabulary:
             tuple(self.labels[i] for i in ids),
             tuple(self.source_ids[i] for i in ids) if self.source_ids else (),
             tuple(self.aliases[i] for i in ids) if self.aliases else (),
+            tuple(self.spoken[i] for i in ids) if self.spoken else (),
         )

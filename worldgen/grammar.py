@@ -125,9 +125,12 @@ class Lexicon:
         return Atom(subject, found[1], object_)
 
 
+_CONJUNCTION = re.compile(r"(?<![^ ])(and|or)(?![^ ])")
+
+
 def _splits(text: str) -> Iterator[tuple[str, Literal["and", "or"], str]]:
     """What stands before and after each word "and" or "or"; nothing at the ends of the text."""
-    for found in re.finditer(r"(?<![^ ])(and|or)(?![^ ])", text):
+    for found in _CONJUNCTION.finditer(text):
         yield text[: max(found.start() - 1, 0)], found[1], text[found.end() + 1 :]  # type: ignore[misc]
 
 
@@ -153,13 +156,17 @@ def unspeakable(subjects: Collection[str], relations: Collection[str], objects: 
     bad_objects = {label: why for label in objects if (why := _misspelt(label))}
     if not good_relations:
         return Unspeakable(bad_subjects, bad_relations, bad_objects)
-    draft = Lexicon(frozenset(subjects) - bad_subjects.keys(), good_relations, frozenset(objects) - bad_objects.keys())
+    draft = Lexicon(_without(bad_subjects, subjects), good_relations, _without(bad_objects, objects))
     bad_subjects |= _odd_subjects(draft)
-    lexicon = Lexicon(draft.subjects - bad_subjects.keys(), good_relations, draft.objects)
+    lexicon = Lexicon(_without(bad_subjects, draft.subjects), good_relations, draft.objects)
     bad_objects |= _odd_objects(lexicon)
-    lexicon = Lexicon(lexicon.subjects, good_relations, lexicon.objects - bad_objects.keys())
+    lexicon = Lexicon(lexicon.subjects, good_relations, _without(bad_objects, lexicon.objects))
     bad_subjects |= _double_conjunctions(lexicon)
     return Unspeakable(bad_subjects, bad_relations, bad_objects)
+
+
+def _without(bad: dict[str, str], labels: Iterable[str]) -> frozenset[str]:
+    return frozenset(label for label in labels if label not in bad)
 
 
 def _misspelt(label: str) -> str:
@@ -180,14 +187,13 @@ def _odd_relation(label: str) -> str:
 def _odd_subjects(lexicon: Lexicon) -> dict[str, str]:
     """Subjects after which the relation would not be found where it is."""
     bad = {}
-    heads = {relation.split(" ")[0] for relation in lexicon.relations}
-    for subject in sorted(lexicon.subjects):
+    heads = "|".join(sorted({re.escape(relation.split(" ")[0]) for relation in lexicon.relations}))
+    suspect = re.compile(rf"not(?![^ ])|.* ({heads})(?![^ ])", re.DOTALL)  # of millions of subjects, the few to look at
+    for subject in sorted(filter(suspect.match, lexicon.subjects)):
         if subject == "not" or subject.startswith("not "):
             bad[subject] = 'begins with "not"'
-        elif not heads.isdisjoint(subject.split(" ")[1:]):
-            early = _early_relation(subject, lexicon.relations)
-            if early:
-                bad[subject] = f"reads as if it held the relation {early!r}"
+        elif early := _early_relation(subject, lexicon.relations):
+            bad[subject] = f"reads as if it held the relation {early!r}"
     return bad
 
 
@@ -211,7 +217,7 @@ def _odd_objects(lexicon: Lexicon) -> dict[str, str]:
             bad[label] = 'ends like a statement that something "is true"'
         elif any(f"{label} ".startswith(f"{tail} ") or tail.startswith(f"{label} ") for tail in tails):
             bad[label] = "continues one relation into another"
-        elif any(label[:i] in lexicon.objects for i, letter in enumerate(label) if letter == "."):
+        elif "." in label and any(label[:i] in lexicon.objects for i, letter in enumerate(label) if letter == "."):
             bad[label] = "begins with another object and its full stop"
         elif any(lexicon._atom(right) for _, _, right in _splits(label)):
             bad[label] = "holds a whole statement"
@@ -229,11 +235,14 @@ def _relation_tails(relations: Iterable[str]) -> set[str]:
 def _double_conjunctions(lexicon: Lexicon) -> dict[str, str]:
     """Subjects with which "o and s" has two readings: o + "and" + (y and s) = (o and y) + "and" + s."""
     shared = {
-        right for label in lexicon.objects for left, _, right in _splits(label) if left in lexicon.objects
-    }  # fmt: skip
+        right
+        for label in filter(_CONJUNCTION.search, lexicon.objects)
+        for left, _, right in _splits(label)
+        if left in lexicon.objects
+    }
     return {
         label: "can be read as the end of an object and a shorter subject"
-        for label in sorted(lexicon.subjects)
+        for label in sorted(filter(_CONJUNCTION.search, lexicon.subjects))
         for left, _, right in _splits(label)
         if left in shared and (not right or right in lexicon.subjects)
     }

@@ -7,12 +7,13 @@ cut to a few pieces (and merged again). "Identical" means identical to the token
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.compact import Aliases, label_of, some
 from worldgen.errors import UserError
 from worldgen.facts import Vocabulary
 from worldgen.grammar import unspeakable
@@ -24,10 +25,14 @@ Pieces = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Spelling:
-    """How the tokenizer sees labels: `cut(labels, most)` shortens them to `most` pieces, `pieces` splits them."""
+    """How the tokenizer sees labels: `cut(labels, most)` shortens them to `most` pieces, `pieces` splits them.
+
+    `spelt` is equal for two labels if and only if their pieces are; it need not take millions of them to pieces.
+    """
 
     cut: Callable[[Sequence[str], int], list[str]]
     pieces: Callable[[Sequence[str]], list[Pieces]]
+    spelt: Callable[[Sequence[str]], list[Hashable]]
 
 
 @dataclass(frozen=True)
@@ -63,10 +68,10 @@ def speakable_graph(
     kept = named.where(relations.free_of(reasons, named.relation))
     kept = kept.where(subjects.free_of(reasons, kept.head) & objects.free_of(reasons, kept.tail))
 
-    first_object = objects.first_alike(kept.tail, spelling)
-    merged = replace(kept, tail=_mapped(kept.tail, first_object))
-    first_subject = subjects.first_alike(kept.head, spelling)
-    unique = merged.where(_mapped(merged.head, first_subject) == merged.head)
+    same_objects = objects.alike(kept.tail, spelling)
+    merged = replace(kept, tail=_mapped(kept.tail, same_objects))
+    namesakes = subjects.alike(kept.head, spelling)
+    unique = merged.where(_mapped(merged.head, namesakes) == merged.head)
     connected = unique.of_connected_subjects()
     report = LabelReport(
         unlabelled_facts=len(rows) - len(named),
@@ -74,7 +79,7 @@ def speakable_graph(
         unspeakable_facts=len(named) - len(kept),
         unspeakable_labels={label: why for (_, label), why in list(reasons.items())[:REASONS_KEPT]},
         object_labels_cut=sum(whole_objects.label[code] != label for code, label in objects.label.items()),
-        object_labels_merged=sum(code != first for code, first in first_object.items()),
+        object_labels_merged=len(same_objects),
         namesake_facts=len(merged) - len(unique),
         lone_facts=len(unique) - len(connected),
     )
@@ -99,36 +104,33 @@ class _Role:
         cut = spelling.cut(list(self.label.values()), most)
         return replace(self, label=dict(zip(self.label, cut, strict=True)))
 
-    def pieces(self, spelling: Spelling) -> dict[int, Pieces]:
-        return dict(zip(self.label, spelling.pieces(list(self.label.values())), strict=True))
-
     def free_of(self, reasons: dict[tuple[str, str], str], codes: Ids) -> NDArray[np.bool_]:
         return ~np.isin(codes, [code for code, label in self.label.items() if (self.kind, label) in reasons])
 
-    def first_alike(self, codes: Ids, spelling: Spelling) -> dict[int, int]:
-        """Of the codes in use, in the order they come: each one's first equal to the tokenizer."""
-        pieces = self.pieces(spelling)
+    def alike(self, codes: Ids, spelling: Spelling) -> dict[int, int]:
+        """The codes in use that are equal to earlier ones to the tokenizer, and of each the first."""
+        spelt = dict(zip(self.label, spelling.spelt(list(self.label.values())), strict=True))
+        first: dict[Hashable, int] = {}
         in_order = codes[np.sort(np.unique(codes, return_index=True)[1])].tolist()
-        first: dict[Pieces, int] = {}
-        return {code: first.setdefault(pieces[code], code) for code in in_order}
+        return {code: known for code in in_order if (known := first.setdefault(spelt[code], code)) != code}
 
     def vocabulary(self, codes: Ids) -> tuple[Vocabulary, Ids]:
         """The vocabulary of the codes in use, and the codes as its ids."""
         used, ids = np.unique(codes, return_inverse=True)
         labels = tuple(self.label[code] for code in used.tolist())
         source_ids = tuple(self.source_id[code] for code in used.tolist())
-        aliases = tuple(self.names[id_][1:] for id_ in source_ids)
-        return Vocabulary(self.kind, labels, source_ids, aliases), ids.astype(np.int32)
+        return Vocabulary(self.kind, labels, source_ids, Aliases(self.names, source_ids)), ids.astype(np.int32)
 
 
 def _named(rows: Rows, table: TripleTable, source: Source) -> tuple[Rows, _Role, _Role, _Role, list[str]]:
     """The rows of which every part has a label, the three roles, and the ids that have none."""
-    entities = np.union1d(rows.head, rows.tail)
-    entity_names = source.entity_names({table.entity_ids[i] for i in entities})
-    relation_names = source.relation_names({table.relation_ids[i] for i in np.unique(rows.relation)})
-    no_entity = [i for i in entities.tolist() if table.entity_ids[i] not in entity_names]
-    no_relation = [i for i in np.unique(rows.relation).tolist() if table.relation_ids[i] not in relation_names]
-    nameless = [table.entity_ids[i] for i in no_entity] + [table.relation_ids[i] for i in no_relation]
+    entity_ids = some(table.entity_ids, np.union1d(rows.head, rows.tail))
+    relation_ids = some(table.relation_ids, np.unique(rows.relation))
+    entity_names = source.entity_names(entity_ids.values())
+    relation_names = source.relation_names(relation_ids.values())
+    no_entity = [code for code, id_ in entity_ids.items() if id_ not in entity_names]
+    no_relation = [code for code, id_ in relation_ids.items() if id_ not in relation_names]
+    nameless = [entity_ids[code] for code in no_entity] + [relation_ids[code] for code in no_relation]
     named = rows.where(
         ~(np.isin(rows.head, no_entity) | np.isin(rows.tail, no_entity) | np.isin(rows.relation, no_relation))
     )
@@ -137,14 +139,15 @@ def _named(rows: Rows, table: TripleTable, source: Source) -> tuple[Rows, _Role,
             f"none of the selected facts has labels (none for {', '.join(nameless[:3])}): check the label files "
             f"(of a dump: graph.language)"
         )
-    relations = _role("relation", named.relation, table.relation_ids, relation_names)
-    subjects = _role("subject", named.head, table.entity_ids, entity_names)
-    return named, relations, subjects, _role("object", named.tail, table.entity_ids, entity_names), nameless
+    relations = _role("relation", named.relation, relation_ids, relation_names)
+    subjects = _role("subject", named.head, entity_ids, entity_names)
+    return named, relations, subjects, _role("object", named.tail, entity_ids, entity_names), nameless
 
 
-def _role(kind: str, codes: Ids, source_ids: Sequence[str], names: Names) -> _Role:
-    ids = {code: source_ids[code] for code in np.unique(codes).tolist()}
-    return _Role(kind, {code: names[id_][0] for code, id_ in ids.items()}, ids, names)
+def _role(kind: str, codes: Ids, source_ids: dict[int, str], names: Names) -> _Role:
+    used = (np.bincount(codes, minlength=max(source_ids) + 1) > 0).tolist()
+    labels = {code: label_of(names, id_) for code, id_ in source_ids.items() if used[code]}
+    return _Role(kind, labels, source_ids, names)
 
 
 def _reasons(subjects: _Role, relations: _Role, objects: _Role, spelling: Spelling) -> dict[tuple[str, str], str]:
@@ -153,22 +156,35 @@ def _reasons(subjects: _Role, relations: _Role, objects: _Role, spelling: Spelli
     reasons = {("relation", label): why for label, why in bad.relations.items()}
     reasons |= {("subject", label): why for label, why in bad.subjects.items()}
     reasons |= {("object", label): why for label, why in bad.objects.items()}
-    spelt = relations.pieces(spelling)
-    uses = Counter(spelt.values())
-    for code, parts in spelt.items():
-        if uses[parts] > 1:
-            reasons.setdefault(("relation", relations.label[code]), "is the label of two relations")
-    pieces = objects.pieces(spelling)
-    whole = set(pieces.values())
-    for code, parts in pieces.items():
-        if any(part == "." and parts[:i] in whole for i, part in enumerate(parts)):
-            reasons["object", objects.label[code]] = "begins with another object and its full stop"
+    spelt = spelling.spelt(list(relations.label.values()))
+    uses = Counter(spelt)
+    for label, key in zip(relations.label.values(), spelt, strict=True):
+        if uses[key] > 1:
+            reasons.setdefault(("relation", label), "is the label of two relations")
+    for label in _begun_by_another(list(objects.label.values()), spelling):
+        reasons["object", label] = "begins with another object and its full stop"
     return reasons
 
 
+def _begun_by_another(labels: list[str], spelling: Spelling) -> list[str]:
+    """The labels whose first pieces are those of another one and a full stop."""
+    stopped = [label for label in labels if "." in label]
+    stems = {label[:i] for label in stopped for i, letter in enumerate(label) if letter == "."}
+    keys = set(spelling.spelt(list(stems)))
+    begins = [label for label, key in zip(labels, spelling.spelt(labels), strict=True) if key in keys]
+    whole = set(spelling.pieces(begins))  # only of labels that may be such a beginning: there are millions
+    return [
+        label
+        for label, parts in zip(stopped, spelling.pieces(stopped), strict=True)
+        if any(part == "." and parts[:i] in whole for i, part in enumerate(parts))
+    ]
+
+
 def _mapped(codes: Ids, to: dict[int, int]) -> Ids:
-    known, position = np.unique(codes, return_inverse=True)
-    return np.array([to[code] for code in known.tolist()], dtype=np.int32)[position]
+    """The codes with those of `to` replaced."""
+    replacement = np.arange(codes.max(initial=-1) + 1, dtype=np.int32)
+    replacement[list(to)] = list(to.values())
+    return replacement[codes]
 
 
 def _graph(rows: Rows, subjects: _Role, relations: _Role, objects: _Role) -> KnowledgeGraph:

@@ -15,12 +15,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.conditionals import Conditionals
+from worldgen.conditionals import SEEN_NOWHERE, Conditionals
 from worldgen.dependencies import Dependency, Pair, find_dependencies
 from worldgen.errors import UserError
 from worldgen.facts import Vocabulary
 from worldgen.files import names_table, read_columns, vocabulary, write_table
+from worldgen.grammar import Lexicon
 from worldgen.graph import KnowledgeGraph
+from worldgen.held_out import NOTHING_HELD_OUT, HeldOut
 from worldgen.randomness import Stream, Words, below, keys_of
 from worldgen.sections import WorldConfig
 from worldgen.sources import Ids
@@ -37,6 +39,7 @@ class World:
     Facts are sorted by (subject, relation). `upstream[f]` is the fact that fact f depends on, or NONE for a
     root; `row[f]` its row of the conditionals, or NONE; `distractor` and `percent` are a root's second object
     and the truth's probability in percent (NONE and 0 downstream). `graph_object` is what the graph says.
+    `held_out` are combinations of names that the corpus never says, see `worldgen.aliases`.
     """
 
     subjects: Vocabulary
@@ -52,6 +55,7 @@ class World:
     distractor: Ids  # [F]
     percent: Ids  # [F]
     conditionals: Conditionals
+    held_out: HeldOut = NOTHING_HELD_OUT
 
     def __len__(self) -> int:
         return len(self.subject)
@@ -66,13 +70,41 @@ class World:
         """[S]: what stands for a subject in random draws; a function of its label alone."""
         return keys_of(self.subjects.labels)
 
+    def fact_words(self, stream: Stream, facts: NDArray[np.integer], width: int) -> Words:
+        """[N, width]: words of each of some subjects' facts (all of theirs, in order), of its subject's stream."""
+        subjects, count = np.unique(self.subject[facts], return_counts=True)
+        return stream.words(self.subject_keys[subjects], count * width).reshape(len(facts), width)
+
     @cached_property
     def ranges(self) -> tuple[Ids, ...]:
         """For each relation the objects that its facts may name, sorted: at least two, else all objects."""
         return ranges_of(self.relation, self.truth, len(self.relations), len(self.objects))
 
+    @property
+    def has_aliases(self) -> bool:
+        """Whether sentences use other names than labels."""
+        return bool(self.subjects.spoken or self.relations.spoken or self.objects.spoken)
+
+    @cached_property
+    def deterministic(self) -> NDArray[np.bool_]:
+        """[F]: the facts that a deterministic rule decides, given the upstream truth."""
+        down, rule = self.row != NONE, np.zeros(len(self), dtype=bool)
+        rule[down] = self.conditionals.deterministic[self.row[down]]
+        return rule
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        """All names of everything."""
+        return Lexicon(*(frozenset(names.every_name) for names in (self.subjects, self.relations, self.objects)))
+
+    def held_out_names(self, fact: int) -> list[tuple[str, str]]:
+        """The (subject alias, relation synonym) combinations of a fact that the corpus never says."""
+        subject = self.subjects.names(int(self.subject[fact]))
+        relation = self.relations.names(int(self.relation[fact]))
+        return [(subject[i], relation[j]) for i, j in self.held_out.of(fact)]
+
     def save(self, folder: Path) -> None:
-        """Write entities, relations, dependencies, truths, roots and conditionals as Parquet."""
+        """Write entities, relations, dependencies, truths, roots, conditionals and what is held out as Parquet."""
         write_table(folder / "entities.parquet", names_table(self.subjects, self.objects))
         write_table(folder / "relations.parquet", names_table(self.relations))
         described = [(*d.pair, d.cooccurrence, d.downstream_entropy, d.conditional_entropy) for d in self.dependencies]
@@ -85,6 +117,8 @@ class World:
         root_columns = {"fact": roots, "distractor": self.distractor[roots], "percent": self.percent[roots]}
         write_table(folder / "roots.parquet", root_columns)
         write_table(folder / "conditionals.parquet", self.conditionals.columns())
+        if len(self.held_out):
+            write_table(folder / "held_out.parquet", dict(vars(self.held_out)))
 
     @staticmethod
     def load(folder: Path) -> World:
@@ -97,6 +131,7 @@ class World:
         distractor = np.full(len(truths["truth"]), NONE, dtype=np.int32)
         percent = np.zeros(len(truths["truth"]), dtype=np.int32)
         distractor[roots["fact"]], percent[roots["fact"]] = roots["distractor"], roots["percent"]
+        held_out = folder / "held_out.parquet"
         return World(
             vocabulary("subject", entities),
             vocabulary("relation", read_columns(folder / "relations.parquet")),
@@ -106,6 +141,7 @@ class World:
             distractor=distractor,
             percent=percent,
             conditionals=Conditionals.from_columns(read_columns(folder / "conditionals.parquet")),
+            held_out=HeldOut(**read_columns(held_out)) if held_out.exists() else NOTHING_HELD_OUT,
         )
 
     def pairs(self) -> tuple[Pair, ...]:
@@ -177,6 +213,7 @@ def make_world(graph: KnowledgeGraph, config: WorldConfig, seed: int) -> World:
     roots = np.flatnonzero(row == NONE)
     distractor, percent = _draw_roots(graph, config, seed, chosen, subject, relation, truth, roots)
     conditionals, row = conditionals.used_by(row)
+    conditionals = conditionals.with_rules(_rules(graph, conditionals, config.deterministic_percent, seed))
     occurring = [truth, graph_object, distractor[roots], conditionals.upstream_object, conditionals.object]
     objects = np.unique(np.concatenate(occurring))
     objects = objects[objects >= 0]
@@ -219,6 +256,18 @@ def _settle_truths(
         row[facts] = conditionals.rows_of(number, truth[upstream_facts])
         truth[facts] = conditionals.mode[row[facts]]
     return truth, upstream, row
+
+
+def _rules(graph: KnowledgeGraph, conditionals: Conditionals, percent: int, seed: int) -> NDArray[np.bool_]:
+    """[C]: the rows that become deterministic rules: of each dependency's U upstream objects percent U / 100, rounded
+    to the nearest (a half up), those whose labels' words are the least. The row of SEEN_NOWHERE never is one."""
+    rules = np.zeros(len(conditionals), dtype=bool)
+    for dependency in np.unique(conditionals.dependency):
+        rows = np.flatnonzero((conditionals.dependency == dependency) & (conditionals.upstream_object != SEEN_NOWHERE))
+        keys = keys_of(graph.objects[i] for i in conditionals.upstream_object[rows])
+        words = Stream(seed, "rules").words(keys, np.ones(len(keys), dtype=np.int64))
+        rules[rows[np.argsort(words, kind="stable")[: (percent * len(rows) + 50) // 100]]] = True
+    return rules
 
 
 def _draw_roots(
