@@ -17,6 +17,7 @@ JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="One JSON obj
 QUIET_OPTION = click.option("--quiet", is_flag=True, help="No progress on stderr.")
 CONFIG_OPTIONS = [
     click.option("--preset", type=click.Choice(sorted(configs.PRESETS)), help="Sizes to start from."),
+    click.option("--size", type=click.Choice(list(configs.SIZES)), help="A model of the paper's family."),
     click.option("--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), help="A TOML config."),
     click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one setting (repeatable)."),
     click.option("--kg", metavar="builtin|DIR|FILE", help="Where the facts come from; FILE may be a Wikidata dump."),
@@ -25,7 +26,14 @@ CONFIG_OPTIONS = [
 ]
 WORK_OPTIONS = [
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
-    click.option("--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes for building."),
+    click.option("--workers", type=click.IntRange(min=1), help="Processes for building.  [default: 1; ray: all cores]"),
+    click.option(
+        "--engine",
+        type=click.Choice(["local", "ray"]),
+        default="local",
+        show_default=True,
+        help="What builds: processes of this machine, or the Ray cluster of RAY_ADDRESS (without it, one of ours).",
+    ),
     JSON_OPTION,
     QUIET_OPTION,
 ]
@@ -42,11 +50,11 @@ def with_options(options: list[Callable]) -> Callable[[Callable], Callable]:
     return decorate
 
 
-CONFIG_NAMES = ("preset", "config_file", "settings", "kg", "seed", "strict")
+CONFIG_NAMES = ("preset", "size", "config_file", "settings", "kg", "seed", "strict")
 
 
 def config_from(
-    run: Path | None, preset: str | None, config_file: Path | None, settings: tuple[str, ...],
+    run: Path | None, preset: str | None, size: str | None, config_file: Path | None, settings: tuple[str, ...],
     kg: str | None, seed: int | None, strict: bool,
 ) -> configs.RunConfig:  # fmt: skip
     """The config that the options ask for: of a file, a preset, the run itself, or else `tiny`; then changed."""
@@ -55,6 +63,7 @@ def config_from(
         raise UserError("--preset and --config both say where to start: give one of them")
     config = configs.load(config_file) if config_file else configs.PRESETS[preset]() if preset else None
     config = config or (config_of(run) if run else None) or configs.tiny()
+    config = configs.with_size(config, size) if size else config
     options = {"graph.source": _source(kg), "seed": seed, "graph.strict": strict or None}
     given = [f"{key}={json.dumps(value)}" for key, value in options.items() if value is not None]
     return configs.override(config, [*settings, *given])

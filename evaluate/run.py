@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from evaluate.load import CONFIG
 from worldgen.config import RunConfig, to_toml
+from worldgen.engines import Engine, Local
 from worldgen.errors import UserError
 from worldgen.files import write_text
 from worldgen.manifest import MANIFEST, begin, differences, finish, read_manifest, stage_files
@@ -44,7 +45,7 @@ class Run:
     folder: Path
     config: RunConfig
     device: str = "auto"
-    workers: int = 1
+    engine: Engine = field(default_factory=Local)
     quiet: bool = False
 
     def say(self, text: str) -> None:

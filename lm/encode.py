@@ -6,18 +6,21 @@ test compares the two. Shapes: N sentences, T tokens.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lm.tokenizer import encode
-from worldgen.files import write_array
+from worldgen.engines import Engine
+from worldgen.files import array_bytes
+from worldgen.generation import Made, write_shards
 from worldgen.randomness import ragged_arange
 from worldgen.sentences import Documents, Shard
+from worldgen.stores import Store
 from worldgen.wording import Wording
+from worldgen.world import World
 
 Tokens = NDArray[np.unsignedinteger]
 
@@ -51,6 +54,8 @@ def starts(lengths: NDArray[np.integer]) -> NDArray[np.int64]:
 
 def spell_fragments(wording: Wording, tokenizer: Any) -> Ragged:
     """The token ids of every fragment, in the least unsigned type that holds the vocabulary."""
+    from lm.tokenizer import encode  # slow to import, and the workers that encode do not spell
+
     spelled = encode(tokenizer, wording.fragments)
     flat = np.fromiter((id_ for ids in spelled for id_ in ids), dtype=_id_type(tokenizer))
     return Ragged(flat, starts(np.array([len(ids) for ids in spelled])))
@@ -72,15 +77,41 @@ def encode_documents(wording: Wording, spelled: Ragged, shard: Shard, bos: int, 
     return tokens
 
 
-def write_tokens(wording: Wording, tokenizer: Any, shards: Iterable[Shard], out: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Encoder:
+    """What it takes to encode a shard: the world's fragments spelled, and the tokens around a document."""
+
+    world: World
+    spelled: Ragged
+    bos: int
+    eos: int
+    vocabulary: int
+
+    @staticmethod
+    def of(world: World, tokenizer: Any) -> Encoder:
+        """Spell the fragments of a world, once for all shards and workers."""
+        spelled = spell_fragments(Wording(world), tokenizer)
+        return Encoder(world, spelled, tokenizer.bos_token_id, tokenizer.eos_token_id, len(tokenizer))
+
+
+def token_files(encoder: Encoder, numbered: tuple[int, Shard]) -> Made:
+    """train-*.npy of a shard with its number."""
+    number, shard = numbered
+    tokens = encode_documents(Wording(encoder.world), encoder.spelled, shard, encoder.bos, encoder.eos)
+    rows = {"tokens": len(tokens), "documents": len(shard.documents)}
+    return Made({f"train-{number:05d}.npy": array_bytes(tokens)}, rows)
+
+
+def write_tokens(encoder: Encoder, shards: Iterable[Shard], store: Store, engine: Engine) -> dict[str, int]:
     """Write train-*.npy, one for each shard of the corpus; returns how many tokens and documents there are."""
-    spelled = spell_fragments(wording, tokenizer)
-    tokens = documents = 0
-    for number, shard in enumerate(shards):
-        encoded = encode_documents(wording, spelled, shard, tokenizer.bos_token_id, tokenizer.eos_token_id)
-        write_array(out / f"train-{number:05d}.npy", encoded)
-        tokens, documents = tokens + len(encoded), documents + len(shard.documents)
-    return {"tokens": tokens, "documents": documents, "vocabulary": len(tokenizer)}
+    return token_rows(encoder, write_shards(engine, token_files, encoder, enumerate(shards), store))
+
+
+def token_rows(encoder: Encoder, of_shards: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """What was counted of every shard, together, and how many tokens are known."""
+    counted = list(of_shards)
+    summed = {name: sum(rows[name] for rows in counted) for name in ("tokens", "documents")}
+    return summed | {"vocabulary": encoder.vocabulary}
 
 
 def _id_type(tokenizer: Any) -> type[np.unsignedinteger]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from worldgen.engines import Ray
 from worldgen.facts import Vocabulary
 from worldgen.graph import KnowledgeGraph
 from worldgen.labels import Spelling
@@ -36,7 +37,10 @@ def words() -> Spelling:
         ends = ([m.end() for m in re.finditer(r"\w+|[^\w\s]", label)] for label in labels)
         return [label[: (end[:most] or [len(label)])[-1]] for label, end in zip(labels, ends, strict=True)]
 
-    return Spelling(cut, lambda labels: [tuple(re.findall(r"\w+|[^\w\s]", label)) for label in labels])
+    def split(labels: Iterable[str]) -> list[tuple[str, ...]]:
+        return [tuple(re.findall(r"\w+|[^\w\s]", label)) for label in labels]
+
+    return Spelling(cut, split, lambda labels: list(split(labels)))
 
 
 Triple = tuple[str, str, str]
@@ -93,3 +97,16 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def ray_engine() -> Iterator[Ray]:
+    """A real Ray cluster of this machine with two workers, which can import what the tests define."""
+    pytest.importorskip("ray")
+    engine = Ray(2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("RAY_ADDRESS", raising=False)
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        list(engine.map(max, 0, [0]))  # starts it
+    yield engine
+    engine.close()

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import worlds
 
-from lm.encode import encode_documents, spell_fragments, write_tokens
+from lm.encode import Encoder, encode_documents, spell_fragments, write_tokens
 from lm.tokenizer import encode, load_mistral_tokenizer, train_word_tokenizer
+from worldgen.engines import Local
+from worldgen.stores import LocalFolder
 from worldgen.wording import Wording
 
 
@@ -33,7 +35,8 @@ def test_documents_are_their_text_between_begin_and_end(tokenizer):
 
 def test_files_hold_whole_documents(tokenizer, tmp_path):
     wording, shard = Wording(worlds.world()), worlds.corpus()
-    counted = write_tokens(wording, tokenizer, [shard], tmp_path)
+    encoder = Encoder.of(wording.world, tokenizer)
+    counted = write_tokens(encoder, [shard], LocalFolder(tmp_path), Local())
     tokens = np.load(tmp_path / "train-00000.npy", allow_pickle=False)
     assert counted == {"tokens": len(tokens), "documents": len(shard.documents), "vocabulary": len(tokenizer)}
     assert (tokens == tokenizer.bos_token_id).sum() == (tokens == tokenizer.eos_token_id).sum() == len(shard.documents)

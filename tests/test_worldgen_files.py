@@ -10,9 +10,11 @@ import pytest
 
 from worldgen.facts import Vocabulary
 from worldgen.files import (
+    array_bytes,
     names_table,
     read_columns,
     remove_partials,
+    table_bytes,
     vocabulary,
     write_array,
     write_beside,
@@ -71,6 +73,7 @@ def test_partial_files_of_killed_runs_can_be_removed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("array", [np.arange(6).reshape(2, 3), np.zeros(0, dtype=np.float32), np.array([True, False])])
 def test_arrays(tmp_path: Path, array: np.ndarray) -> None:
     write_array(tmp_path / "a.npy", array)
+    assert (tmp_path / "a.npy").read_bytes() == array_bytes(array)
     loaded = np.load(tmp_path / "a.npy", allow_pickle=False)
     np.testing.assert_array_equal(loaded, array)
     assert loaded.dtype == array.dtype
@@ -86,7 +89,7 @@ def test_tables(tmp_path: Path) -> None:
         np.testing.assert_array_equal(loaded[name], column)
         assert loaded[name].dtype == column.dtype
     write_table(tmp_path / "t.parquet", pa.table(columns))
-    assert (tmp_path / "t.parquet").read_bytes() == first
+    assert (tmp_path / "t.parquet").read_bytes() == first == table_bytes(columns)
 
 
 def test_vocabularies(tmp_path: Path) -> None:

@@ -10,6 +10,10 @@ class UserError(ValueError):
     """Input that cannot be used as it is; the message is one line and says the mend."""
 
 
+class Paused(Exception):  # noqa: N818  # nothing went wrong
+    """Work that was given so much time has stopped where it can go on; the message says how."""
+
+
 class UnknownNameError(UserError):
     """A name that is not in the world; the message offers the nearest ones."""
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from worldgen.card import card
 from worldgen.errors import UserError
 from worldgen.files import write_beside, write_text
-from worldgen.manifest import INPUTS, Inputs, Manifest, begin, differences, finish, read_manifest, verify
+from worldgen.manifest import INPUTS, MANIFEST, Inputs, Manifest, begin, differences, finish, read_manifest, verify
 from worldgen.sentences import Kind, Shard, read_shards
 from worldgen.sources import Ids
 from worldgen.wording import Wording
@@ -56,16 +56,29 @@ def export_corpus(run_folder: Path, format_: Format, out: Path, say: Callable[[s
     corpus = read_manifest(run_folder / "corpus")
     if corpus is None:
         raise UserError(f"{run_folder} has no finished corpus: run `worldgen build {run_folder}` first")
+    shards = corpus.rows["shards"]
+
+    def write() -> dict[str, int]:
+        documents = _write_shards(run_folder, format_, out / "data", shards, say)
+        write_text(out / "README.md", card(corpus, format_))
+        return {"shards": shards, "documents": documents}
+
     inputs = {"format": format_, "corpus": corpus.inputs_hash, **corpus.inputs}
+    return export_into(out, inputs, write, say)
+
+
+def export_into(out: Path, inputs: Inputs, write: Callable[[], dict[str, int]], say: Callable[[str], None]) -> Manifest:
+    """Have `write` fill the folder `out`, and count, unless it has been filled from these inputs already.
+
+    Raises UserError for a folder that holds anything else.
+    """
     done = read_manifest(out) if _is_ours(out, inputs) else None
     if done is not None and not verify(out):
         say(f"{out}: done already")
         return done
-    (out / "manifest.json").unlink(missing_ok=True)
+    (out / MANIFEST).unlink(missing_ok=True)
     started = begin(out, inputs)
-    documents = _write_shards(run_folder, format_, out / "data", corpus.rows["shards"], say)
-    write_text(out / "README.md", card(corpus, format_))
-    finish(out, "export", inputs, {"shards": corpus.rows["shards"], "documents": documents}, started)
+    finish(out, "export", inputs, write(), started)
     manifest = read_manifest(out)
     assert manifest is not None
     return manifest

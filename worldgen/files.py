@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -35,25 +37,38 @@ def remove_partials(folder: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whose bytes are known."""
+    write_beside(path, lambda partial: partial.write_bytes(content))  # type: ignore[arg-type, return-value]
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text."""
-    write_beside(path, lambda partial: partial.write_bytes(text.encode()))  # type: ignore[arg-type, return-value]
+    write_bytes(path, text.encode())
 
 
 def write_table(path: Path, columns: Mapping[str, Any] | pa.Table) -> None:
     """Write one Parquet file; the same columns give the same bytes."""
-    table = columns if isinstance(columns, pa.Table) else pa.table(dict(columns))
-    write_beside(path, lambda partial: pq.write_table(table, partial, compression="zstd"))
+    write_beside(path, lambda partial: _save_table(columns, partial))
+
+
+def table_bytes(columns: Mapping[str, Any] | pa.Table) -> bytes:
+    """The bytes that `write_table` writes."""
+    file = BytesIO()
+    _save_table(columns, file)
+    return file.getvalue()
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
     """Write one npy file, without pickle."""
+    write_bytes(path, array_bytes(array))
 
-    def save(partial: Path) -> None:
-        with partial.open("wb") as file:
-            np.save(file, array, allow_pickle=False)
 
-    write_beside(path, save)
+def array_bytes(array: np.ndarray) -> bytes:
+    """The bytes that `write_array` writes."""
+    file = BytesIO()
+    np.save(file, array, allow_pickle=False)
+    return file.getvalue()
 
 
 def read_columns(path: Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
@@ -62,6 +77,11 @@ def read_columns(path: Path, names: Sequence[str] | None = None) -> dict[str, np
     with pq.ParquetFile(path) as file:
         table = file.read(None if names is None else list(names))
     return {name: _as_numpy(table[name]) for name in table.column_names}
+
+
+def _save_table(columns: Mapping[str, Any] | pa.Table, where: Path | BytesIO) -> None:
+    table = columns if isinstance(columns, pa.Table) else pa.table(dict(columns))
+    pq.write_table(table, where, compression="zstd")
 
 
 def _as_numpy(column: pa.ChunkedArray) -> np.ndarray:
@@ -76,21 +96,32 @@ def _as_numpy(column: pa.ChunkedArray) -> np.ndarray:
 
 
 def names_table(*vocabularies: Vocabulary) -> pa.Table:
-    """Vocabularies as one table: kind, id, label, source_id, aliases."""
-    columns: dict[str, list] = {"kind": [], "id": [], "label": [], "source_id": [], "aliases": []}
+    """Vocabularies as one table: kind, id, label, source_id, aliases and, where there are any, spoken names."""
+    columns: dict[str, list] = {"kind": [], "id": [], "label": [], "source_id": []}
     for names in vocabularies:
         columns["kind"] += [names.kind] * len(names)
         columns["id"] += range(len(names))
         columns["label"] += names.labels
         columns["source_id"] += names.source_ids
-        columns["aliases"] += map(list, names.aliases)
     types = {"kind": pa.string(), "id": pa.int32(), "label": pa.string(), "source_id": pa.string()}
-    types["aliases"] = pa.list_(pa.string())
-    return pa.table({name: pa.array(values, types[name]) for name, values in columns.items()})
+    arrays = {name: pa.array(values, types[name]) for name, values in columns.items()}
+    arrays["aliases"] = _lists(further for names in vocabularies for further in names.aliases)
+    if any(names.spoken for names in vocabularies):
+        arrays["spoken"] = _lists(further for names in vocabularies for further in names.spoken or [()] * len(names))
+    return pa.table(arrays)
+
+
+def _lists(values: Iterable[Sequence[str]]) -> pa.Array:
+    """Lists of texts, a part at a time: those of millions of entities would take ten times the memory as Python's."""
+    rest, kind = iter(values), pa.list_(pa.string())
+    parts = iter(lambda: list(islice(rest, 1 << 16)), [])
+    return pa.concat_arrays([pa.array([], kind), *(pa.array(part, kind) for part in parts)])
 
 
 def vocabulary(kind: str, columns: dict[str, np.ndarray]) -> Vocabulary:
     """One kind's vocabulary out of the columns that `names_table` gave."""
     rows = columns["kind"] == kind
     aliases = tuple(tuple(names) for names in columns["aliases"][rows])
-    return Vocabulary(kind, tuple(columns["label"][rows]), tuple(columns["source_id"][rows]), aliases)
+    spoken = tuple(tuple(names) for names in columns["spoken"][rows]) if "spoken" in columns else ()
+    labels, source_ids = tuple(columns["label"][rows]), tuple(columns["source_id"][rows])
+    return Vocabulary(kind, labels, source_ids, aliases, spoken if any(spoken) else ())

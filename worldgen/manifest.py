@@ -51,33 +51,45 @@ def read_manifest(folder: Path) -> Manifest | None:
 def begin(folder: Path, inputs: Inputs) -> float:
     """Note the inputs of a stage that starts, or goes on, and clear up after a killed one; returns the time."""
     remove_partials(folder)
-    write_text(folder / INPUTS, _json(inputs))
+    write_text(folder / INPUTS, inputs_text(inputs))
     return time.monotonic()
 
 
 def finish(folder: Path, stage: str, inputs: Inputs, rows: Mapping[str, Any], started: float) -> None:
     """Hash what the stage made and write its manifest."""
     files = {str(path.relative_to(folder)): sha256(path) for path in stage_files(folder)}
+    write_text(folder / MANIFEST, manifest_text(stage, inputs, rows, files, started))
+
+
+def manifest_text(stage: str, inputs: Inputs, rows: Mapping[str, Any], files: Mapping[str, str], started: float) -> str:
+    """A manifest as it is written."""
     manifest = Manifest(
         stage=stage,
         inputs=dict(inputs),
-        inputs_hash=hashlib.sha256(_json(inputs).encode()).hexdigest(),
+        inputs_hash=hashlib.sha256(inputs_text(inputs).encode()).hexdigest(),
         rows=dict(rows),
-        files=files,
+        files=dict(files),
         seconds=round(time.monotonic() - started, 3),
         peak_memory_bytes=peak_memory(),
-        versions=_versions(),
+        versions=versions(),
     )
-    write_text(folder / MANIFEST, _json(asdict(manifest)))
+    return _json(asdict(manifest))
+
+
+def inputs_text(inputs: Inputs) -> str:
+    """A stage's inputs as they are noted."""
+    return _json(inputs)
 
 
 def differences(folder: Path, inputs: Inputs) -> list[str]:
     """How the inputs noted in a folder, finished or not, differ from these: "world.facts: 600 there, 700 now"."""
     path = folder / INPUTS
-    if not path.exists():
-        return []
-    noted = json.loads(path.read_text())
-    now = json.loads(_json(inputs))
+    return differing(json.loads(path.read_text()), inputs) if path.exists() else []
+
+
+def differing(noted: Inputs, inputs: Inputs) -> list[str]:
+    """How noted inputs differ from these."""
+    now = json.loads(inputs_text(inputs))
     names = [*now, *(name for name in noted if name not in now)]
     return [
         f"{name}: {_shown(noted, name)} there, {_shown(now, name)} now"
@@ -120,16 +132,17 @@ def peak_memory() -> int:
     return unit * max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that results come from."""
     from importlib.metadata import PackageNotFoundError, version
 
-    versions = {"python": platform.python_version()}
+    found = {"python": platform.python_version()}
     for package in ("worldgen", *_PACKAGES):
         try:
-            versions[package] = version(package)
+            found[package] = version(package)
         except PackageNotFoundError:
-            versions[package] = "not installed"
-    return versions
+            found[package] = "not installed"
+    return found
 
 
 def _shown(inputs: Mapping[str, Any], name: str) -> str:
