@@ -75,7 +75,7 @@ def test_unpacked_files_win_over_archives(unpacked: Path) -> None:
     write_archive(unpacked / TRIPLE_ARCHIVE, transductive_train=b"x\ty\tz\n")
     (unpacked / ALIAS_ARCHIVE).write_bytes(b"rubbish")
     source = open_graph(unpacked)
-    assert source.triples(EVERYTHING, strict=False).entity_ids == ("Q1", "Q2", "Q3", "Q4")
+    assert tuple(source.triples(EVERYTHING, strict=False).entity_ids) == ("Q1", "Q2", "Q3", "Q4")
     assert source.relation_names({"P2"}) == {"P2": ("occupation",)}
 
 

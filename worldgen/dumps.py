@@ -63,7 +63,7 @@ class Dump:
     format: DumpFormat
     language: str
     # Of every property, as the pass for the entities' names came by them: a pass over a whole dump takes hours.
-    _property_names: Names = field(default_factory=dict, repr=False, compare=False)
+    _property_names: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def paths(self) -> list[Path]:
         """The file."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -42,15 +42,15 @@ class TripleTable:
     """
 
     rows: Rows
-    entity_ids: tuple[str, ...]
-    relation_ids: tuple[str, ...]
+    entity_ids: Sequence[str]
+    relation_ids: Sequence[str]
     lines: int
     malformed: int = 0
     first_malformed: str = ""
 
 
 # The names of an entity or relation by its id: the label first, then the aliases.
-Names = dict[str, tuple[str, ...]]
+Names = Mapping[str, tuple[str, ...]]
 
 
 class Source(Protocol):
