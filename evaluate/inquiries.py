@@ -126,22 +126,46 @@ def describe_command(run: Path, as_json: bool) -> None:
 @click.command("export")
 @RUN_ARGUMENT
 @click.option(
-    "--format", "format_", type=click.Choice(["parquet", "jsonl", "txt"]), default="parquet", show_default=True
+    "--what", type=click.Choice(["documents", "requests"]), help="[default: documents, or what the format is for]"
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["parquet", "jsonl", "txt", "easyedit"]),
+    help="documents: parquet (default), jsonl, txt; requests: jsonl (default), easyedit.",
 )
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="A new folder.")
 @JSON_OPTION
 @QUIET_OPTION
-def export_command(run: Path, format_: Any, out: Path, as_json: bool, quiet: bool) -> None:
-    """The documents as text with their sentences, and a dataset card, for `datasets.load_dataset(DIR)`.
+def export_command(run: Path, what: str | None, format_: Any, out: Path, as_json: bool, quiet: bool) -> None:
+    """For other programs: the corpus, or the requests of the editing benchmark with all that is asked about them.
+
+    The documents are text with their sentences, and a dataset card, for `datasets.load_dataset(DIR)`. What the requests
+    are, and how another program's answers are scored: docs/other-programs.md.
 
     Example: worldgen export runs/demo --format parquet --out demo-corpus
     """
-    from worldgen.export import export_corpus
-
     existing_config(run)
     silent = quiet or as_json
-    rows = export_corpus(run, format_, out, lambda text: None if silent else click.echo(text, err=True)).rows
+    say = lambda text: None if silent else click.echo(text, err=True)  # noqa: E731
+    what = what or ("requests" if format_ == "easyedit" else "documents")
+    if what == "requests":
+        from evaluate.requests import FORMATS, export_requests
+
+        format_ = _one_of(what, format_ or "jsonl", tuple(FORMATS))
+        rows = export_requests(run, format_, out, say).rows
+    else:
+        from worldgen.export import export_corpus
+
+        rows = export_corpus(run, _one_of(what, format_ or "parquet", ("parquet", "jsonl", "txt")), out, say).rows
     click.echo(json.dumps({"folder": str(out), **rows}, ensure_ascii=False) if as_json else out)
+
+
+def _one_of(what: str, format_: Any, formats: tuple[str, ...]) -> Any:
+    """The format. Raises UserError if `what` is not written in it."""
+    if format_ not in formats:
+        raise UserError(f"{what} are not written as {format_}: take --format {' or '.join(formats)}")
+    return format_
 
 
 @click.command("fetch")

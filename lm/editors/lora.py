@@ -1,117 +1,163 @@
-"""LoRA (Hu et al., 2021), through peft: W x + (alpha / rank) B A x on every MLP down-projection.
+"""LoRA (Hu et al., 2021) for many editions at once: each with its own adapters and optimizer, in one frozen model.
 
-Paper, appendix A.4. The base weights W are frozen; A is drawn from the case's seed and B starts at zero.
+Paper, appendix A.4. Row e of a batch goes through the adapters of edition e alone, so that the gradient of the sum
+of the editions' losses is each edition's own gradient; clipping, AdamW's moments and the early stop are an
+edition's own too. It is `lora_reference` one at a time, to the rounding of float32.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
-from peft import LoraConfig, get_peft_model
 from torch.nn import functional
-from torch.utils.flop_counter import FlopCounterMode
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
-from lm.editors.request import Edited, Request, restored
-from lm.model import next_token_logits
-from lm.tokenizer import encode
+from lm.editors.adamw import StackedAdamW
+from lm.editors.adapters import Adapters, Layers, fresh_adapters, leaves_of
+from lm.editors.frozen import FrozenMistral
+from lm.editors.operations import operations_counter
+from lm.editors.packing import pack
+from lm.editors.request import Cost, Edited, Edition, Request, restored, rounds
+from lm.texts import Text, texts_of
 from worldgen.sections import EditConfig
 
 
 @dataclass(frozen=True)
 class Lora:
-    """The editor: its size and its steps are `config`'s."""
+    """The editor: its size and its steps are `config`'s; adapters are kept in a folder where one is given."""
 
     config: EditConfig
     tokenizer: PreTrainedTokenizerFast
+    adapters: Path | None = None
     name: str = "lora"
-    # A step's operations by the request's length, counted once each.
-    _flops: dict[int, int] = field(default_factory=dict, repr=False, compare=False)
+    # The operations on a text (once, in each step) by its length and its asked tokens, counted for each pair once.
+    _flops: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict, repr=False, compare=False)
+
+    def at_once(self, editions: Sequence[Edition]) -> int:
+        """As many as have at most `config.batch_tokens` tokens in one step, padding counted; or one."""
+        longest = max(len(text.ids) for text in self._texts([request for e in editions for request in e.requests]))
+        most = max(len(part) for edition in editions for part in rounds(self.config.mode, edition))
+        return max(1, self.config.batch_tokens // (longest * most))
 
     @contextmanager
-    def edit(self, model: MistralForCausalLM, request: Request, seed: int) -> Iterator[Edited]:
-        """The model with adapters trained on the request inside it; without them again afterwards."""
-        with restored(model), _adapted(model, self.config, seed) as adapters:
-            model.eval()
-            ids, asked = _ids(self.tokenizer, request)
-            if len(ids) not in self._flops:
-                self._flops[len(ids)] = _step_flops(model, ids, asked)
-            losses = _fit(model, adapters, self.config, ids, asked)
-            yield Edited(model, losses, len(losses) * self._flops[len(ids)])
+    def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> Iterator[Edited]:
+        """The model with each edition's adapters in it; without them again afterwards."""
+        with restored(model):
+            model.eval().requires_grad_(False)
+            adapters = fresh_adapters(model, self.config, [edition.seed for edition in editions])
+            parts = [rounds(self.config.mode, edition) for edition in editions]
+            costs = [Cost()] * len(editions)
+            for turn in range(max(map(len, parts))):
+                members = [number for number, mine in enumerate(parts) if turn < len(mine)]
+                learning = adapters.of(members)
+                spent = self._learn(model, learning, [self._texts(parts[member][turn]) for member in members])
+                adapters.weights[members] = learning.weights
+                for member, cost in zip(members, spent, strict=True):
+                    costs[member] = Cost(costs[member].losses + cost.losses, costs[member].flops + cost.flops)
+            if self.adapters:
+                for number, edition in enumerate(editions):
+                    adapters.save(number, self.config, self.adapters / edition.name)
+            with adapters.in_place(model):
+                yield Edited(model, tuple(costs), adapters.route)
+
+    def _texts(self, requests: Sequence[Request]) -> list[Text]:
+        return texts_of(self.tokenizer, [(request.prompt, request.target) for request in requests])
+
+    def _learn(self, model: MistralForCausalLM, adapters: Adapters, texts: list[list[Text]]) -> list[Cost]:
+        """Each edition learns its texts, as one."""
+        losses = _fit(model, adapters, self.config, texts)
+        costs = []
+        for mine, said in zip(losses, texts, strict=True):
+            once, step = map(sum, zip(*(self._flops_of(model, text) for text in said), strict=True))
+            costs.append(Cost(mine, once + len(mine) * step))
+        return costs
+
+    def _flops_of(self, model: MistralForCausalLM, text: Text) -> tuple[int, int]:
+        """The operations on this text alone, by torch's own counter: what is done once, and a step forward and back.
+
+        Neither the optimizer's are in them nor those of padding, so that an edition costs the same in any batch.
+        """
+        shape = (len(text.ids), text.asked)
+        if shape not in self._flops:
+            alone = fresh_adapters(model, self.config, [0])
+            with operations_counter() as once:
+                task = _Task(model, alone, [[text]])
+            with operations_counter() as step:
+                task.gradients(leaves_of(alone))
+            self._flops[shape] = once.get_total_flops(), step.get_total_flops()
+        return self._flops[shape]
 
 
-@contextmanager
-def _adapted(model: MistralForCausalLM, config: EditConfig, seed: int) -> Iterator[list[torch.nn.Parameter]]:
-    """The model with fresh adapters in place; gives their parameters, the only ones that can be trained.
+class _Task:
+    """What some editions are to learn: the same texts at every step.
 
-    peft draws the adapters on the CPU, from torch's global generator, which is left as it was. To build them
-    anew for each edit costs about 3% of the forty steps, and is peft's own initialisation to the letter.
+    Loss of edition e: the mean over its texts of the mean over the target's tokens t of
+    -log p(t | all tokens before it).
+    Shapes: E editions, B texts of them all, N asked tokens.
     """
-    lora = LoraConfig(
-        r=config.rank,
-        lora_alpha=config.alpha,  # type: ignore[arg-type]  # peft only divides it by the rank
-        lora_dropout=0.0,
-        target_modules=["down_proj"],
-        bias="none",
-        task_type="CAUSAL_LM",
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        adapted = get_peft_model(model, lora)
-    try:
-        yield [parameter for parameter in model.parameters() if parameter.requires_grad]
-    finally:
-        adapted.unload()
+
+    def __init__(self, model: MistralForCausalLM, adapters: Adapters, texts: list[list[Text]]) -> None:
+        device = adapters.weights.device
+        packing = pack([text for mine in texts for text in mine], device, one_group=device.type != "cpu")
+        editions = [edition for edition, mine in enumerate(texts) for _ in mine]
+        self.frozen = FrozenMistral(model, packing, adapters.scale)
+        self.E = len(texts)
+        self.editions = torch.tensor([editions[number] for number in packing.order], device=device)  # [B], row by row
+        self.of_token = self.editions[packing.rows]  # [N]
+        sizes = torch.bincount(self.editions)
+        self.share = 1.0 / (torch.bincount(packing.rows)[packing.rows] * sizes[self.of_token])  # [N]
+
+    def gradients(self, leaves: Layers) -> tuple[torch.Tensor, torch.Tensor]:
+        """The gradient of each edition's loss in its own adapters, [E, P], and -log p of every asked token, [N]."""
+        packing = self.frozen.packing
+        with torch.enable_grad():
+            logits = self.frozen.logits(
+                [(A.index_select(0, self.editions), B.index_select(0, self.editions)) for A, B in leaves]
+            )
+            token_losses = functional.cross_entropy(logits.float(), packing.targets, reduction="none")
+            # No edition's loss depends on another's adapters: the sum's gradient is each one's own.
+            parts = torch.autograd.grad((token_losses * self.share).sum(), [x for pair in leaves for x in pair])
+        return torch.cat([part.reshape(self.E, -1) for part in parts], dim=1), token_losses.detach()
+
+    def losses(self, token_losses: torch.Tensor) -> torch.Tensor:
+        """The loss of each edition, [E]."""
+        zeros = torch.zeros(self.E, device=token_losses.device)
+        return zeros.index_add_(0, self.of_token, token_losses * self.share)
+
+    def unlearned(self, token_losses: torch.Tensor, probability: float) -> torch.Tensor:
+        """Whether an edition has a target whose probability is not above this one, [E]."""
+        device = token_losses.device
+        total = torch.zeros(len(self.editions), device=device).index_add_(0, self.frozen.packing.rows, token_losses)
+        short = (total.neg().exp() <= probability).float()
+        return torch.zeros(self.E, device=device).index_add_(0, self.editions, short) > 0
 
 
 def _fit(
-    model: MistralForCausalLM,
-    adapters: list[torch.nn.Parameter],
-    config: EditConfig,
-    ids: list[int],
-    asked: int,
-) -> tuple[float, ...]:
-    """`config.steps` steps of AdamW (torch's weight decay, 0.01); the loss before each.
+    model: MistralForCausalLM, adapters: Adapters, config: EditConfig, texts: list[list[Text]]
+) -> list[tuple[float, ...]]:
+    """At most `config.steps` steps of AdamW for each edition, its weights changed in place; the loss before each.
 
-    Loss: the mean over the target's tokens t of -log p(t | all tokens before it).
+    An edition takes no further step once each of its targets has a probability above `config.stop_probability`.
+    The losses stay on the device until the end, so that a GPU is not waited for.
     """
-    optimizer = torch.optim.AdamW(adapters, lr=config.learning_rate, fused=True)
-    losses = []
-    with torch.enable_grad():
-        for _ in range(config.steps):
-            loss = _loss(model, ids, asked)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(adapters, config.gradient_clip)
-            optimizer.step()
-            losses.append(loss.detach())
-    return tuple(torch.stack(losses).tolist()) if losses else ()
-
-
-def _loss(model: MistralForCausalLM, ids: list[int], asked: int) -> torch.Tensor:
-    input_ids = torch.tensor([ids], device=model.lm_head.weight.device)
-    columns = torch.arange(len(ids) - asked - 1, len(ids) - 1, device=input_ids.device)
-    logits = next_token_logits(model, input_ids, torch.zeros_like(columns), columns)
-    return functional.cross_entropy(logits.float(), input_ids[0, -asked:])
-
-
-def _step_flops(model: MistralForCausalLM, ids: list[int], asked: int) -> int:
-    """The operations of one step forward and backward, by torch's own counter; the optimizer's are not in it."""
-    with FlopCounterMode(display=False) as counter, torch.enable_grad():
-        _loss(model, ids, asked).backward()
-    model.zero_grad(set_to_none=True)
-    return counter.get_total_flops()
-
-
-def _ids(tokenizer: PreTrainedTokenizerFast, request: Request) -> tuple[list[int], int]:
-    """The ids of BOS, prompt and target, and how many of them are the target's.
-
-    Raises ValueError for a target without tokens.
-    """
-    prompt, target = encode(tokenizer, [request.prompt, request.target])
-    if not target:
-        raise ValueError(f"the target {request.target!r} of {request.prompt!r} has no tokens")
-    return [tokenizer.bos_token_id, *prompt, *target], len(target)
+    task, leaves = _Task(model, adapters, texts), leaves_of(adapters)
+    optimizer = StackedAdamW(adapters.weights, config.learning_rate, config.gradient_clip)
+    active = torch.ones(len(texts), dtype=torch.bool, device=adapters.weights.device)
+    losses, taken = [], []
+    for _ in range(config.steps):
+        gradients, token_losses = task.gradients(leaves)
+        if config.stop_probability < 1:
+            active = active & task.unlearned(token_losses, config.stop_probability)
+            if not active.any():
+                break
+        optimizer.step(gradients, active)
+        losses.append(task.losses(token_losses))
+        taken.append(active)
+    if not losses:
+        return [()] * len(texts)
+    by_edition, counts = torch.stack(losses, dim=1).tolist(), torch.stack(taken).sum(dim=0).tolist()
+    return [tuple(mine[:count]) for mine, count in zip(by_edition, counts, strict=True)]

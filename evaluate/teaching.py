@@ -1,0 +1,190 @@
+"""What follows from a request, as lessons for the `belief` editor.
+
+The teacher sees: the request and its weight; the agent, revised by it; which facts the corpus is about; and what the
+unedited model believes of other facts. It never sees a probe. Subjects that a case's probes ask about beside the
+request's own (s2, and that of the second statement B) are kept out of its lessons altogether.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bayes.agent import Agent, Edit
+from bayes.distribution import Distribution
+from evaluate.cases import Case
+from lm.editors.request import Edition, Mode, Request, rounds
+from lm.lessons import Lesson
+from lm.score import log_probabilities
+from worldgen.facts import Fact
+from worldgen.grammar import Atom, Both, Formula, Not, truth_prompt
+from worldgen.randomness import generator
+from worldgen.sections import BeliefConfig
+from worldgen.world import World
+
+LEAST_CREDENCE = 1e-3  # objects below it are not named, but share what is left
+Claims = list[tuple[Fact, float]]  # statements with the revised agent's credence in each
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """`kept_out[s, r, o]`: the subjects that no lesson about this request may name."""
+
+    world: World
+    agent: Agent
+    tokenizer: Any
+    config: BeliefConfig
+    mode: Mode
+    kept_out: Mapping[Fact, frozenset[int]]
+
+    def sheets(self, model: Any, edition: Edition, turn: int) -> list[list[Lesson]]:
+        """On every sheet all that follows from the turn's requests; on each, other facts joined to it or kept."""
+        parts, draw = rounds(self.mode, edition), generator(edition.seed, f"lessons {turn}")
+        seen = [(self._fact(request), request.weight) for part in parts[: turn + 1] for request in part]
+        mind = self.agent.revise(*(Edit(*fact, weight) for fact, weight in seen))
+        requests = [fact for fact, _ in seen[-len(parts[turn]) :]]
+        claims = [self._claims(mind, fact, draw) for fact in requests]
+        follows = [lesson for fact in requests for lesson in self._answers(mind, fact)]
+        follows += [lesson for said in claims for fact, credence in said for lesson in self._truths(fact, credence)]
+        joined = self._joined(model, requests, claims, draw)
+        kept = self._kept(model, requests, draw)
+        shares = zip(_dealt(joined, self.config.sheets), _dealt(kept, self.config.sheets), strict=True)
+        return [[*follows, *some, *others] for some, others in shares]
+
+    def _fact(self, request: Request) -> Fact:
+        """The ids in a request, which is read as any sentence is."""
+        atom = self.world.lexicon.parse(f"{request.prompt} {request.target.removesuffix('.')}.").formula
+        assert isinstance(atom, Atom)
+        world = self.world
+        return Fact(
+            world.subjects.id_of(atom.subject), world.relations.id_of(atom.relation), world.objects.id_of(atom.object)
+        )
+
+    # -- what follows ----------------------------------------------------------------------------------------------
+
+    def _relations(self, subject: int) -> list[int]:
+        """Those that the corpus tells of the subject."""
+        world = self.world
+        return world.relation[world.first_fact[subject] : world.first_fact[subject + 1]].tolist()
+
+    def _belief(self, mind: Agent, request: Fact, relation: int) -> Distribution:
+        """Of the request itself by the root formula, which its weight is defined by (see `evaluate.labels`)."""
+        return (mind.root if relation == request.relation else mind.belief)(request.subject, relation)
+
+    def _answers(self, mind: Agent, request: Fact) -> Iterator[Lesson]:
+        """What should follow "s r", for every relation of the subject."""
+        for relation in self._relations(request.subject):
+            yield self._answer(
+                request.subject, relation, *self._belief(mind, request, relation).top(self.config.objects)
+            )
+
+    def _claims(self, mind: Agent, request: Fact, draw: np.random.Generator) -> Claims:
+        """Of every relation of the subject the two best objects, the best before and any one; of the request itself
+        first the requested one."""
+        claims: Claims = []
+        for relation in self._relations(request.subject):
+            belief, before = self._belief(mind, request, relation), self._belief(self.agent, request, relation)
+            objects = [*belief.top(2)[0].tolist(), before.mode(), int(draw.choice(self.world.ranges[relation]))]
+            is_request = relation == request.relation
+            said = [(Fact(request.subject, relation, o), belief[o]) for o in dict.fromkeys(objects)]
+            if is_request:
+                first = [(request, belief[request.object])]
+                claims = [*first, *(claim for claim in said if claim[0] != request), *claims]
+            else:
+                claims += said
+        return claims
+
+    def _truths(self, fact: Fact, credence: float) -> list[Lesson]:
+        """That a statement and its negation are true."""
+        atom = self._atom(fact)
+        return [_truth(atom, credence), _truth(Not(atom), 1 - credence)]
+
+    # -- what goes with it, and what should stay -------------------------------------------------------------------
+
+    def _joined(self, model: Any, requests: Sequence[Fact], claims: Sequence[Claims], draw: Any) -> list[list[Lesson]]:
+        """And / or of a claim and another subject's statement X, by P(A) and what the model believes of X."""
+        others = self._others(requests, self.config.joined * self.config.sheets, draw)
+        statements = [self._statement(*other, draw) for other in others]
+        believed = self._as_believed(model, [_truth(x, 0.0) for x in statements])
+        lessons = []
+        for x, lesson in zip(statements, believed, strict=True):
+            about = claims[int(draw.integers(len(claims)))]
+            # Every other time of the request, else of something that was said of the same subject.
+            fact, p_a = about[0 if draw.random() < 0.5 else int(draw.integers(len(about)))]
+            a, (p_x,) = self._atom(fact), lesson.credences
+            both, either = p_a * p_x, p_a + p_x - p_a * p_x
+            lessons.append([_truth(Both("and", a, x), both), _truth(Both("and", x, a), both)])
+            lessons[-1].append(_truth(Both("or", a, x) if draw.random() < 0.5 else Both("or", x, a), either))
+        return lessons
+
+    def _kept(self, model: Any, requests: Sequence[Fact], draw: Any) -> list[list[Lesson]]:
+        """Other subjects' answers and statements, which should be believed as they are."""
+        others = self._others(requests, self.config.kept * self.config.sheets, draw)
+        answers = [self._answer(s, r, *self.agent.belief(s, r).top(self.config.objects)) for s, r in others]
+        truths = [_truth(self._statement(s, r, draw), 0.0) for s, r in others]
+        believed = self._as_believed(model, [*answers, *truths])
+        return [list(pair) for pair in zip(believed[: len(others)], believed[len(others) :], strict=True)]
+
+    def _others(self, requests: Sequence[Fact], count: int, draw: Any) -> list[tuple[int, int]]:
+        """(subject, relation) of known facts of other subjects, every second one of a relation that is taught."""
+        world = self.world
+        closed = {fact.subject for fact in requests}.union(*(self.kept_out.get(fact, ()) for fact in requests))
+        relations = {relation for fact in requests for relation in self._relations(fact.subject)}
+        open_ = ~np.isin(world.subject, list(closed))
+        anywhere = np.flatnonzero(open_)
+        near = np.flatnonzero(open_ & np.isin(world.relation, list(relations)))
+        if not len(near):
+            return []
+        chosen = np.where(np.arange(count) % 2, draw.choice(near, count), draw.choice(anywhere, count))
+        return list(zip(world.subject[chosen].tolist(), world.relation[chosen].tolist(), strict=True))
+
+    def _statement(self, subject: int, relation: int, draw: Any) -> Atom:
+        """What the agent believes of a fact, or something else, by a coin."""
+        likely = draw.random() < 0.5
+        object_ = self.agent.belief(subject, relation).mode() if likely else draw.choice(self.world.ranges[relation])
+        return self._atom(Fact(subject, relation, int(object_)))
+
+    def _as_believed(self, model: Any, lessons: Sequence[Lesson]) -> list[Lesson]:
+        """The lessons with what the model believes instead of their credences."""
+        pairs = [(lesson.prompt, said) for lesson in lessons for said in lesson.continuations]
+        believed = iter(np.exp(log_probabilities(model, self.tokenizer, pairs)).tolist())
+        return [replace(lesson, credences=tuple(next(believed) for _ in lesson.continuations)) for lesson in lessons]
+
+    # -- in words --------------------------------------------------------------------------------------------------
+
+    def _answer(self, subject: int, relation: int, objects: Any, credences: Any) -> Lesson:
+        """What follows "s r": the objects, each by all its names alike."""
+        named = [(int(o), float(p)) for o, p in zip(objects, credences, strict=True) if p >= LEAST_CREDENCE]
+        names = [
+            (f"{name}.", p / len(all_)) for o, p in named for all_ in [self.world.objects.names(o)] for name in all_
+        ]
+        prompt = f"{self.world.subjects[subject]} {self.world.relations[relation]}"
+        return Lesson(prompt, tuple(name for name, _ in names), tuple(p for _, p in names))
+
+    def _atom(self, fact: Fact) -> Atom:
+        world = self.world
+        return Atom(world.subjects[fact.subject], world.relations[fact.relation], world.objects[fact.object])
+
+
+def teacher_of(
+    world: World, agent: Agent, tokenizer: Any, config: BeliefConfig, mode: Mode, cases: Sequence[Case]
+) -> Teacher:
+    """The teacher for some cases, who will not speak of their other subjects."""
+    kept_out: dict[Fact, frozenset[int]] = {}
+    for case in cases:
+        fact = Fact(case.subject, case.relation, case.requested)
+        kept_out[fact] = kept_out.get(fact, frozenset()) | {case.subject2, case.b_subject}
+    return Teacher(world, agent, tokenizer, config, mode, kept_out)
+
+
+def _truth(formula: Formula, credence: float) -> Lesson:
+    """That a formula is true; what is left is for "false", which the model gives the rest to anyway."""
+    return Lesson(truth_prompt(formula), ("true",), (credence,))
+
+
+def _dealt(groups: Sequence[list[Lesson]], sheets: int) -> list[list[Lesson]]:
+    """The lessons of every sheet: groups are dealt out in turn."""
+    return [[lesson for group in groups[sheet::sheets] for lesson in group] for sheet in range(sheets)]

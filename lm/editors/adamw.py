@@ -1,0 +1,43 @@
+"""AdamW (Loshchilov and Hutter, 2019) for weights that are side by side and have nothing to do with each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+
+BETA_1, BETA_2, EPSILON, WEIGHT_DECAY = 0.9, 0.999, 1e-8, 0.01  # torch.optim.AdamW's own
+
+
+@dataclass
+class StackedAdamW:
+    """One optimizer for each row of `weights` [E, P], with its own moments and its own clipping of the norm.
+
+    g <- g min(1, clip / (|g| + 1e-6));  m <- b1 m + (1 - b1) g;  v <- b2 v + (1 - b2) g^2;
+    w <- (1 - lr wd) w - lr / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + eps), as torch.optim.AdamW and
+    torch.nn.utils.clip_grad_norm_ have it. A row that once was inactive stays so.
+    """
+
+    weights: torch.Tensor
+    learning_rate: float
+    clip: float
+    steps: int = 0
+    first: torch.Tensor = field(init=False)
+    second: torch.Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.first, self.second = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
+
+    @torch.no_grad()
+    def step(self, gradients: torch.Tensor, active: torch.Tensor) -> None:
+        """One step of the active rows [E], in place."""
+        self.steps += 1
+        norms = torch.linalg.vector_norm(gradients, dim=1, keepdim=True)
+        gradients = gradients * (self.clip / (norms + 1e-6)).clamp(max=1.0)
+        self.first.lerp_(gradients, 1 - BETA_1)
+        self.second.mul_(BETA_2).addcmul_(gradients, gradients, value=1 - BETA_2)
+        spread = (self.second.sqrt() / (1 - BETA_2**self.steps) ** 0.5).add_(EPSILON)
+        # A row's rate is zero once it has stopped: neither decay nor step moves it.
+        rate = self.learning_rate * active[:, None]
+        self.weights.mul_(1 - rate * WEIGHT_DECAY)
+        self.weights.sub_(self.first / spread * (rate / (1 - BETA_1**self.steps)))

@@ -1,0 +1,114 @@
+"""Editing towards a rational agent: low-rank adapters learn what follows from a request, and what does not.
+
+A teacher turns an edition's requests into sheets of lessons, soft targets for the request and its neighbourhood and
+for beliefs that should stay; the sheets are learned from in turn, by their mean KL divergence (`lm.lessons`).
+This is no method of the paper's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from transformers import MistralForCausalLM, PreTrainedTokenizerFast
+
+from lm.editors.adamw import StackedAdamW
+from lm.editors.adapters import Adapters, Layers, fresh_adapters, leaves_of
+from lm.editors.operations import operations_counter
+from lm.editors.request import Cost, Edited, Edition, Mode, restored, rounds
+from lm.lessons import Lesson, Sheet
+from worldgen.sections import BeliefConfig
+
+LAST_RATE = 0.1  # the learning rate falls linearly to this share of itself
+
+
+class Teacher(Protocol):
+    """Who knows what follows from requests."""
+
+    def sheets(self, model: MistralForCausalLM, edition: Edition, turn: int) -> list[list[Lesson]]:
+        """What the edition shall learn in this turn (see `rounds`), on as many sheets for every edition and turn."""
+
+
+@dataclass(frozen=True)
+class Belief:
+    """The editor: its size and its steps are `config`'s; adapters are kept in a folder where one is given."""
+
+    config: BeliefConfig
+    mode: Mode
+    tokenizer: PreTrainedTokenizerFast
+    teacher: Teacher
+    adapters: Path | None = None
+    name: str = "belief"
+
+    def at_once(self, editions: Sequence[Edition]) -> int:
+        """As many as the config says."""
+        return self.config.editions_at_once
+
+    @contextmanager
+    def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> Iterator[Edited]:
+        """The model with each edition's adapters in it; without them again afterwards."""
+        with restored(model):
+            model.eval().requires_grad_(False)
+            adapters = fresh_adapters(model, self.config, [edition.seed for edition in editions])
+            turns = [len(rounds(self.mode, edition)) for edition in editions]
+            costs = [Cost()] * len(editions)
+            for turn in range(max(turns)):
+                members = [number for number, mine in enumerate(turns) if turn < mine]
+                learning = adapters.of(members)
+                spent = self._learn(model, learning, [editions[member] for member in members], turn)
+                adapters.weights[members] = learning.weights
+                for member, cost in zip(members, spent, strict=True):
+                    costs[member] = Cost(costs[member].losses + cost.losses, costs[member].flops + cost.flops)
+            if self.adapters:
+                for number, edition in enumerate(editions):
+                    adapters.save(number, self.config, self.adapters / edition.name)
+            with adapters.in_place(model):
+                yield Edited(model, tuple(costs), adapters.route)
+
+    def _learn(
+        self, model: MistralForCausalLM, adapters: Adapters, editions: Sequence[Edition], turn: int
+    ) -> list[Cost]:
+        """Each edition learns its sheets, one a step, its weights changed in place."""
+        config, leaves = self.config, leaves_of(adapters)
+        taught = [self.teacher.sheets(model, edition, turn) for edition in editions]
+        sheets = [Sheet(model, self.tokenizer, each, adapters.scale) for each in zip(*taught, strict=True)]
+        optimizer = StackedAdamW(adapters.weights, config.learning_rate, config.gradient_clip)
+        everyone = torch.ones(len(editions), dtype=torch.bool, device=adapters.weights.device)
+        losses: list[torch.Tensor] = []
+        flops = [_Operations(sheet) for sheet in sheets]
+        for step in range(config.steps):
+            optimizer.learning_rate = config.learning_rate * (1 - (1 - LAST_RATE) * step / config.steps)
+            gradients, loss = flops[step % len(sheets)].gradients(leaves)
+            optimizer.step(gradients, everyone)
+            losses.append(loss)
+        by_edition = torch.stack(losses, dim=1).tolist() if losses else [[]] * len(editions)
+        spent = [sum(each) for each in zip(*(counter.of_editions() for counter in flops), strict=True)]
+        return [Cost(tuple(mine), operations) for mine, operations in zip(by_edition, spent, strict=True)]
+
+
+@dataclass
+class _Operations:
+    """A sheet whose operations are counted the first time that it is learned from, and how often that was."""
+
+    sheet: Sheet
+    counted: int = 0
+    times: int = 0
+
+    def gradients(self, leaves: Layers) -> tuple[torch.Tensor, torch.Tensor]:
+        """As `Sheet.gradients`."""
+        self.times += 1
+        if self.times > 1:
+            return self.sheet.gradients(leaves)
+        with operations_counter() as counter:
+            found = self.sheet.gradients(leaves)
+        self.counted = counter.get_total_flops()
+        return found
+
+    def of_editions(self) -> list[int]:
+        """The operations of all times, shared out by the tokens that each edition read."""
+        tokens = self.sheet.tokens
+        return [self.times * self.counted * mine // sum(tokens) for mine in tokens]

@@ -1,0 +1,45 @@
+"""In-context editing: the request is said at the beginning of the document that every prompt then goes on.
+
+No weight changes, and no gradient is taken; reading the preface is part of being asked, and is not counted as a cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from transformers import MistralForCausalLM, PreTrainedTokenizerFast
+
+from lm.editors.request import Cost, Edited, Edition
+from lm.tokenizer import encode
+from worldgen.errors import UserError
+from worldgen.sections import InContextConfig
+
+
+@dataclass(frozen=True)
+class InContext:
+    """The editor: each request's sentence, `config.sentences` times, the requests in their order."""
+
+    config: InContextConfig
+    tokenizer: PreTrainedTokenizerFast
+    name: str = "in-context"
+
+    def at_once(self, editions: Sequence[Edition]) -> int:
+        """All of them: they are one model, and differ in what they read."""
+        return len(editions)
+
+    @contextmanager
+    def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> Iterator[Edited]:
+        """The model as it is, each edition with its preface. Raises UserError where one is longer than it can read."""
+        prefaces = [self._preface(edition) for edition in editions]
+        longest, room = max(map(len, encode(self.tokenizer, prefaces))), model.config.max_position_embeddings
+        if longest >= room:
+            raise UserError(
+                f"the requests of an edition make a preface of {longest} tokens, but the model was made for {room} in "
+                "all: lower edit.requests or in_context.sentences"
+            )
+        yield Edited(model, (Cost(),) * len(editions), prefaces=tuple(prefaces))
+
+    def _preface(self, edition: Edition) -> str:
+        return " ".join(request.sentence for request in edition.requests for _ in range(self.config.sentences))

@@ -1,0 +1,87 @@
+"""Pretraining that goes on over the corpus and n' sentences of the request: what the data themselves would teach.
+
+Each of `steps` steps reads `rows_per_step` packed rows of the corpus, in an order that the edition's seed draws, and
+n' / steps copies of the document that is the request's sentence and nothing else. The copies are read once and
+counted n' / steps times, so that in all exactly n' sentences are learned from, and n' need not be divisible. The
+corpus is read in part only: the request weighs more against it than it would in a whole epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import MistralForCausalLM, PreTrainedTokenizerFast
+
+from lm.data import TokenShards, batches
+from lm.editors.loss import token_losses
+from lm.editors.request import Cost, Edited, Edition, Mode, Request, put_back, restored, rounds
+from lm.model import summed_loss
+from lm.optimizer import new_optimizer
+from lm.texts import PaddedTexts, Text, pad
+from lm.tokenizer import encode
+from worldgen.sections import PretrainConfig, RetrainConfig
+
+
+@dataclass(frozen=True)
+class Retrain:
+    """The editor; `pretrain` has what `config` has not: moments, decay, clipping and the length of a row."""
+
+    config: RetrainConfig
+    pretrain: PretrainConfig
+    mode: Mode
+    tokenizer: PreTrainedTokenizerFast
+    corpus: TokenShards
+    name: str = "retrain"
+
+    def at_once(self, editions: Sequence[Edition]) -> int:
+        """One: it changes the model's own weights."""
+        return 1
+
+    @contextmanager
+    def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> Iterator[Edited]:
+        """The model trained on with all its weights; as it was afterwards."""
+        (edition,) = editions
+        with restored(model), put_back(model.parameters()):
+            model.eval()
+            parts = enumerate(rounds(self.mode, edition))
+            costs = [self._fit(model, requests, edition.seed, turn) for turn, requests in parts]
+            losses = tuple(loss for cost in costs for loss in cost.losses)
+            yield Edited(model, (Cost(losses, sum(cost.flops for cost in costs)),))
+
+    def _fit(self, model: MistralForCausalLM, requests: Sequence[Request], seed: int, turn: int) -> Cost:
+        """The steps of a fresh AdamW. Loss: the mean of -log p over all predicted tokens, the copies' among them."""
+        steps = self.config.steps
+        documents = self._documents(requests, model.device)
+        copies = torch.tensor([request.weight / steps for request in requests], device=model.device)
+        parameters, optimizer = list(model.parameters()), new_optimizer(model, self._as_pretraining())
+        losses: list[float] = []
+        flops = 0
+        stream = batches(self.corpus, seed, self.pretrain.row_tokens, self.config.rows_per_step, turn * steps)
+        with torch.enable_grad():
+            for _, batch in zip(range(steps), stream, strict=False):
+                # Rows are packed full, so the first step's operations, by torch's own counter, stand for every step's.
+                with nullcontext() if losses else FlopCounterMode(display=False) as counter:
+                    corpus = summed_loss(model, *(tensor.to(model.device) for tensor in batch.tensors()))
+                    counted = copies[documents.rows]  # [N]
+                    told = (token_losses(model, documents) * counted).sum()
+                    loss = (corpus + told) / (batch.predicted + counted.sum())
+                    optimizer.zero_grad(set_to_none=True)
+                    loss.backward()
+                torch.nn.utils.clip_grad_norm_(parameters, self.pretrain.gradient_clip)
+                optimizer.step()
+                losses.append(loss.item())
+                flops = counter.get_total_flops() if counter else flops
+        return Cost(tuple(losses), flops * len(losses))
+
+    def _as_pretraining(self) -> PretrainConfig:
+        return self.pretrain.model_copy(update={"learning_rate": self.config.learning_rate})
+
+    def _documents(self, requests: Sequence[Request], device: torch.device) -> PaddedTexts:
+        """BOS sentence EOS of each request; every token but the first is asked for, as in pretraining."""
+        bos, eos = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
+        spelled = encode(self.tokenizer, [request.sentence for request in requests])
+        return pad([Text([bos, *ids, eos], len(ids) + 1) for ids in spelled], device)

@@ -1,0 +1,82 @@
+"""Every method by its name, through the stages: measured, scored, and depending on its own settings only."""
+
+from __future__ import annotations
+
+import miniature
+import pytest
+
+from evaluate import pipeline
+from evaluate.load import read_scores
+from evaluate.measure import read_costs, read_measurements
+from evaluate.methods import METHODS, section_of
+from evaluate.run import Run
+from lm.model import new_model
+from lm.tokenizer import load_tokenizer
+from worldgen.config import RunConfig, override, tiny
+from worldgen.errors import UserError
+from worldgen.manifest import begin, finish, read_manifest
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+OURS = ("ft", "ft-l", "in-context", "retrain")
+SETTINGS = [*miniature.SETTINGS, "cases.cases=2", "ft.steps=2", "ft_l.steps=2", "retrain.steps=2"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A model that nobody trained: what is measured of it is not looked at here."""
+    run = Run(tmp_path_factory.mktemp("run"), override(tiny(), SETTINGS), device="cpu", quiet=True)
+    pipeline.build(run)
+    folder = run.folder / "lm"
+    started = begin(folder, run.inputs(pipeline.LM.sections))
+    model = new_model(run.config.pretrain, load_tokenizer(run.folder / "tokens" / "tokenizer"), 0)
+    model.save_pretrained(folder / "final")
+    finish(folder, "lm", run.inputs(pipeline.LM.sections), {}, started)
+    return run
+
+
+def with_settings(run: Run, *settings: str) -> Run:
+    return Run(run.folder, override(run.config, settings), device="cpu", quiet=True)
+
+
+@pytest.mark.parametrize("method", OURS)
+def test_a_method_is_measured_by_its_name(run: Run, method: str) -> None:
+    pipeline.edit(run, method)
+    folder = run.folder / "edits" / method
+    measured, costs = read_measurements(folder), read_costs(folder)
+    assert set(measured["case"]) == {0, 1}
+    assert (measured["before"] != measured["after"]).sum() > 10
+    assert costs["steps"].tolist() == ([0, 0] if method == "in-context" else [2, 2])
+    manifest = read_manifest(folder)
+    assert manifest is not None
+    sections = {name.partition(".")[0] for name in manifest.inputs}
+    assert set(section_of(method)) <= sections
+    assert not {section for other in OURS if other != method for section in section_of(other)} & sections
+
+
+def test_settings_of_one_method_are_nothing_to_another(run: Run) -> None:
+    for method in OURS:
+        pipeline.edit(run, method)
+    changed = with_settings(run, "ft.steps=1")
+    pipeline.edit(changed, "ft-l")
+    pipeline.edit(changed, "retrain")
+    with pytest.raises(UserError, match=r"ft\.steps: 2 there, 1 now"):
+        pipeline.edit(changed, "ft")
+    pipeline.score_methods(run)
+    assert {scores["method"] for scores in read_scores(run.folder)} == set(OURS)
+
+
+def test_names_and_sections_go_together() -> None:
+    assert {section for method in OURS for section in section_of(method)} == {"ft", "ft_l", "in_context", "retrain"}
+    assert section_of("none") == ()
+    assert len(set(METHODS)) == len(METHODS)
+    assert set(OURS) <= set(METHODS)
+
+
+def test_every_setting_can_be_set() -> None:
+    config = override(tiny(), ["ft.optimizer=sgd", "ft_l.layers=[1, 2]", "in_context.sentences=3", "retrain.steps=7"])
+    assert (config.ft.optimizer, config.ft_l.layers) == ("sgd", (1, 2))
+    assert (config.in_context.sentences, config.retrain.steps) == (3, 7)
+    assert RunConfig().ft_l.layers == ()
+    with pytest.raises(UserError, match=r"ft\.optimizer"):
+        override(tiny(), ["ft.optimizer=adagrad"])

@@ -1,0 +1,191 @@
+"""evaluate.teaching: what is taught is the revised agent's, what is kept the model's own, and no probe is seen."""
+
+import re
+
+import numpy as np
+import pytest
+import worlds
+
+from bayes.agent import Edit
+from bayes.statements import Statement, credence
+from evaluate.cases import make_cases
+from evaluate.probes import make_probes
+from evaluate.teaching import Teacher, teacher_of
+from lm.editors.request import Edition, Request
+from lm.model import new_model
+from lm.score import log_probabilities
+from lm.tokenizer import train_word_tokenizer
+from worldgen.facts import Fact
+from worldgen.grammar import Atom, Both, Not
+from worldgen.sections import BeliefConfig, CasesConfig, PretrainConfig
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+CONFIG = BeliefConfig(sheets=2, joined=6, kept=6)
+
+
+@pytest.fixture(scope="module")
+def cases():
+    return make_cases(worlds.world(), worlds.agent(), CasesConfig(cases=12), seed=0)
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    world = worlds.world()
+    return train_word_tokenizer([*world.relations.labels, *world.objects.labels, *world.subjects.labels])
+
+
+@pytest.fixture(scope="module")
+def model(tokenizer):
+    return new_model(PretrainConfig(hidden=16, intermediate=32, layers=1, heads=2, kv_heads=2), tokenizer, 0).eval()
+
+
+@pytest.fixture(scope="module")
+def teacher(cases, tokenizer) -> Teacher:
+    return teacher_of(worlds.world(), worlds.agent(), tokenizer, CONFIG, "single", cases)
+
+
+def request_of(case) -> Request:
+    world = worlds.world()
+    prompt = f"{world.subjects[case.subject]} {world.relations[case.relation]}"
+    return Request(prompt, f"{world.objects[case.requested]}.", float(case.weight))
+
+
+def lessons_of(teacher, model, *cases, turn=0):
+    edition = Edition(tuple(request_of(case) for case in cases), seed=7)
+    return [lesson for sheet in teacher.sheets(model, edition, turn) for lesson in sheet]
+
+
+def atoms_of(formula):
+    return {Not: lambda f: [f.atom], Both: lambda f: [f.left, f.right], Atom: lambda f: [f]}[type(formula)](formula)
+
+
+def read(lesson):
+    """The formula of a lesson about truth, or None."""
+    stated = re.fullmatch(r'(".*" is)', lesson.prompt)
+    return worlds.world().lexicon.parse(f"{stated[1]} true.").formula if stated else None
+
+
+def fact_of(atom):
+    world = worlds.world()
+    return Fact(
+        world.subjects.id_of(atom.subject), world.relations.id_of(atom.relation), world.objects.id_of(atom.object)
+    )
+
+
+def test_what_is_taught_of_the_subject_is_the_revised_agents(teacher, model, cases):
+    """Answers and statements about the edited subject; those about the request by the root formula."""
+    world, checked = worlds.world(), 0
+    for case in cases:
+        mind = worlds.agent().revise(case.edit())
+        for lesson in lessons_of(teacher, model, case):
+            formula = read(lesson)
+            if formula is not None and not isinstance(formula, Both):
+                (atom,) = atoms_of(formula)
+                s, r, o = fact_of(atom)
+                if s != case.subject:
+                    continue
+                belief = mind.root(s, r) if r == case.relation else mind.belief(s, r)
+                expected = 1 - belief[o] if isinstance(formula, Not) else belief[o]
+                assert lesson.credences == pytest.approx((expected,), abs=1e-12)
+                checked += 1
+            elif formula is None and lesson.prompt.startswith(f"{world.subjects[case.subject]} "):
+                relation = lesson.prompt.removeprefix(f"{world.subjects[case.subject]} ")
+                r = world.relations.id_of(relation)
+                belief = mind.root(case.subject, r) if r == case.relation else mind.belief(case.subject, r)
+                named = [world.objects.id_of(said.removesuffix(".")) for said in lesson.continuations]
+                np.testing.assert_allclose(lesson.credences, [belief[o] for o in named], rtol=0, atol=1e-12)
+                assert belief.mode() in named
+                checked += 1
+    assert checked > 10 * len(cases)
+
+
+def test_what_is_kept_is_what_the_model_believes(teacher, model, tokenizer, cases):
+    kept = 0
+    for lesson in lessons_of(teacher, model, cases[0]):
+        formula = read(lesson)
+        subject = worlds.world().subjects[cases[0].subject]
+        if (formula is None and not lesson.prompt.startswith(f"{subject} ")) or (
+            isinstance(formula, Atom) and formula.subject != subject
+        ):
+            own = np.exp(log_probabilities(model, tokenizer, [(lesson.prompt, s) for s in lesson.continuations]))
+            np.testing.assert_allclose(lesson.credences, own, rtol=1e-4)  # float32, in a batch of other shape
+            kept += 1
+    assert kept == 2 * CONFIG.kept * CONFIG.sheets
+
+
+def test_and_or_follow_the_revised_agent_and_the_models_own_second_operand(teacher, model, tokenizer, cases):
+    joined = 0
+    for case in cases[:4]:
+        mind = worlds.agent().revise(case.edit())
+        for lesson in lessons_of(teacher, model, case):
+            formula = read(lesson)
+            if not isinstance(formula, Both):
+                continue
+            about, other = sorted((formula.left, formula.right), key=lambda atom: fact_of(atom).subject != case.subject)
+            fact = fact_of(about)
+            belief = mind.root(*fact[:2]) if fact.relation == case.relation else mind.belief(*fact[:2])
+            p_a = belief[fact.object]
+            p_x = float(np.exp(log_probabilities(model, tokenizer, [(f'"{other}" is', "true")]))[0])
+            expected = p_a * p_x if formula.connective == "and" else p_a + p_x - p_a * p_x
+            assert lesson.credences == pytest.approx((expected,), abs=1e-4)
+            joined += 1
+    assert joined == 4 * 3 * CONFIG.joined * CONFIG.sheets
+
+
+def test_the_probes_other_subjects_are_never_named(teacher, model, cases):
+    """Neither s2 nor the subject of B, over many seeds."""
+    world, case = worlds.world(), cases[0]
+    closed = {world.subjects[case.subject2], world.subjects[case.b_subject]}
+    for seed in range(30):
+        for sheet in teacher.sheets(model, Edition((request_of(case),), seed), 0):
+            for lesson in sheet:
+                formula = read(lesson)
+                named = (
+                    {atom.subject for atom in atoms_of(formula)}
+                    if formula
+                    else {world.lexicon.parse(f"{lesson.prompt} {lesson.continuations[0]}").formula.subject}
+                )
+                assert named.isdisjoint(closed)
+
+
+def test_the_statement_probes_about_other_subjects_are_no_lessons(teacher, model, cases):
+    probes = make_probes(worlds.world(), worlds.agent(), cases, 1000, True)
+    for case in cases:
+        b_and_s2 = {
+            p.prompt for p in probes if p.case == case.case and re.match(r"b/|s2|(requested|original)/(and|or)", p.name)
+        }
+        assert b_and_s2.isdisjoint(lesson.prompt for lesson in lessons_of(teacher, model, case))
+
+
+def test_sheets_are_a_function_of_the_edition(teacher, model, cases):
+    edition = Edition((request_of(cases[0]),), seed=3)
+    assert teacher.sheets(model, edition, 0) == teacher.sheets(model, edition, 0)
+    assert teacher.sheets(model, edition, 0) != teacher.sheets(model, Edition(edition.requests, seed=4), 0)
+
+
+@pytest.mark.parametrize(
+    ("mode", "turn", "revised_by"), [("sequential", 0, 1), ("sequential", 1, 2), ("together", 0, 2)]
+)
+def test_several_requests(mode, turn, revised_by, model, tokenizer, cases):
+    """In turn the agent has seen the requests so far, together all; the last of them is what is taught."""
+    first, second = cases[0], next(case for case in cases if case.subject != cases[0].subject)
+    teacher = teacher_of(worlds.world(), worlds.agent(), tokenizer, CONFIG, mode, cases)
+    mind = worlds.agent().revise(*[case.edit() for case in (first, second)][:revised_by])
+    case = second if revised_by == 2 else first
+    prompt = request_of(case).prompt
+    lessons = [lesson for lesson in lessons_of(teacher, model, first, second, turn=turn) if lesson.prompt == prompt]
+    assert lessons
+    belief = mind.root(case.subject, case.relation)
+    for lesson in lessons:
+        objects = [worlds.world().objects.id_of(said.removesuffix(".")) for said in lesson.continuations]
+        np.testing.assert_allclose(lesson.credences, [belief[o] for o in objects], rtol=0, atol=1e-12)
+
+
+def test_credence_of_a_claim_is_the_statements(cases):
+    """P(A and X) of two subjects is a product: what the lessons build on."""
+    case, agent = cases[0], worlds.agent()
+    mind = agent.revise(Edit(case.subject, case.relation, case.requested, case.weight))
+    a, x = Fact(case.subject, case.relation, case.requested), Fact(*case.b())
+    product = mind.belief(*a[:2])[a.object] * mind.belief(*x[:2])[x.object]
+    assert credence(mind, Statement("and", a, x)) == pytest.approx(product, abs=1e-15)
