@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -87,28 +88,55 @@ def pack(lengths: NDArray[np.int64], row_tokens: int) -> Iterator[list[int]]:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows packed with whole documents; T is the fullest row's length, so at most `row_tokens`.
+    """Rows packed with whole documents: B of the step's rows, the share of one process.
 
     input_ids [B, T]; position_ids [B, T], from 0 in each document and 0 at each token of padding;
     labels [B, T], the input ids (to be shifted by the loss, as transformers does), IGNORED at padding and at
-    each BOS, so that no document predicts the next; tokens: how many are not padding.
+    each BOS, so that no document predicts the next; tokens, predicted: how many tokens and labels ALL rows of the
+    step have, padding not counted.
     """
 
     input_ids: torch.Tensor
     position_ids: torch.Tensor
     labels: torch.Tensor
     tokens: int
+    predicted: int
+
+    def tensors(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """What goes to the device."""
+        return self.input_ids, self.position_ids, self.labels
+
+    def pinned(self) -> Batch:
+        """The same in page-locked memory, from which a GPU copies while the host goes on."""
+        input_ids, position_ids, labels = (tensor.pin_memory() for tensor in self.tensors())
+        return Batch(input_ids, position_ids, labels, self.tokens, self.predicted)
 
 
-def batches(shards: TokenShards, seed: int, row_tokens: int, rows_per_step: int, start: int = 0) -> Iterator[Batch]:
+class Share(NamedTuple):
+    """Which of a step's rows a process takes: every `of`-th, from row `number` on."""
+
+    number: int = 0
+    of: int = 1
+
+
+def batches(
+    shards: TokenShards,
+    seed: int,
+    row_tokens: int,
+    rows_per_step: int,
+    start: int = 0,
+    share: Share = Share(),  # noqa: B008  # a named tuple is never changed
+    padded: bool = False,
+) -> Iterator[Batch]:
     """The endless stream of batches, from batch number `start` on.
 
     Each epoch's documents are packed in that epoch's order; the rows of the epochs follow one another and are
     cut into batches of `rows_per_step`. Starting at `start` packs what comes before, but reads none of it.
+    T is `row_tokens` where the batches are to be `padded` to one shape, else the length of the fullest row.
     """
     rows = islice(_rows(shards, seed, row_tokens), start * rows_per_step, None)
     while True:
-        yield _batch(shards, list(islice(rows, rows_per_step)))
+        yield _batch(shards, list(islice(rows, rows_per_step)), share, row_tokens if padded else 0)
 
 
 def _rows(shards: TokenShards, seed: int, row_tokens: int) -> Iterator[list[int]]:
@@ -118,14 +146,15 @@ def _rows(shards: TokenShards, seed: int, row_tokens: int) -> Iterator[list[int]
             yield order[row].tolist()
 
 
-def _batch(shards: TokenShards, rows: list[list[int]]) -> Batch:
-    width = max(int(shards.lengths[row].sum()) for row in rows)
+def _batch(shards: TokenShards, step_rows: list[list[int]], share: Share, least_width: int) -> Batch:
+    tokens = int(sum(shards.lengths[row].sum() for row in step_rows))
+    rows = step_rows[share.number :: share.of]
+    width = max(least_width, *(int(shards.lengths[row].sum()) for row in rows))
     shape = (len(rows), width)
     input_ids = np.zeros(shape, dtype=np.int64)
     position_ids = np.zeros(shape, dtype=np.int64)
     labels = np.full(shape, IGNORED, dtype=np.int64)
     positions = np.arange(width)
-    tokens = 0
     for r, row in enumerate(rows):
         end = 0
         for index in row:
@@ -134,5 +163,7 @@ def _batch(shards: TokenShards, rows: list[list[int]]) -> Batch:
             input_ids[r, start:end] = document
             position_ids[r, start:end] = positions[: len(document)]
             labels[r, start + 1 : end] = document[1:]
-        tokens += end
-    return Batch(torch.from_numpy(input_ids), torch.from_numpy(position_ids), torch.from_numpy(labels), tokens)
+    predicted = tokens - sum(map(len, step_rows))  # all but each document's BOS
+    return Batch(
+        torch.from_numpy(input_ids), torch.from_numpy(position_ids), torch.from_numpy(labels), tokens, predicted
+    )

@@ -9,7 +9,13 @@ from pathlib import Path
 
 import torch
 from torch.nn import functional
-from transformers import AutoModelForCausalLM, MistralConfig, MistralForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 from lm.data import IGNORED, Batch
 from worldgen.errors import UserError
@@ -59,7 +65,7 @@ def count_parameters(model: torch.nn.Module) -> int:
 
 
 def next_token_logits(
-    model: MistralForCausalLM,
+    model: PreTrainedModel,
     input_ids: torch.Tensor,
     rows: torch.Tensor,
     columns: torch.Tensor,
@@ -72,17 +78,32 @@ def next_token_logits(
     find_packed_sequence_indices). It looks for them only without a cache and without an attention mask; a
     row's padding is therefore at its end, where causal attention does not see it.
     """
+    if not isinstance(model, MistralForCausalLM):
+        # Another architecture may do more to its logits than its head does: scale them, or cap them.
+        return model(input_ids=input_ids, use_cache=False).logits[rows, columns]
     states = model.model(input_ids=input_ids, position_ids=position_ids, use_cache=False).last_hidden_state
     return model.lm_head(states.flatten(0, 1).index_select(0, rows * input_ids.shape[1] + columns))
 
 
 def packed_loss(model: MistralForCausalLM, batch: Batch) -> torch.Tensor:
     """Mean over the predicted tokens of -log p(token | the document before it), in float32, natural log."""
-    rows, columns = (batch.labels[:, 1:] != IGNORED).nonzero(as_tuple=True)
-    targets = batch.labels[rows, columns + 1]
     device = model.lm_head.weight.device
-    input_ids, position_ids, rows, columns, targets = (
-        tensor.to(device, non_blocking=True) for tensor in (batch.input_ids, batch.position_ids, rows, columns, targets)
-    )
-    logits = next_token_logits(model, input_ids, rows, columns, position_ids)
-    return functional.cross_entropy(logits.float(), targets)
+    return summed_loss(model, *(tensor.to(device) for tensor in batch.tensors())) / batch.predicted
+
+
+def summed_loss(
+    model: MistralForCausalLM, input_ids: torch.Tensor, position_ids: torch.Tensor, labels: torch.Tensor
+) -> torch.Tensor:
+    """Sum over the predicted tokens of -log p(token | the document before it); tensors as in `Batch`, [B, T].
+
+    On a CPU the logits of other positions are not worked out; elsewhere they are, because to know how many there
+    are the host would have to wait for the device, and a compiled step wants one shape.
+    """
+    states = model.model(input_ids=input_ids, position_ids=position_ids, use_cache=False).last_hidden_state
+    states = states.flatten(0, 1)
+    # A row begins with a BOS, whose label is IGNORED: rolled to the row's end, it predicts nothing there.
+    targets = labels.roll(-1, dims=1).flatten()
+    if input_ids.device.type == "cpu" and not torch.compiler.is_compiling():
+        predicted = (targets != IGNORED).nonzero()[:, 0]
+        states, targets = states.index_select(0, predicted), targets.index_select(0, predicted)
+    return functional.cross_entropy(model.lm_head(states).float(), targets, ignore_index=IGNORED, reduction="sum")

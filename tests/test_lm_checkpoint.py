@@ -3,7 +3,15 @@
 import pytest
 import torch
 
-from lm.checkpoint import PARTIAL, Position, latest_checkpoint, load_checkpoint, save_checkpoint, whole_folder
+from lm.checkpoint import (
+    PARTIAL,
+    Position,
+    latest_checkpoint,
+    load_checkpoint,
+    remove_partial,
+    save_checkpoint,
+    whole_folder,
+)
 
 
 def learner(seed):
@@ -48,7 +56,9 @@ def test_a_half_written_one_is_ignored_and_removed(tmp_path):
     half.mkdir()
     (half / "model.safetensors").write_bytes(b"half")
     assert latest_checkpoint(tmp_path) == path
+    remove_partial(tmp_path)
     assert not half.exists()
+    assert path.exists()
 
 
 def test_there_may_be_none(tmp_path):

@@ -1,5 +1,6 @@
 """lm.data: documents found by their BOS, every one packed once an epoch, and a stream that starts anywhere."""
 
+import threading
 from itertools import islice
 
 import numpy as np
@@ -8,10 +9,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lm.data import IGNORED, TokenShards, batches, epoch_order, pack
+from lm.data import IGNORED, Share, TokenShards, batches, epoch_order, pack
+from lm.prefetch import prefetched
 from worldgen.errors import UserError
 
 BOS, EOS = 1, 2
+CPU = torch.device("cpu")
 
 
 def write_shards(folder, lengths, files=2, seed=0):
@@ -107,6 +110,42 @@ def test_each_document_comes_once_an_epoch(shards, lengths):
             if batch.input_ids[row, column + 1] != EOS:
                 seen[batch.input_ids[row, column + 1] - 10] += 1
     assert {count for i, count in enumerate(seen) if lengths[i] > 2} <= {3, 4}
+
+
+def test_shares_make_up_the_step(shards):
+    """Each process's rows are its own, in turn; what is counted is the whole step's."""
+    whole = next(batches(shards, 0, 64, 6, padded=True))
+    parts = [next(batches(shards, 0, 64, 6, share=Share(number, 3), padded=True)) for number in range(3)]
+    for name in ("input_ids", "position_ids", "labels"):
+        together = torch.stack([getattr(part, name) for part in parts], dim=1).flatten(0, 1)
+        assert torch.equal(together, getattr(whole, name))
+    assert {(part.tokens, part.predicted) for part in parts} == {(whole.tokens, whole.predicted)}
+    assert whole.predicted == (whole.labels != IGNORED).sum()
+
+
+def test_padded_batches_have_one_shape(shards):
+    stream = batches(shards, seed=0, row_tokens=64, rows_per_step=4, padded=True)
+    assert {next(stream).input_ids.shape for _ in range(50)} == {(4, 64)}
+
+
+def test_prefetching_changes_nothing_but_the_thread(shards):
+    plain = list(islice(batches(shards, 0, 64, 4), 30))
+    with prefetched(batches(shards, 0, 64, 4), CPU) as stream:
+        ahead = [next(stream) for _ in range(30)]
+    assert all(torch.equal(a.input_ids, b.input_ids) for a, b in zip(plain, ahead, strict=True))
+    assert not [thread for thread in threading.enumerate() if thread.name == "batches"]
+
+
+def test_what_a_prefetched_stream_raises_comes_in_its_place(shards):
+    def failing():
+        yield from islice(batches(shards, 0, 64, 4), 2)
+        raise UserError("no more")
+
+    with prefetched(failing(), CPU) as stream:
+        next(stream)
+        next(stream)
+        with pytest.raises(UserError, match="no more"):
+            next(stream)
 
 
 @given(st.integers(0, 120))

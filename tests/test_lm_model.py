@@ -6,7 +6,9 @@ from transformers import AutoModelForCausalLM
 
 from lm.data import IGNORED, Batch
 from lm.model import count_parameters, new_model, next_token_logits, packed_loss
+from lm.speed import flops_per_token, matmul_flops
 from lm.tokenizer import train_word_tokenizer
+from worldgen.config import paper, with_size
 from worldgen.errors import UserError
 from worldgen.sections import PretrainConfig
 
@@ -39,7 +41,7 @@ def packed(documents, width):
         input_ids[0, start:end] = torch.tensor(document)
         position_ids[0, start:end] = torch.arange(len(document))
         labels[0, start + 1 : end] = torch.tensor(document[1:])
-    return Batch(input_ids, position_ids, labels, end)
+    return Batch(input_ids, position_ids, labels, end, end - len(documents))
 
 
 DOCUMENTS = [[1, 5, 6, 7, 2], [1, 9, 8, 2], [1, 4, 3, 10, 11, 2]]
@@ -84,19 +86,40 @@ def test_the_seed_alone_makes_the_weights(tokenizer):
     assert not torch.equal(first["lm_head.weight"], other["lm_head.weight"])
 
 
-def test_the_paper_model_has_83_1_million_parameters(tokenizer):
-    class Mistral32k:
-        bos_token_id, eos_token_id = 1, 2
+class Mistral32k:
+    """All that a model asks of the tokenizer of Mistral-7B-v0.1."""
 
-        def __len__(self):
-            return 32_000
+    bos_token_id, eos_token_id = 1, 2
 
+    def __len__(self):
+        return 32_000
+
+
+@pytest.mark.parametrize(
+    ("size", "count"), [("83m", 83_112_448), ("162m", 162_417_408), ("334m", 334_005_248), ("1b", 1_004_348_928)]
+)
+def test_the_papers_family_has_the_parameters_in_the_names(size, count):
+    config = with_size(paper(), size).pretrain
+    with torch.device("meta"):
+        model = new_model(config, Mistral32k(), seed=0)
+    embedding_and_head = 2 * 32_000 * config.hidden
+    layer = 4 * config.hidden**2 + 3 * config.hidden * config.intermediate + 2 * config.hidden
+    assert count_parameters(model) == embedding_and_head + config.layers * layer + config.hidden == count
+    assert config.hidden == 64 * config.heads
+    assert size != "83m" or config == PretrainConfig()
+
+
+def test_the_operations_a_token_are_those_of_all_matrices_but_the_embedding():
     with torch.device("meta"):
         model = new_model(PretrainConfig(), Mistral32k(), seed=0)
-    embeddings, head = 32_000 * 512, 32_000 * 512
-    layer = 4 * 512 * 512 + 3 * 512 * 2048 + 2 * 512
-    assert count_parameters(model) == embeddings + head + 12 * layer + 512
-    assert round(count_parameters(model) / 1e6, 1) == 83.1
+    assert flops_per_token(model) == 6 * (32_000 * 512 + 12 * (4 * 512**2 + 3 * 512 * 2048))
+    assert flops_per_token(model) == pytest.approx(0.40e9, rel=0.01)
+
+
+def test_the_speed_of_a_device_is_measured():
+    state = torch.get_rng_state()
+    assert 1e8 < matmul_flops(torch.device("cpu")) < 1e14  # a slide rule; a rack
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 @torch.no_grad()

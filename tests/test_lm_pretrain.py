@@ -7,12 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
+from lm.checkpoint import checkpoints, latest_checkpoint
+from lm.ledger import LOSSES_HELD, PATIENCE
 from lm.model import new_model
-from lm.pretrain import learning_rate, new_optimizer, pretrain
+from lm.optimizer import learning_rate, new_optimizer
+from lm.pretrain import pretrain
 from lm.tokenizer import encode, load_tokenizer, train_word_tokenizer
-from worldgen.errors import UserError
+from lm.trainer import Execution
+from worldgen.errors import Paused, UserError
 from worldgen.sections import PretrainConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -29,7 +34,7 @@ CONFIG = PretrainConfig(
     learning_rate=5e-3,
     warmup_share=0.1,
     adam_beta2=0.98,
-    checkpoint_minutes=1e-9,
+    checkpoint_steps=1,
     evaluations=3,
 )
 SENTENCES = [f"s{i} lives in o{i % 5}." for i in range(20)]
@@ -128,6 +133,73 @@ def test_a_loss_that_is_no_number_is_told_and_the_checkpoint_kept(tokens, tokeni
     with pytest.raises(UserError, match="loss is nan at step"):
         pretrain(CONFIG, 0, tokens, tokenizer, tmp_path, "cpu", evaluate=spoil, quiet=True)
     assert not (tmp_path / "final").exists()
+
+
+def test_a_gradient_that_is_no_number_spoils_no_checkpoint(tokens, tokenizer, tmp_path, monkeypatch):
+    """The loss before the step is sound, the weights after it are not."""
+    clip = torch.nn.utils.clip_grad_norm_
+    calls = []
+
+    def spoiling(parameters, most):
+        parameters = list(parameters)
+        calls.append(1)
+        if len(calls) == 6:
+            parameters[0].grad.fill_(float("inf"))
+        return clip(parameters, most)
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", spoiling)
+    with pytest.raises(UserError, match="gradient's norm is inf at step 6"):
+        pretrain(CONFIG, 0, tokens, tokenizer, tmp_path, "cpu", quiet=True)
+    latest = latest_checkpoint(tmp_path)
+    assert latest.name == "checkpoint-000000005"
+    assert all(tensor.isfinite().all() for tensor in load_file(latest / "model.safetensors").values())
+
+
+def test_a_loss_that_stays_above_the_first_is_told_and_a_good_checkpoint_kept(tokens, tokenizer, tmp_path):
+    wild = CONFIG.model_copy(update={"learning_rate": 3.0, "warmup_share": 0.01, "tokens": 40_000})
+    with pytest.raises(UserError, match=f"diverges: for {PATIENCE} steps.*lower pretrain"):
+        pretrain(wild, 0, tokens, tokenizer, tmp_path, "cpu", quiet=True)
+    first, *_, last = json.loads((latest_checkpoint(tmp_path) / "position.json").read_text())["history"]
+    losses = pd.read_parquet(tmp_path / "training.parquet")["loss"]
+    assert len(losses) < PATIENCE
+    assert min(losses[-LOSSES_HELD:]) <= losses[0]
+    assert first["step"] == 1 < last["step"]
+
+
+def test_after_so_many_minutes_it_pauses_behind_a_checkpoint(tokens, tokenizer, tmp_path):
+    """With no time at all each start takes one step."""
+    seldom = CONFIG.model_copy(update={"checkpoint_steps": 0, "tokens": 2000})
+    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
+    pretrain(seldom, 3, tokens, tokenizer, straight, "cpu", evaluate=weight_sum, quiet=True)
+    steps = len(pd.read_parquet(straight / "training.parquet"))
+    for step in range(1, steps + 1):
+        with pytest.raises(Paused, match="the same command goes on"):
+            pretrain(
+                seldom, 3, tokens, tokenizer, stopped, "cpu", evaluate=weight_sum,
+                execution=Execution(max_minutes=0), quiet=True,
+            )  # fmt: skip
+        assert latest_checkpoint(stopped).name == f"checkpoint-{step:09d}"
+        assert len(pd.read_parquet(stopped / "training.parquet")) == step
+    pretrain(seldom, 3, tokens, tokenizer, stopped, "cpu", evaluate=weight_sum, quiet=True)
+    assert hashes(stopped) == hashes(straight)
+
+
+def test_checkpoints_come_by_steps(tokens, tokenizer, tmp_path):
+    config = CONFIG.model_copy(update={"checkpoint_steps": 5, "checkpoints_kept": 100, "tokens": 3000})
+    pretrain(config, 0, tokens, tokenizer, tmp_path, "cpu", quiet=True)
+    steps = len(pd.read_parquet(tmp_path / "training.parquet"))
+    assert [int(path.name.split("-")[1]) for path in checkpoints(tmp_path)] == list(range(5, steps + 1, 5))
+
+
+def test_what_is_reported_has_the_speed_and_the_marks(tokens, tokenizer, tmp_path):
+    rows = []
+    pretrain(CONFIG, 0, tokens, tokenizer, tmp_path, "cpu", evaluate=weight_sum, report=rows.append, quiet=True)
+    history = pd.read_parquet(tmp_path / "training.parquet")
+    assert [row["loss"] for row in rows if "loss" in row] == history["loss"].tolist()
+    assert all(row["tokens_per_second"] > 0 and row["mfu"] > 0 for row in rows if "loss" in row)
+    marks = [row["weight_sum"] for row in rows if "weight_sum" in row]
+    assert marks == history["weight_sum"].dropna().tolist()
+    assert "mfu" not in history  # the log is a function of the config, not of the clock
 
 
 def test_the_checkpoint_carries_the_history(tokens, tokenizer, tmp_path):
