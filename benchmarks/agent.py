@@ -23,7 +23,7 @@ from bayes.agent import Agent, Edit, fit
 from bayes.evidence import Evidence, evidence_of, merge
 from evaluate.cases import make_cases
 from evaluate.labels import label
-from lm.tokenizer import cut_labels, pieces
+from lm.tokenizer import cut_labels, pieces, spelt
 from worldgen.config import RunConfig, override, paper
 from worldgen.corpus import make_shard, shard_bounds
 from worldgen.labels import Spelling
@@ -76,7 +76,11 @@ def measure(facts: int, cases: int) -> dict[str, Any]:
 def build(config: RunConfig) -> World:
     """The world, from the built-in graph."""
     kind = config.tokens.tokenizer
-    spelling = Spelling(lambda labels, most: cut_labels(kind, labels, most), lambda labels: pieces(kind, labels))
+    spelling = Spelling(
+        lambda labels, most: cut_labels(kind, labels, most),
+        lambda labels: pieces(kind, labels),
+        lambda labels: spelt(kind, labels),
+    )
     graph, _ = select(BuiltinGraph(config.graph.builtin_facts, config.seed), config.graph, spelling)
     return make_world(graph, config.world, config.seed)
 

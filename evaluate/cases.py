@@ -7,6 +7,7 @@ checked on the posterior.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import islice
@@ -74,21 +75,28 @@ def load_cases(path: Path) -> list[Case]:
     return [Case(*values) for values in zip(*(columns[field.name] for field in fields(Case)), strict=True)]
 
 
-def make_cases(world: World, agent: Agent, config: CasesConfig, seed: int) -> list[Case]:
+def make_cases(
+    world: World, agent: Agent, config: CasesConfig, seed: int, apart_from: Sequence[Case] = ()
+) -> list[Case]:
     """`config.cases` cases over facts in random order, every fact once before any comes twice.
 
-    Raises UserError if no fact of the world has a second subject with the same two relations.
+    Those that lie apart from others are of other facts, are drawn from another stream, and are numbered after them.
+    Raises UserError if no fact of the world has a second subject with the same two relations, or none is left.
     """
-    maker = _CaseMaker(world, agent, config, generator(seed, "cases"))
+    maker = _CaseMaker(world, agent, config, generator(seed, "held-out cases" if apart_from else "cases"))
+    taken = {(case.subject, case.relation) for case in apart_from}
     cases: list[Case] = []
     while len(cases) < config.cases:
         before = len(cases)
         for fact in maker.draw.permutation(len(world)).tolist():
-            case = maker.case(len(cases), fact)
+            is_taken = (int(world.subject[fact]), int(world.relation[fact])) in taken
+            case = None if is_taken else maker.case(len(apart_from) + len(cases), fact)
             if case is not None:
                 cases.append(case)
             if len(cases) == config.cases:
                 break
+        if len(cases) == before and apart_from:
+            raise UserError("the benchmark's cases leave no fact for held-out ones: give fewer by cases.cases")
         if len(cases) == before:
             raise UserError(
                 "no two subjects of this world share two relations: no case can be made, give a larger graph"

@@ -20,6 +20,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
+from evaluate.bootstrap import Interval
+
 # A colour's name is that of the page's CSS variable, so that the inlined figure follows the page into the dark.
 COLORS = {"ink": "#1f2a34", "muted": "#66727e", "line": "#d3dae0", "agent": "#2b6ca3", "model": "#c4532f"}
 _STYLE: dict[Any, Any] = {
@@ -63,6 +65,19 @@ EFFECTS = {
     "logic_and": "and",
     "logic_or": "or",
     "logic_commute": "order of and",
+}
+MARKS = {
+    "knowledge of the facts": {
+        "truths generated": "generative_accuracy",
+        "p(truth)": "truth_probability",
+        "error against the agent": "coherence_error",
+    },
+    "right about statements (chance: 0.5)": {
+        "true / false": "stated_accuracy",
+        "not": "not_accuracy",
+        "and": "and_accuracy",
+        "or": "or_accuracy",
+    },
 }
 _GAP_BEFORE = ("coh_s1r1", "logic_tf")
 _MOST_POINTS = 1000
@@ -165,21 +180,45 @@ def calibration(figure: Figure, asked: pd.DataFrame, changing: NDArray[np.bool_]
 
 
 def training(figure: Figure, history: pd.DataFrame) -> None:
-    """Loss against tokens and, where the model was evaluated, what it knew of the world."""
+    """Loss against tokens and, where the model was examined, its marks: of the facts, of labelled statements."""
     known = history.dropna(subset=["generative_accuracy"]) if "generative_accuracy" in history else history[:0]
-    panels = figure.subplots(1, 2 if len(known) else 1, squeeze=False)[0]
+    first, *others = figure.subplots(1, 1 + (len(MARKS) if len(known) else 0), squeeze=False)[0]
     blocks = np.array_split(np.arange(len(history)), min(len(history), 300))
     tokens, loss = ([history[name].to_numpy()[b].mean() for b in blocks] for name in ("tokens", "loss"))
-    panels[0].plot(tokens, loss, color=COLORS["ink"], linewidth=1.2)
-    panels[0].set(title="training loss, nats a token", ylim=(0, None))
-    if len(known):
-        for name, color in (("generative_accuracy", "model"), ("truth_probability", "agent")):
-            label = name.replace("_", " ")
-            panels[1].plot(known["tokens"], known[name], "o-", markersize=4, color=COLORS[color], label=label)
-        panels[1].set(title="knowledge of the world", ylim=(0, 1.02))
-        panels[1].legend(loc="best")
-    for axes in panels:
+    first.plot(tokens, loss, color=COLORS["ink"], linewidth=1.2)
+    first.set(title="training loss, nats a token", ylim=(0, None))
+    for axes, (title, lines) in zip(others, MARKS.items(), strict=False):
+        for (label, column), color, marker in zip(
+            lines.items(), ("model", "agent", "ink", "muted"), "osD^", strict=False
+        ):
+            axes.plot(
+                known["tokens"], known[column], marker=marker, markersize=3.5, linewidth=1.2, color=COLORS[color],
+                markerfacecolor="none", label=label, clip_on=False,
+            )  # fmt: skip
+        axes.set(title=title, ylim=(0, 1.0))
+        axes.legend(loc="best")
+    for axes in (first, *others):
         _count_tokens(axes)
+
+
+def tracing(figure: Figure, effects: dict[tuple[str, str], list[Interval]]) -> None:
+    """What a site put back brings of the answer, layer by layer; `effects`: (token, kind) -> interval of each layer."""
+    tokens = list(dict.fromkeys(token for token, _ in effects))
+    panels = figure.subplots(1, len(tokens), sharey=True, squeeze=False)[0]
+    looks = {"state": ("muted", "o", 0.0), "mlp": ("model", "s", -0.08), "attention": ("agent", "D", 0.08)}
+    for axes, token in zip(panels, tokens, strict=True):
+        for kind, (color, marker, aside) in looks.items():
+            found = effects[token, kind]
+            layers = np.arange(len(found)) + aside
+            axes.vlines(layers, [e.low for e in found], [e.high for e in found], color=COLORS[color], linewidth=1.6)
+            axes.plot(
+                layers, [e.mean for e in found], marker=marker, markersize=4, linewidth=1.2, color=COLORS[color],
+                label={"state": "state after the layer", "mlp": "its MLP", "attention": "its attention"}[kind],
+            )  # fmt: skip
+        axes.set(title=f"at the {token}'s last token", xlabel="layer", xticks=range(len(found)))
+        axes.grid(False, axis="x")
+    panels[0].set_ylabel("p(answer) brought back")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower right", ncols=3)
 
 
 def popularity(figure: Figure, facts: NDArray[np.int64]) -> None:

@@ -7,8 +7,10 @@ is done, goes on, or is refused.
 from __future__ import annotations
 
 import json
+from contextlib import closing
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -16,34 +18,39 @@ from bayes.evidence import evidence_of, merge
 from evaluate.answers import AnswerReader
 from evaluate.cases import load_cases, make_cases, save_cases
 from evaluate.load import finished, load_agent, load_world, measured_methods
-from evaluate.measure import measure, read_costs, read_measurements
+from evaluate.measure import make_trials, measure, read_costs, read_measurements
+from evaluate.methods import editor_of, is_traced, section_of
 from evaluate.probes import load_probes, make_probes, save_probes
-from evaluate.recall import recall
 from evaluate.run import Run, Stage
 from evaluate.scores import as_table, score
+from evaluate.trajectory import allowed_steps, folder_of, shorter_edits, steps_of, with_steps
 from lm.tokenizer import (
     cut_labels,
     load_mistral_tokenizer,
     load_tokenizer,
     pieces,
     save_tokenizer,
+    spelt,
     train_word_tokenizer,
 )
+from worldgen.aliases import with_aliases
 from worldgen.config import RunConfig
 from worldgen.errors import UserError
 from worldgen.files import write_text
-from worldgen.generation import write_corpus
+from worldgen.generation import Recipe, write_corpus
 from worldgen.graph import KnowledgeGraph
 from worldgen.labels import Spelling
-from worldgen.manifest import sha256
-from worldgen.randomness import generator
+from worldgen.manifest import read_manifest, sha256
 from worldgen.selection import select
 from worldgen.sentences import read_shards
 from worldgen.sources import Source
+from worldgen.stores import LocalFolder
 from worldgen.synthetic import BuiltinGraph
 from worldgen.wikidata import open_graph
-from worldgen.wording import Wording
 from worldgen.world import World, make_world
+
+if TYPE_CHECKING:
+    from lm.trainer import Execution
 
 GRAPH = Stage("graph", ("graph", "tokens"))
 WORLD = Stage("world", (*GRAPH.sections, "world"))
@@ -51,7 +58,8 @@ CORPUS = Stage("corpus", (*WORLD.sections, "corpus"))
 TOKENS = Stage("tokens", CORPUS.sections)
 AGENT = Stage("agent", (*CORPUS.sections, "agent"))
 CASES = Stage("cases", (*AGENT.sections, "cases"))
-LM = Stage("lm", (*TOKENS.sections, "pretrain"), resumes=True)
+LM = Stage("lm", (*AGENT.sections, "pretrain"), resumes=True)
+TRACE = Stage("trace", (*LM.sections, "trace"))
 EDITS = Stage("edits", (*CASES.sections, "pretrain", "edit"), resumes=True)
 SCORES = Stage("scores", (*EDITS.sections, "score"), cheap=True)
 REPORT = Stage("report", SCORES.sections, cheap=True)
@@ -61,8 +69,9 @@ def build(run: Run) -> None:
     """Everything up to the cases: what needs no language model."""
     make_graph(run)
     make_the_world(run)
-    make_corpus(run)
-    make_tokens(run)
+    with closing(run.engine):
+        make_corpus(run)
+        make_tokens(run)
     make_agent(run)
     make_the_cases(run)
 
@@ -102,7 +111,13 @@ def make_the_world(run: Run) -> None:
     """Choose the world's subjects and give every fact its distribution."""
 
     def make(folder: Path) -> dict[str, Any]:
-        world = make_world(KnowledgeGraph.load(run.folder / "graph"), run.config.world, run.config.seed)
+        config, seed = run.config.world, run.config.seed
+        world = make_world(KnowledgeGraph.load(run.folder / "graph"), config, seed)
+        if config.aliases:
+            world, aliases = with_aliases(
+                world, config, spelling_of(run.config), run.config.graph.max_object_tokens, seed
+            )
+            write_text(folder / "aliases.json", json.dumps(asdict(aliases), indent=2, ensure_ascii=False) + "\n")
         world.save(folder)
         return {"facts": len(world), "subjects": len(world.subjects), "objects": len(world.objects)}
 
@@ -113,20 +128,22 @@ def make_corpus(run: Run) -> None:
     """Write the sentences and documents of every shard."""
 
     def make(folder: Path) -> dict[str, Any]:
-        return write_corpus(run.folder / "world", run.config.corpus, run.config.seed, folder, run.workers)
+        recipe = Recipe(load_world(run.folder), run.config.corpus, run.config.seed)
+        return write_corpus(recipe, LocalFolder(folder), run.engine)
 
     run.carry_out(CORPUS, run.folder / "corpus", run.inputs(CORPUS.sections), make)
 
 
 def make_tokens(run: Run) -> None:
     """Encode the documents."""
-    from lm.encode import write_tokens
+    from lm.encode import Encoder, write_tokens
 
     def make(folder: Path) -> dict[str, Any]:
-        wording = Wording(load_world(run.folder))
-        tokenizer = _tokenizer_for(run.config, wording.world)
+        world = load_world(run.folder)
+        tokenizer = tokenizer_for(run.config, world)
         save_tokenizer(tokenizer, folder / "tokenizer")
-        return write_tokens(wording, tokenizer, read_shards(run.folder / "corpus"), folder)
+        shards = read_shards(run.folder / "corpus")
+        return write_tokens(Encoder.of(world, tokenizer), shards, LocalFolder(folder), run.engine)
 
     run.carry_out(TOKENS, run.folder / "tokens", run.inputs(TOKENS.sections), make)
 
@@ -163,43 +180,79 @@ def make_the_cases(run: Run) -> None:
     run.carry_out(CASES, run.folder / "cases", run.inputs(CASES.sections), make)
 
 
-def pretrain_model(run: Run) -> None:
+def pretrain_model(run: Run, execution: Execution | None = None, tensorboard: bool = False) -> None:
     """Train the model; a half-trained one goes on from its last checkpoint."""
-    from lm.model import count_parameters, load_model
-    from lm.pretrain import pretrain
+    from evaluate.pretraining import help_training, is_helper, train
 
     def make(folder: Path) -> dict[str, Any]:
-        config, seed = run.config.pretrain, run.config.seed
-        world, tokenizer = load_world(run.folder), load_tokenizer(run.folder / "tokens" / "tokenizer")
-        reader = AnswerReader(tokenizer, world.objects.labels)
-        asked = generator(seed, "recall").permutation(len(world))[: config.evaluation_facts].tolist()
-        tokens = run.folder / "tokens"
-        pretrain(
-            config, seed, tokens, tokenizer, folder, _device(run),
-            evaluate=lambda model: recall(model, reader, world, asked), quiet=run.quiet,
-        )  # fmt: skip
-        model = load_model(folder / "final", _device(run))
-        everything = range(len(world)) if len(world) <= 20_000 else asked
-        return {"parameters": count_parameters(model)} | recall(model, reader, world, everything)
+        return train(run.folder, run.config, device_of(run), run.quiet, execution, tensorboard)
 
-    run.carry_out(LM, run.folder / "lm", run.inputs(LM.sections), make)
+    if is_helper():
+        help_training(run.folder, run.config, device_of(run), execution)
+    else:
+        run.carry_out(LM, run.folder / "lm", run.inputs(LM.sections), make)
 
 
-def edit(run: Run, method: str) -> None:
-    """Edit the model for every case in turn, and ask it before and after."""
-    from lm.editors.lora import Lora
+def trace(run: Run) -> None:
+    """Find where the model's knowledge of facts is read out."""
+    from evaluate.trace import save_effects, strongest_mlp, trace_facts
     from lm.model import load_model
 
     def make(folder: Path) -> dict[str, Any]:
-        world, probes = load_world(run.folder), load_probes(run.folder / "cases" / "probes.parquet")
-        reader = AnswerReader(load_tokenizer(run.folder / "tokens" / "tokenizer"), world.objects.labels)
-        editor, config = Lora(run.config.edit, reader.tokenizer), run.config
-        model = load_model(finished(run.folder / "lm") / "final", _device(run))
-        measure(model, editor, reader, probes, config.edit.chunk_cases, config.seed, folder, run.quiet)
+        world = load_world(run.folder)
+        reader = AnswerReader(load_tokenizer(run.folder / "tokens" / "tokenizer"), world.objects)
+        model = load_model(finished(run.folder / "lm") / "final", device_of(run))
+        effects = trace_facts(model, reader, world, run.config.trace, run.config.seed, run.quiet)
+        save_effects(folder, effects)
+        strongest = strongest_mlp(effects)
+        return {"facts": effects["fact"].nunique(), "token": strongest.token, "layer": strongest.layer}
+
+    run.carry_out(TRACE, run.folder / "trace", run.inputs(TRACE.sections), make)
+
+
+def edit(run: Run, method: str) -> None:
+    """Edit the model for every case, and ask it before and after."""
+    measure_edits(run, method, run.folder / "cases", run.folder / "edits" / method, edit_inputs(run, method))
+
+
+def edit_inputs(run: Run, method: str) -> dict[str, Any]:
+    """What a method's measurements depend on; one that goes where tracing sends it depends on the trace."""
+    sections = (*EDITS.sections, *section_of(method), *(("trace",) if is_traced(method, run.config) else ()))
+    return run.inputs(sections) | {"method": method}
+
+
+def measure_edits(run: Run, method: str, cases_folder: Path, measurements: Path, inputs: dict[str, Any]) -> None:
+    """Edit the model for every case that lies in a folder, and keep in another what it says before and after."""
+    from lm.model import load_model
+
+    def make(folder: Path) -> dict[str, Any]:
+        world, config = load_world(run.folder), run.config.edit
+        probes = load_probes(cases_folder / "probes.parquet")
+        cases = load_cases(cases_folder / "cases.parquet")
+        weights = {case.case: float(case.weight) for case in cases}
+        subjects = {case.case: world.subjects[case.subject] for case in cases}
+        reader = AnswerReader(load_tokenizer(run.folder / "tokens" / "tokenizer"), world.objects)
+        model = load_model(finished(run.folder / "lm") / "final", device_of(run))
+        trials = make_trials(probes, config.requests, run.config.seed, weights, subjects)
+        chunk = max(1, config.chunk_cases // config.requests)
+        editor = editor_of(method, run.config, reader.tokenizer, run.folder, model, folder, cases_folder)
+        measure(model, editor, reader, trials, chunk, folder, run.quiet)
         return {"probes": len(probes)}
 
-    inputs = run.inputs(EDITS.sections) | {"method": method}
-    run.carry_out(EDITS, run.folder / "edits" / method, inputs, make)
+    if is_traced(method, run.config):
+        trace(run)
+    run.carry_out(EDITS, measurements, inputs, make)
+
+
+def record_trajectory(run: Run, method: str) -> None:
+    """Edit the model for every case, and again with fewer steps for each number of `trajectory.steps`."""
+    most = steps_of(method, run.config)
+    edit(run, method)
+    for steps in sorted({steps for steps in run.config.trajectory.steps if steps < most}):
+        editor, config = with_steps(method, run.config, steps)
+        shorter, folder = replace(run, config=config), folder_of(run.folder, method, steps)
+        run.say(f"after {steps} of {most} steps:")
+        measure_edits(shorter, editor, run.folder / "cases", folder, edit_inputs(shorter, editor))
 
 
 def score_methods(run: Run) -> None:
@@ -209,17 +262,23 @@ def score_methods(run: Run) -> None:
     def make(folder: Path) -> dict[str, Any]:
         world, cases = load_world(run.folder), load_cases(run.folder / "cases" / "cases.parquet")
         probes = pd.read_parquet(run.folder / "cases" / "probes.parquet")
-        for method in methods:
-            measured = run.folder / "edits" / method
-            scores = score(
+
+        def scored(method: str, measured: Path) -> dict[str, Any]:
+            return score(
                 method, world, cases, probes, read_measurements(measured), read_costs(measured),
                 run.config.score, run.config.seed,
             )  # fmt: skip
+
+        for method in methods:
+            scores = scored(method, run.folder / "edits" / method)
+            shorter = shorter_edits(run.folder, method).items()
+            scores["steps"] = allowed_steps(run.folder, method)
+            scores["trajectory"] = [{"steps": steps} | scored(method, measured) for steps, measured in shorter]
             write_text(folder / f"{method}.json", json.dumps(scores, indent=1) + "\n")
             write_text(folder / f"{method}.csv", as_table(scores).to_csv(index=False))
         return {"methods": len(methods)}
 
-    run.carry_out(SCORES, run.folder / "scores", run.inputs(SCORES.sections) | {"methods": methods}, make)
+    run.carry_out(SCORES, run.folder / "scores", run.inputs(SCORES.sections) | _origins(run, methods), make)
 
 
 def report(run: Run) -> None:
@@ -232,7 +291,15 @@ def report(run: Run) -> None:
         write_report(run.folder, run.config, methods, folder)
         return {"methods": len(methods)}
 
-    run.carry_out(REPORT, run.folder / "report", run.inputs(REPORT.sections) | {"methods": methods}, make)
+    run.carry_out(REPORT, run.folder / "report", run.inputs(REPORT.sections) | _origins(run, methods), make)
+
+
+def _origins(run: Run, methods: list[str]) -> dict[str, str]:
+    """What each method's measurements were made from, as one hash; so for the shorter edits of its trajectory."""
+    folders = [run.folder / "edits" / method for method in methods]
+    folders += [folder for method in methods for folder in shorter_edits(run.folder, method).values()]
+    manifests = {str(folder.relative_to(run.folder)): read_manifest(folder) for folder in folders}
+    return {name: manifest.inputs_hash for name, manifest in manifests.items() if manifest}
 
 
 def source_of(config: RunConfig) -> Source:
@@ -245,16 +312,22 @@ def source_of(config: RunConfig) -> Source:
 def spelling_of(config: RunConfig) -> Spelling:
     """How the config's tokenizer sees labels."""
     kind = config.tokens.tokenizer
-    return Spelling(lambda labels, most: cut_labels(kind, labels, most), lambda labels: pieces(kind, labels))
+    return Spelling(
+        lambda labels, most: cut_labels(kind, labels, most),
+        lambda labels: pieces(kind, labels),
+        lambda labels: spelt(kind, labels),
+    )
 
 
-def _tokenizer_for(config: RunConfig, world: World) -> Any:
+def tokenizer_for(config: RunConfig, world: World) -> Any:
+    """The config's tokenizer, trained on the world's names if it is one of words."""
     if config.tokens.tokenizer == "mistral":
         return load_mistral_tokenizer()
-    return train_word_tokenizer([*world.relations.labels, *world.objects.labels, *world.subjects.labels])
+    roles = world.relations, world.objects, world.subjects
+    return train_word_tokenizer([name for names in roles for name in names.every_name])
 
 
-def _device(run: Run) -> str:
+def device_of(run: Run) -> str:
     """The device to work on: CUDA where there is one, unless the user chose."""
     import torch
 

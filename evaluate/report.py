@@ -16,14 +16,17 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from evaluate import figures
+from evaluate import compute_figures, figures
+from evaluate.bootstrap import Interval
 from evaluate.cases import Case, load_cases
+from evaluate.compute import at_equal_compute, cheapest, points_of
 from evaluate.describe import example_sentences, pairs_of, ranked, relations_of
 from evaluate.load import load_world, read_scores
 from evaluate.measure import read_measurements
 from evaluate.probes import SITES
-from evaluate.scores import ACCURACIES, GROUPS, ORIGINAL_LOGICS
-from evaluate.tables import COLUMNS, ROWS, cell
+from evaluate.scores import GROUPS, ORIGINAL_LOGICS
+from evaluate.tables import COLUMNS, GROUP_ORDER, Group, groups_of, side_by_side
+from evaluate.trace import averages, load_effects
 from worldgen.config import RunConfig, to_toml
 from worldgen.errors import UserError
 from worldgen.files import read_columns, write_text
@@ -40,26 +43,9 @@ SITE_WORDS = {
 }
 STATEMENT_WORDS = {"tf": "A is true", "not": "not A", "and": "A and B", "or": "A or B"}
 KIND_WORDS = {"atom": "bare facts", "stated": "true or false", "not": "not", "and": "and", "or": "or"}
-_STAGES = ("graph", "world", "corpus", "tokens", "agent", "cases", "lm", "edits/*", "scores")
+_STAGES = ("graph", "world", "corpus", "tokens", "agent", "cases", "lm", "trace", "edits/*", "scores")
+_COUNT_FORMATS = {int: ",", float: ".3g", str: ""}
 _ORIGINAL_COLUMNS = [(COLUMNS[-1][0], metric) for metric in ORIGINAL_LOGICS]
-_GROUP_ORDER = ("all", "downstream_changes", "output_changing", "fixes_error")
-
-
-class Cell(NamedTuple):
-    """A number of the editing table: its mean, half its interval, both in full, and "better", "worse" or ""."""
-
-    mean: str
-    half: str
-    full: str
-    change: str
-
-
-class Group(NamedTuple):
-    """One group's part of the editing table; no rows if it is empty."""
-
-    title: str
-    n: int
-    rows: dict[str, list[Cell]]
 
 
 class Answer(NamedTuple):
@@ -117,6 +103,8 @@ def write_report(run_folder: Path, config: RunConfig, methods: list[str], folder
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    edited = list(_methods(run_folder, world, methods, plots))
+    scores = [method.scores for method in edited]
     environment.filters |= {"amount": amount, "bytes": memory, "counts": counts}
     page = environment.get_template(PAGE).render(
         world=world,
@@ -136,7 +124,12 @@ def write_report(run_folder: Path, config: RunConfig, methods: list[str], folder
         starts=list(np.cumsum(list(widths.values()))),
         sites=SITE_WORDS,
         training=_training(run_folder / "lm" / "training.parquet", plots),
-        methods=list(_methods(run_folder, world, methods, plots)),
+        tracing=_tracing(run_folder / "trace", config, plots),
+        methods=edited,
+        comparison=side_by_side(scores) if len(edited) > 1 else [],
+        against_cost=_against_cost(scores, plots) if len(edited) > 1 else None,
+        equal=at_equal_compute(scores, config.score.flops) if len(edited) > 1 else None,
+        trajectories=_trajectories(scores, plots),
     )
     write_text(folder / "index.html", page)
 
@@ -158,9 +151,7 @@ def memory(size: int) -> str:
 
 def counts(rows: dict[str, Any]) -> str:
     """What a stage counted, on one line."""
-    return ", ".join(
-        f"{name.replace('_', ' ')} {value:{',' if isinstance(value, int) else '.3g'}}" for name, value in rows.items()
-    )
+    return ", ".join(f"{name.replace('_', ' ')} {value:{_COUNT_FORMATS[type(value)]}}" for name, value in rows.items())
 
 
 def _heading(metric: str) -> str:
@@ -180,7 +171,7 @@ def _manifests(run_folder: Path) -> dict[str, Manifest]:
 def _example_sentences(world: World, corpus: Path) -> list[tuple[str, str]]:
     """(kind, text) of a few of the corpus's sentences, if it is there."""
     path = corpus / "sentences-00000.parquet"
-    return example_sentences(world, Sentences(**read_columns(path))) if path.exists() else []
+    return example_sentences(world, Sentences.from_columns(read_columns(path))) if path.exists() else []
 
 
 def _popularity(world: World, plots: _Plots) -> Markup:
@@ -194,8 +185,44 @@ def _training(path: Path, plots: _Plots) -> Markup | None:
     history = pd.read_parquet(path) if path.exists() else pd.DataFrame()
     if history.empty:
         return None
-    described = "Training loss, generative accuracy and truth probability against tokens"
-    return plots.add("training", described, (9.6, 2.9), figures.training, history)
+    described = "Training loss, knowledge of the facts and accuracy on statements against tokens"
+    return plots.add("training", described, (9.6, 3.1), figures.training, history)
+
+
+def _tracing(folder: Path, config: RunConfig, plots: _Plots) -> Markup | None:
+    """Where the facts are read out, or None where nothing was traced."""
+    if read_manifest(folder) is None:
+        return None
+    effects: dict[tuple[str, str], list[Interval]] = {}
+    for site, interval in averages(load_effects(folder), config.score, config.seed):
+        effects.setdefault((site.token, site.kind), []).append(interval)
+    described = "Probability of the answer that each layer brings back, at the last token of subject and relation"
+    return plots.add("tracing", described, (9.6, 3.2), figures.tracing, effects)
+
+
+def _against_cost(scores: Sequence[dict[str, Any]], plots: _Plots) -> Markup | None:
+    """What methods get right against what they cost, or None where no method's operations were counted."""
+    if cheapest(scores) is None:
+        return None
+    described = "Accuracy at s1 r2 after the edit against floating-point operations an edit, a mark for each method"
+    points = [points_of(each) for each in scores]
+    return plots.add("cost", described, (9.6, 3.4), compute_figures.score_against_cost, points, _telling_group(scores))
+
+
+def _trajectories(scores: Sequence[dict[str, Any]], plots: _Plots) -> Markup | None:
+    """What is right after so many steps, or None where no trajectory was recorded."""
+    points = [points_of(each) for each in scores if each["trajectory"]]
+    if not points:
+        return None
+    described = "Accuracy at s1 r1 and s1 r2 against the number of steps, a panel for each method"
+    rows = -(-len(points) // compute_figures.MOST_PANELS_A_ROW)
+    group = _telling_group(scores)
+    return plots.add("trajectories", described, (9.6, 0.7 + 2.5 * rows), compute_figures.trajectories, points, group)
+
+
+def _telling_group(scores: Sequence[dict[str, Any]]) -> str:
+    """The cases whose downstream answer changes; all, where there are none."""
+    return "downstream_changes" if scores[0]["groups"]["downstream_changes"]["n"] else "all"
 
 
 def _methods(run_folder: Path, world: World, names: list[str], plots: _Plots) -> Iterator[Method]:
@@ -215,7 +242,7 @@ def _methods(run_folder: Path, world: World, names: list[str], plots: _Plots) ->
 def _method(world: World, cases: Sequence[Case], asked: pd.DataFrame, scores: dict[str, Any], plots: _Plots) -> Method:
     name, groups = scores["method"], scores["groups"]
     example = _example(world, cases, asked)
-    shown = {f"{GROUPS[g]}\n(n = {groups[g]['n']})": groups[g] for g in _GROUP_ORDER[:2] if groups[g]["n"]}
+    shown = {f"{GROUPS[g]}\n(n = {groups[g]['n']})": groups[g] for g in GROUP_ORDER[:2] if groups[g]["n"]}
     changing = np.array([case.downstream_changes for case in cases])
     drawn = {
         "effects": plots.add(
@@ -230,35 +257,7 @@ def _method(world: World, cases: Sequence[Case], asked: pd.DataFrame, scores: di
             figures.calibration, _at_s1r2(asked), changing,
         ),
     }  # fmt: skip
-    return Method(scores, _groups(scores, COLUMNS), _groups(scores, _ORIGINAL_COLUMNS), example, drawn)
-
-
-def _groups(scores: dict[str, Any], columns: list[tuple[str, str]]) -> list[Group]:
-    """The editing table's groups, over some of its columns."""
-    found = [(name, scores["groups"][name]) for name in _GROUP_ORDER]
-    return [
-        Group(
-            GROUPS[name],
-            cells["n"],
-            {
-                title: [_cell(cells[row][metric], row, metric) for _, metric in columns]
-                for row, title in ROWS.items()
-                if cells[row]
-            },
-        )
-        for name, cells in found
-    ]
-
-
-def _cell(interval: dict[str, float], row: str, metric: str) -> Cell:
-    signed = row == "delta"
-    mean, half = cell(interval, signed).split("±")
-    sign = "+" if signed else ""
-    full = f"{interval['mean']:{sign}.4f}, from {interval['low']:{sign}.4f} to {interval['high']:{sign}.4f}"
-    rises, falls = interval["low"] > 0, interval["high"] < 0
-    if not signed or not (rises or falls):
-        return Cell(mean, half, full, "")
-    return Cell(mean, half, full, "better" if rises == (metric in ACCURACIES) else "worse")
+    return Method(scores, groups_of(scores, COLUMNS), groups_of(scores, _ORIGINAL_COLUMNS), example, drawn)
 
 
 def _at_s1r2(asked: pd.DataFrame) -> pd.DataFrame:

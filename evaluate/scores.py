@@ -96,13 +96,19 @@ def score(
     groups = {}
     for name, mask in group_masks(world, cases, measured).items():
         groups[name] = {"n": int(mask.sum())} | _rows(pre[mask], post[mask], config, seed)
-    cost = {
+    return {"method": method, "cases": len(cases), "groups": groups, "cost": _cost(costs, len(cases))}
+
+
+def _cost(costs: pd.DataFrame, cases: int) -> dict[str, float]:
+    """What an edit cost; nothing where it is not known."""
+    if costs.empty:
+        return {}
+    return {
         "steps": int(costs["steps"].max()),
-        "seconds_per_edit": float(costs["seconds"].mean()),
-        "flops_per_edit": float(costs["flops"].mean()),
+        "seconds_per_edit": float(costs["seconds"].sum() / cases),
+        "flops_per_edit": float(costs["flops"].sum() / cases),
         "peak_bytes": int(costs["peak_bytes"].max()),
     }
-    return {"method": method, "cases": len(cases), "groups": groups, "cost": cost}
 
 
 def _rows(pre: pd.DataFrame, post: pd.DataFrame, config: ScoreConfig, seed: int) -> dict[str, Any]:

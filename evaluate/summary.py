@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluate.load import read_scores
+from worldgen.config import RunConfig
 from worldgen.manifest import MANIFEST, read_manifest
 
 Summary = tuple[dict[str, Any], str]
@@ -29,3 +30,13 @@ def scores(run_folder: Path, with_page: bool) -> Summary:
     if with_page:
         parts.append(f"Report: {run_folder / 'report' / 'index.html'}")
     return by_method, "\n\n".join(parts)
+
+
+def trace(run_folder: Path, config: RunConfig) -> Summary:
+    """What every site brings back, and the place that `rome` and `memit` take."""
+    from evaluate.trace import averages, in_words, load_effects, strongest_mlp
+
+    effects = load_effects(run_folder / "trace")
+    found, strongest = averages(effects, config.score, config.seed), strongest_mlp(effects)
+    rows = [site._asdict() | interval._asdict() for site, interval in found]
+    return {"token": strongest.token, "layer": strongest.layer, "effects": rows}, in_words(effects, found, strongest)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -15,6 +16,24 @@ _HEADINGS = {
     "Logical coherence (error) ↓": LOGICS,
 }
 COLUMNS = [(heading, metric) for heading, metrics in _HEADINGS.items() for metric in metrics]
+GROUP_ORDER = ("all", "downstream_changes", "output_changing", "fixes_error")
+
+
+class Cell(NamedTuple):
+    """A number of the editing table: its mean, half its interval, both in full, and "better", "worse" or ""."""
+
+    mean: str
+    half: str
+    full: str
+    change: str
+
+
+class Group(NamedTuple):
+    """One group's part of the editing table; no rows if it is empty."""
+
+    title: str
+    n: int
+    rows: dict[str, list[Cell]]
 
 
 def cell(interval: dict[str, float], signed: bool) -> str:
@@ -53,3 +72,57 @@ def as_text(scores: dict[str, Any]) -> str:
         table = group_table(scores, group)
         parts.append(table.to_string() if len(table) else "  none")
     return "\n".join(parts)
+
+
+def groups_of(scores: dict[str, Any], columns: list[tuple[str, str]]) -> list[Group]:
+    """The editing table's groups, over some of its columns."""
+    found = [(name, scores["groups"][name]) for name in GROUP_ORDER]
+    return [
+        Group(
+            GROUPS[name],
+            cells["n"],
+            {title: _row(cells[row], row, columns) for row, title in ROWS.items() if cells[row]},
+        )
+        for name, cells in found
+    ]
+
+
+def side_by_side(scores: Sequence[dict[str, Any]]) -> list[Group]:
+    """Every method after its edits, a row each, above them the model before: where the answer changes, and of all."""
+    return [
+        Group(GROUPS[name], scores[0]["groups"][name]["n"], _before(scores, name) | _after(scores, name))
+        for name in ("downstream_changes", "all")
+    ]
+
+
+def _before(scores: Sequence[dict[str, Any]], group: str) -> dict[str, list[Cell]]:
+    """One row for all methods that started from one model; another model's replies have their own."""
+    methods_of: dict[tuple[Cell, ...], list[str]] = {}
+    for each in scores:
+        if before := each["groups"][group]["pre"]:
+            methods_of.setdefault(tuple(_row(before, "pre", COLUMNS)), []).append(each["method"])
+    one_model = len(methods_of) == 1
+    return {
+        "before the edit" if one_model else f"before: {', '.join(methods)}": list(cells)
+        for cells, methods in methods_of.items()
+    }
+
+
+def _after(scores: Sequence[dict[str, Any]], group: str) -> dict[str, list[Cell]]:
+    afters = {each["method"]: each["groups"][group]["post"] for each in scores}
+    return {method: _row(after, "post", COLUMNS) for method, after in afters.items() if after}
+
+
+def _row(cells: dict[str, dict[str, float]], row: str, columns: list[tuple[str, str]]) -> list[Cell]:
+    return [_cell(cells[metric], row, metric) for _, metric in columns]
+
+
+def _cell(interval: dict[str, float], row: str, metric: str) -> Cell:
+    signed = row == "delta"
+    mean, half = cell(interval, signed).split("±")
+    sign = "+" if signed else ""
+    full = f"{interval['mean']:{sign}.4f}, from {interval['low']:{sign}.4f} to {interval['high']:{sign}.4f}"
+    rises, falls = interval["low"] > 0, interval["high"] < 0
+    if not signed or not (rises or falls):
+        return Cell(mean, half, full, "")
+    return Cell(mean, half, full, "better" if rises == (metric in ACCURACIES) else "worse")

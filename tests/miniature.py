@@ -8,3 +8,22 @@ SETTINGS = (
     "edit.chunk_cases=2", "score.bootstrap_samples=200",
 )  # fmt: skip
 OPTIONS = [part for setting in SETTINGS for part in ("--set", setting)]
+
+
+def untrained(folder, settings):
+    """A run that is built, with a model that nobody trained: for tests to which any model will do."""
+    from evaluate import pipeline
+    from evaluate.run import Run
+    from lm.model import new_model
+    from lm.tokenizer import load_tokenizer
+    from worldgen.config import override, tiny
+    from worldgen.manifest import begin, finish
+
+    run = Run(folder, override(tiny(), [*SETTINGS, *settings]), device="cpu", quiet=True)
+    pipeline.build(run)
+    lm, inputs = run.folder / "lm", run.inputs(pipeline.LM.sections)
+    started = begin(lm, inputs)
+    model = new_model(run.config.pretrain, load_tokenizer(run.folder / "tokens" / "tokenizer"), 0)
+    model.save_pretrained(lm / "final")
+    finish(lm, "lm", inputs, {}, started)
+    return run

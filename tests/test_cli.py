@@ -61,8 +61,12 @@ def test_config_is_toml_that_reads_back(worldgen, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", ["run", "build", "pretrain", "edit", "score", "report", "ask", "verify", "describe", "export", "config"]
-)
+    "command",
+    [
+        "run", "build", "generate", "pretrain", "trace", "edit", "score", "report", "ask", "verify", "describe",
+        "export", "config",
+    ],
+)  # fmt: skip
 def test_every_command_has_help_with_an_example(worldgen, command):
     code, out, _ = worldgen(command, "--help")
     assert code == 0

@@ -31,10 +31,11 @@ def work(folder: Path, stages: str, workers: int) -> None:
 
     from evaluate import pipeline
     from evaluate.run import Run, keeping_config, locked
+    from worldgen.engines import Local
 
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     torch.set_num_threads(1)
-    run = Run(folder, config(), device="cpu", workers=workers, quiet=True)
+    run = Run(folder, config(), device="cpu", engine=Local(workers), quiet=True)
     with locked(folder), keeping_config(run):
         if stages == "build":
             pipeline.build(run)

@@ -77,6 +77,9 @@ class Aliases(Sequence[tuple[str, ...]]):
             return tuple(self.names[id_][1:] for id_ in self.ids[index])
         return self.names[self.ids[index]][1:]
 
+    def __iter__(self) -> Iterator[tuple[str, ...]]:
+        return (self.names[id_][1:] for id_ in self.ids)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
 

@@ -172,7 +172,8 @@ def _without(bad: dict[str, str], labels: Iterable[str]) -> frozenset[str]:
 def _misspelt(label: str) -> str:
     if not label:
         return "is empty"
-    if label != " ".join(label.split()) or not label.replace(" ", "x").isprintable():
+    # Of white space only the blank is printable.
+    if not label.isprintable() or "  " in label or label[0] == " " or label[-1] == " ":
         return "has white space other than single blanks, or a control character"
     return ""
 

@@ -10,12 +10,12 @@ from worldgen.linefile import LineFile, decoded
 
 def read_names(file: LineFile, ids: Collection[str]) -> PackedNames:
     """The names of those of `ids` that have any; of several lines of an id the last. Raises UserError if not UTF-8."""
-    wanted = dict(zip(ids, ids, strict=True))  # of equal strings only the one given is kept
+    wanted = {id_.encode(): id_ for id_ in ids}
     names: dict[str, bytes] = {}
     for block in file.blocks():
         for number, line in block.lines():
             id_bytes, _, columns = line.partition(b"\t")
-            id_ = wanted.get(id_bytes.strip().decode(errors="surrogateescape"))
+            id_ = wanted.get(id_bytes.strip())
             if id_ is not None:
                 decoded(line, file, number)
                 if columns.strip(b"\t"):
