@@ -4,8 +4,8 @@ SETTINGS = (
     "graph.builtin_facts=200", "graph.min_cooccurrence=20", "world.facts=160", "corpus.shard_subjects=16",
     "corpus.draws=6", "corpus.min_truths=4", "corpus.shuffles=2", "cases.cases=6", "pretrain.hidden=32",
     "pretrain.intermediate=64", "pretrain.layers=1", "pretrain.heads=2", "pretrain.kv_heads=2",
-    "pretrain.tokens=60000", "pretrain.evaluations=2", "pretrain.evaluation_facts=20", "edit.steps=3",
-    "edit.chunk_cases=2", "score.bootstrap_samples=200",
+    "pretrain.tokens=60000", "pretrain.rows_per_step=4", "pretrain.evaluations=2", "pretrain.evaluation_facts=20",
+    "edit.steps=3", "edit.chunk_cases=2", "score.bootstrap_samples=200",
 )  # fmt: skip
 OPTIONS = [part for setting in SETTINGS for part in ("--set", setting)]
 

@@ -115,11 +115,12 @@ def test_a_model_that_knows_the_labels_gets_full_marks(asked, reader, monkeypatc
             pair for prompts, labels in asked.statements.values() for pair in zip(prompts, labels, strict=True)
         )
 
-        def score(model, tokenizer, pairs, right=right, mood=mood):
+        def score(model, tokenizer, pairs, editions=None, right=right, mood=mood):
             likes = [right.get(prompt, True) == (word == "true") for prompt, word in pairs]
             return np.where(np.array(likes) == (mood == "knowing"), -0.1, -2.0)
 
-        monkeypatch.setattr("evaluate.learning.log_probabilities", score)
+        for door in ("evaluate.learning", "evaluate.answers"):
+            monkeypatch.setattr(f"{door}.log_probabilities", score)
         monkeypatch.setattr(AnswerReader, "answers", lambda self, model, prompts: list(asked.truths))
         marks = examine(None, reader, asked)
         assert marks["generative_accuracy"] == 1
