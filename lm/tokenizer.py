@@ -74,7 +74,7 @@ def cut_labels(kind: Literal["words", "mistral"], labels: Sequence[str], most: i
     has at most `most` tokens by itself, without white space at its end. A character of several tokens (bytes)
     is never cut through: where not even the first character fits, the result is empty.
     """
-    ends = _word_ends if kind == "words" else _mistral_ends_by_word()
+    ends = _word_ends if kind == "words" else _mistral_ends_by_word(labels)
     return [_cut(label, ends, most) for label in labels]
 
 
@@ -114,9 +114,14 @@ def _mistral_ends(text: str) -> list[int]:
     return [end for _, end in _mistral().encode(text, add_special_tokens=False).offsets]
 
 
-def _mistral_ends_by_word() -> Callable[[str], list[int]]:
+def _mistral_ends_by_word(labels: Sequence[str]) -> Callable[[str], list[int]]:
     """`_mistral_ends`, with each word taken to pieces once: no piece crosses a single blank between two words."""
+    words = list({word for label in labels for word in label.split(" ")})
     known: dict[str, list[int]] = {}
+    for begin in range(0, len(words), 1 << 14):  # many at once go to all cores; all at once would fill the memory
+        batch = words[begin : begin + (1 << 14)]
+        encoded = _mistral().encode_batch(batch, add_special_tokens=False)
+        known |= {w: [end for _, end in e.offsets] for w, e in zip(batch, encoded, strict=True)}
 
     def ends(text: str) -> list[int]:
         words = text.split(" ")

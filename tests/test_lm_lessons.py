@@ -86,5 +86,5 @@ def test_the_gradient_is_the_slope(model, tokenizer, adapters):
     direction = torch.randn(at.shape, generator=torch.Generator().manual_seed(1))
     gradient, _ = sheet.gradients(leaves_of(adapters))
     slope = (loss(at + 1e-3 * direction) - loss(at - 1e-3 * direction)) / 2e-3
-    # Losses are float32 of size 1 to 10, known to 1e-6, and here divided by a step of 1e-3; the curve adds 1e-3 squared.
+    # Losses are float32 of size 1 to 10, known to 1e-6, here divided by a step of 1e-3; the curve adds 1e-3 squared.
     np.testing.assert_allclose((gradient * direction).sum(dim=1), slope, rtol=1e-2, atol=5e-3)

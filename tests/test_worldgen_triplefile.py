@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worldgen import triplefile
-from worldgen.compact import Aliases, Texts, label_of, some
+from worldgen.compact import Aliases, Texts, labels_of, lists_of, some
 from worldgen.errors import UserError
 from worldgen.linefile import LineFile
 from worldgen.namefile import read_names
@@ -140,11 +140,12 @@ def test_packed_names_are_the_lines_names(content: bytes, ids: set[str]) -> None
         assert outcome(lambda: dict(read_names(LineFile(path), sorted(ids)))) == expected
         if isinstance(expected, dict):
             packed, known = read_names(LineFile(path), ids), sorted(expected)
-            assert [label_of(packed, id_) for id_ in known] == [expected[id_][0] for id_ in known]
-            assert [label_of(expected, id_) for id_ in known] == [expected[id_][0] for id_ in known]
-            aliases = tuple(expected[id_][1:] for id_ in known)
-            assert Aliases(packed, known) == aliases == Aliases(packed, known)[:]
+            labels, aliases = [expected[id_][0] for id_ in known], tuple(expected[id_][1:] for id_ in known)
+            assert labels_of(packed, known) == labels_of(expected, known) == labels
+            assert Aliases(packed, known) == Aliases(expected, known) == aliases == Aliases(packed, known)[:]
             assert Aliases(packed, known) != (*aliases, ())
+            for same in (aliases, Aliases(packed, known), Aliases(expected, known)):
+                assert lists_of(same).equals(pa.array(aliases, pa.list_(pa.string())))
 
 
 def test_blocks_hold_whole_lines_and_know_their_number(tmp_path: Path) -> None:

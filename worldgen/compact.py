@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from worldgen.sources import Ids, Names
+
+T = TypeVar("T")
+
+_PART: Final = 1 << 16  # items that are Python's at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,8 +30,7 @@ class Texts(Sequence[str]):
         return found.to_pylist() if isinstance(index, slice) else found.as_py()
 
     def __iter__(self) -> Iterator[str]:
-        step = 1 << 16
-        return (text for begin in range(0, len(self), step) for text in self[begin : begin + step])
+        return (text for part in _parts(self) for text in part)
 
 
 def some(texts: Sequence[str], codes: Ids) -> dict[int, str]:
@@ -38,12 +42,12 @@ def some(texts: Sequence[str], codes: Ids) -> dict[int, str]:
 
 @dataclass(frozen=True, eq=False)
 class PackedNames(Names):
-    """Names kept as they stand in a file: UTF-8, with tabs between them; at least one is not empty."""
+    """Names kept as in a file: UTF-8, with tabs between them; there is one at least, none is empty and none twice."""
 
     lines: dict[str, bytes]
 
     def __getitem__(self, id_: str) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(filter(None, self.lines[id_].decode().split("\t"))))
+        return tuple(self.lines[id_].decode().split("\t"))
 
     def __contains__(self, id_: object) -> bool:
         return id_ in self.lines
@@ -54,12 +58,17 @@ class PackedNames(Names):
     def __len__(self) -> int:
         return len(self.lines)
 
+    def lists(self, ids: Sequence[str]) -> pa.ListArray:
+        """The names of each id, all at once."""
+        lines = pa.array([self.lines[id_] for id_ in ids], pa.binary())
+        return pc.split_pattern(lines.cast(pa.string()), "\t")
 
-def label_of(names: Names, id_: str) -> str:
-    """The first name of an id."""
+
+def labels_of(names: Names, ids: Sequence[str]) -> list[str]:
+    """The first name of each id."""
     if isinstance(names, PackedNames):
-        return names.lines[id_].lstrip(b"\t").split(b"\t", 1)[0].decode()
-    return names[id_][0]
+        return [label for part in _parts(ids) for label in pc.list_element(names.lists(part), 0).to_pylist()]
+    return [names[id_][0] for id_ in ids]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,3 +93,17 @@ class Aliases(Sequence[tuple[str, ...]]):
         return isinstance(other, Sequence) and tuple(self) == tuple(other)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def lists_of(values: Sequence[Sequence[str]]) -> pa.ListArray:
+    """Lists of texts in Arrow, a part at a time: of millions of entities they would take ten times the memory."""
+    lists = pa.list_(pa.string())
+    if isinstance(values, Aliases) and isinstance(values.names, PackedNames):
+        parts = [pc.list_slice(values.names.lists(ids), 1) for ids in _parts(values.ids)]
+    else:
+        parts = [pa.array(part, lists) for part in _parts(values)]
+    return pa.concat_arrays([pa.array([], lists), *parts])
+
+
+def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[begin : begin + _PART] for begin in range(0, len(items), _PART))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from worldgen.compact import lists_of
 from worldgen.facts import Vocabulary
 
 
@@ -105,17 +105,11 @@ def names_table(*vocabularies: Vocabulary) -> pa.Table:
         columns["source_id"] += names.source_ids
     types = {"kind": pa.string(), "id": pa.int32(), "label": pa.string(), "source_id": pa.string()}
     arrays = {name: pa.array(values, types[name]) for name, values in columns.items()}
-    arrays["aliases"] = _lists(further for names in vocabularies for further in names.aliases)
+    arrays["aliases"] = pa.concat_arrays([lists_of(names.aliases) for names in vocabularies])
     if any(names.spoken for names in vocabularies):
-        arrays["spoken"] = _lists(further for names in vocabularies for further in names.spoken or [()] * len(names))
+        spoken = [lists_of(names.spoken or [()] * len(names)) for names in vocabularies]
+        arrays["spoken"] = pa.concat_arrays(spoken)
     return pa.table(arrays)
-
-
-def _lists(values: Iterable[Sequence[str]]) -> pa.Array:
-    """Lists of texts, a part at a time: those of millions of entities would take ten times the memory as Python's."""
-    rest, kind = iter(values), pa.list_(pa.string())
-    parts = iter(lambda: list(islice(rest, 1 << 16)), [])
-    return pa.concat_arrays([pa.array([], kind), *(pa.array(part, kind) for part in parts)])
 
 
 def vocabulary(kind: str, columns: dict[str, np.ndarray]) -> Vocabulary:

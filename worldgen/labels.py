@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.compact import Aliases, label_of, some
+from worldgen.compact import Aliases, labels_of, some
 from worldgen.errors import UserError
 from worldgen.facts import Vocabulary
 from worldgen.grammar import unspeakable
@@ -146,8 +146,9 @@ def _named(rows: Rows, table: TripleTable, source: Source) -> tuple[Rows, _Role,
 
 def _role(kind: str, codes: Ids, source_ids: dict[int, str], names: Names) -> _Role:
     used = (np.bincount(codes, minlength=max(source_ids) + 1) > 0).tolist()
-    labels = {code: label_of(names, id_) for code, id_ in source_ids.items() if used[code]}
-    return _Role(kind, labels, source_ids, names)
+    codes_used = [code for code in source_ids if used[code]]
+    labels = labels_of(names, [source_ids[code] for code in codes_used])
+    return _Role(kind, dict(zip(codes_used, labels, strict=True)), source_ids, names)
 
 
 def _reasons(subjects: _Role, relations: _Role, objects: _Role, spelling: Spelling) -> dict[tuple[str, str], str]:

@@ -13,11 +13,11 @@ def read_names(file: LineFile, ids: Collection[str]) -> PackedNames:
     wanted = {id_.encode(): id_ for id_ in ids}
     names: dict[str, bytes] = {}
     for block in file.blocks():
-        for number, line in block.lines():
-            id_bytes, _, columns = line.partition(b"\t")
-            id_ = wanted.get(id_bytes.strip())
+        for number, ended in enumerate(block.content.split(b"\n"), block.number):
+            id_ = wanted.get(ended.partition(b"\t")[0].strip())
             if id_ is not None:
+                line = ended.rstrip(b"\r")
                 decoded(line, file, number)
-                if columns.strip(b"\t"):
-                    names[id_] = columns
+                if known := dict.fromkeys(filter(None, line.split(b"\t")[1:])):
+                    names[id_] = b"\t".join(known)
     return PackedNames(names)
