@@ -130,7 +130,7 @@ def exponents(builds: list[dict[str, Any]]) -> dict[str, float]:
 def header() -> str:
     """The table's head."""
     names = "".join(f"{name:>15}" for name in STAGES)
-    sizes = f"{'facts':>9}{'sentences':>11}{'tokens':>12}"
+    sizes = f"{'facts':>10}{'sentences':>12}{'tokens':>15}"
     return f"seconds (times the floor)\n{sizes}{names}{'all':>15}{'peak GB':>9}  read back"
 
 
@@ -138,7 +138,7 @@ def row(build: dict[str, Any]) -> str:
     """One world's line of the table."""
     figures = [*build["stages"].values(), build | {"factor": build["seconds"] / build["floor_seconds"]}]
     cells = "".join(f"{stage['seconds']:>7.2f} ({stage['factor']:>4.0f}x)".rjust(15) for stage in figures)
-    sizes = f"{build['facts']:>9,}{build['sentences']:>11,}{build['tokens']:>12,}"
+    sizes = f"{build['facts']:>10,}{build['sentences']:>12,}{build['tokens']:>15,}"
     back = build["round_trip"]
     said = f"{back['sentences_per_second']:,.0f}/s, {back['errors']} errors" if back else "not asked for"
     return f"{sizes}{cells}{build['peak_bytes'] / 1e9:>9.2f}  {said}"

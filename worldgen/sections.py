@@ -188,8 +188,8 @@ class BeliefConfig(Section):
     gradient_clip: float = Field(1.0, gt=0)
     sheets: int = Field(8, ge=1)
     objects: int = Field(6, ge=1)
-    joined: int = Field(4, ge=0)
-    kept: int = Field(8, ge=0)
+    joined: int = Field(8, ge=0)
+    kept: int = Field(12, ge=0)
     editions_at_once: int = Field(8, ge=1)
 
 
