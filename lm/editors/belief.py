@@ -2,7 +2,8 @@
 
 A teacher turns an edition's requests into sheets of lessons, soft targets for the request and its neighbourhood and
 for beliefs that should stay; the sheets are learned from in turn, by their mean KL divergence (`lm.lessons`).
-This is no method of the paper's.
+This is no method of the paper's. Its cost is that of the gradient steps; what the teacher asks the unedited model, once
+before them, is not counted.
 """
 
 from __future__ import annotations

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import torch
 from torch.nn import Parameter
-from torch.utils.flop_counter import FlopCounterMode
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
 from lm.editors.loss import all_above, mean_loss, token_losses
+from lm.editors.operations import operations_counter
 from lm.editors.request import Cost, Edited, Edition, Mode, put_back, restored, rounds
 from lm.texts import PaddedTexts, pad, texts_of
 from worldgen.errors import UserError
@@ -123,7 +123,7 @@ def _fit(
     with torch.enable_grad():
         for _ in range(config.steps):
             # Every step is of one shape: the first is counted, forward and backward, by torch's own counter.
-            with nullcontext() if losses else FlopCounterMode(display=False) as counter:
+            with nullcontext() if losses else operations_counter() as counter:
                 each = token_losses(model, batch)
                 if all_above(config.stop_probability, each, batch):
                     break

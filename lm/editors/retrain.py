@@ -13,11 +13,11 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
 from lm.data import TokenShards, batches
 from lm.editors.loss import token_losses
+from lm.editors.operations import operations_counter
 from lm.editors.request import Cost, Edited, Edition, Mode, Request, put_back, restored, rounds
 from lm.model import summed_loss
 from lm.optimizer import new_optimizer
@@ -64,7 +64,7 @@ class Retrain:
         with torch.enable_grad():
             for _, batch in zip(range(steps), stream, strict=False):
                 # Rows are packed full, so the first step's operations, by torch's own counter, stand for every step's.
-                with nullcontext() if losses else FlopCounterMode(display=False) as counter:
+                with nullcontext() if losses else operations_counter() as counter:
                     corpus = summed_loss(model, *(tensor.to(model.device) for tensor in batch.tensors()))
                     counted = copies[documents.rows]  # [N]
                     told = (token_losses(model, documents) * counted).sum()
