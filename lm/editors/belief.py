@@ -8,9 +8,10 @@ before them, is not counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -18,9 +19,10 @@ import torch
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
 from lm.editors.adamw import StackedAdamW
-from lm.editors.adapters import Adapters, Layers, fresh_adapters, leaves_of
+from lm.editors.adapters import Adapters, Layers, leaves_of
 from lm.editors.operations import operations_counter
-from lm.editors.request import Cost, Edited, Edition, Mode, restored, rounds
+from lm.editors.request import Cost, Edited, Edition, Mode
+from lm.editors.turns import adapted
 from lm.lessons import Lesson, Sheet
 from worldgen.sections import BeliefConfig
 
@@ -49,26 +51,9 @@ class Belief:
         """As many as the config says."""
         return self.config.editions_at_once
 
-    @contextmanager
-    def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> Iterator[Edited]:
+    def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> AbstractContextManager[Edited]:
         """The model with each edition's adapters in it; without them again afterwards."""
-        with restored(model):
-            model.eval().requires_grad_(False)
-            adapters = fresh_adapters(model, self.config, [edition.seed for edition in editions])
-            turns = [len(rounds(self.mode, edition)) for edition in editions]
-            costs = [Cost()] * len(editions)
-            for turn in range(max(turns)):
-                members = [number for number, mine in enumerate(turns) if turn < mine]
-                learning = adapters.of(members)
-                spent = self._learn(model, learning, [editions[member] for member in members], turn)
-                adapters.weights[members] = learning.weights
-                for member, cost in zip(members, spent, strict=True):
-                    costs[member] = Cost(costs[member].losses + cost.losses, costs[member].flops + cost.flops)
-            if self.adapters:
-                for number, edition in enumerate(editions):
-                    adapters.save(number, self.config, self.adapters / edition.name)
-            with adapters.in_place(model):
-                yield Edited(model, tuple(costs), adapters.route)
+        return adapted(model, self.config, self.mode, editions, self.adapters, partial(self._learn, model))
 
     def _learn(
         self, model: MistralForCausalLM, adapters: Adapters, editions: Sequence[Edition], turn: int

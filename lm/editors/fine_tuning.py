@@ -105,8 +105,7 @@ def _tuned(
         for parameter in parameters:
             parameter.requires_grad_(True)
         costs = [_fit(model, parameters, config, batch, after_step) for batch in batches]
-        losses = tuple(loss for cost in costs for loss in cost.losses)
-        yield Edited(model, (Cost(losses, sum(cost.flops for cost in costs)),))
+        yield Edited(model, (sum(costs, Cost()),))
 
 
 def _fit(

@@ -7,8 +7,8 @@ edition's own too. It is `lora_reference` one at a time, to the rounding of floa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from lm.editors.adapters import Adapters, Layers, fresh_adapters, leaves_of
 from lm.editors.frozen import FrozenMistral
 from lm.editors.operations import operations_counter
 from lm.editors.packing import pack
-from lm.editors.request import Cost, Edited, Edition, Request, restored, rounds
+from lm.editors.request import Cost, Edited, Edition, Request, rounds
+from lm.editors.turns import adapted
 from lm.texts import Text, texts_of
 from worldgen.sections import EditConfig
 
@@ -43,26 +44,14 @@ class Lora:
         most = max(len(part) for edition in editions for part in rounds(self.config.mode, edition))
         return max(1, self.config.batch_tokens // (longest * most))
 
-    @contextmanager
-    def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> Iterator[Edited]:
+    def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> AbstractContextManager[Edited]:
         """The model with each edition's adapters in it; without them again afterwards."""
-        with restored(model):
-            model.eval().requires_grad_(False)
-            adapters = fresh_adapters(model, self.config, [edition.seed for edition in editions])
-            parts = [rounds(self.config.mode, edition) for edition in editions]
-            costs = [Cost()] * len(editions)
-            for turn in range(max(map(len, parts))):
-                members = [number for number, mine in enumerate(parts) if turn < len(mine)]
-                learning = adapters.of(members)
-                spent = self._learn(model, learning, [self._texts(parts[member][turn]) for member in members])
-                adapters.weights[members] = learning.weights
-                for member, cost in zip(members, spent, strict=True):
-                    costs[member] = Cost(costs[member].losses + cost.losses, costs[member].flops + cost.flops)
-            if self.adapters:
-                for number, edition in enumerate(editions):
-                    adapters.save(number, self.config, self.adapters / edition.name)
-            with adapters.in_place(model):
-                yield Edited(model, tuple(costs), adapters.route)
+
+        def learn(adapters: Adapters, members: Sequence[Edition], turn: int) -> list[Cost]:
+            parts = [rounds(self.config.mode, edition)[turn] for edition in members]
+            return self._learn(model, adapters, [self._texts(part) for part in parts])
+
+        return adapted(model, self.config, self.config.mode, editions, self.adapters, learn)
 
     def _texts(self, requests: Sequence[Request]) -> list[Text]:
         return texts_of(self.tokenizer, [(request.prompt, request.target) for request in requests])

@@ -47,7 +47,7 @@ class LoraReference:
             cost = Cost()
             for requests in rounds(self.config.mode, edition):
                 losses = self._learn(model, requests)
-                cost = Cost(cost.losses + losses, cost.flops + len(losses) * self._flops_of(model, requests))
+                cost += Cost(losses, len(losses) * self._flops_of(model, requests))
             if self.adapters:
                 adapted.save_pretrained(str(self.adapters / edition.name))
             yield Edited(model, (cost,))

@@ -48,6 +48,10 @@ class Cost:
     losses: tuple[float, ...] = ()
     flops: int = 0
 
+    def __add__(self, later: Cost) -> Cost:
+        """Of both, one after the other."""
+        return Cost(self.losses + later.losses, self.flops + later.flops)
+
 
 def _one_for_all(_: Sequence[int]) -> None:
     """Every row of a batch belongs to the one edition that the model is."""

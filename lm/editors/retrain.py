@@ -49,8 +49,7 @@ class Retrain:
             model.eval()
             parts = enumerate(rounds(self.mode, edition))
             costs = [self._fit(model, requests, edition.seed, turn) for turn, requests in parts]
-            losses = tuple(loss for cost in costs for loss in cost.losses)
-            yield Edited(model, (Cost(losses, sum(cost.flops for cost in costs)),))
+            yield Edited(model, (sum(costs, Cost()),))
 
     def _fit(self, model: MistralForCausalLM, requests: Sequence[Request], seed: int, turn: int) -> Cost:
         """The steps of a fresh AdamW. Loss: the mean of -log p over all predicted tokens, the copies' among them."""
