@@ -1,4 +1,4 @@
-"""Where `rome` and `memit` rewrite a run's model: the place that tracing found, and what they need to know of it."""
+"""What editors need to know of a model: how the keys of its layers vary, and where `rome` and `memit` rewrite it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from evaluate.load import finished, load_world
 from evaluate.trace import load_effects, strongest_mlp
 from lm.data import TokenShards
-from lm.editors.memory import Located, factor_of, key_covariances
+from lm.editors.memory import Located, factor_of, key_covariances, whitening_of
 from lm.tracing import TOKENS, Token
 from worldgen.config import RunConfig
 from worldgen.errors import UserError
@@ -30,14 +30,29 @@ def locate(method: str, config: RunConfig, model: Any, bos_id: int, run_folder: 
     own: RomeConfig = getattr(config, method)
     token, layer = _place(method, own, len(model.model.layers), run_folder)
     layers = _layers(own, layer, len(model.model.layers))
-    files = {number: folder / f"covariance-{number:02d}.npy" for number in layers}
-    if missing := [number for number, file in files.items() if not file.exists()]:
-        shards = TokenShards(run_folder / "tokens", bos_id)
-        for number, covariance in key_covariances(model, shards, missing, own.covariance_tokens, config.seed).items():
-            write_array(files[number], covariance.cpu().numpy())
-    covariances = {number: torch.from_numpy(np.load(file)).to(model.device) for number, file in files.items()}
+    shards = TokenShards(run_folder / "tokens", bos_id)
+    covariances = _covariances(model, shards, layers, own.covariance_tokens, config.seed, folder)
     factors = {number: factor_of(covariance) for number, covariance in covariances.items()}
     return Located(token, layers[-1], factors, _contexts(run_folder, own.contexts, config.seed))
+
+
+def whitenings(config: RunConfig, model: Any, bos_id: int, run_folder: Path, folder: Path) -> list[torch.Tensor]:
+    """What whitens the keys of every layer for `belief`; the covariances are kept in `folder`."""
+    own, layers = config.belief, range(len(model.model.layers))
+    shards = TokenShards(run_folder / "tokens", bos_id)
+    covariances = _covariances(model, shards, layers, own.covariance_tokens, config.seed, folder)
+    return [whitening_of(covariances[layer], own.ridge).to(model.dtype) for layer in layers]
+
+
+def _covariances(
+    model: Any, shards: TokenShards, layers: range, tokens: int, seed: int, folder: Path
+) -> dict[int, torch.Tensor]:
+    """The covariance of each layer's keys, read where an earlier try has left it."""
+    files = {number: folder / f"covariance-{number:02d}.npy" for number in layers}
+    if missing := [number for number, file in files.items() if not file.exists()]:
+        for number, covariance in key_covariances(model, shards, missing, tokens, seed).items():
+            write_array(files[number], covariance.cpu().numpy())
+    return {number: torch.from_numpy(np.load(file)).to(model.device) for number, file in files.items()}
 
 
 def _place(method: str, own: RomeConfig, layers: int, run_folder: Path) -> tuple[Token, int]:

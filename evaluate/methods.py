@@ -65,6 +65,7 @@ def editor_of(
 
             return LoraReference(config.edit, tokenizer, adapters)
         case "belief":
+            from evaluate.locate import whitenings
             from evaluate.teaching import teacher_of
             from lm.editors.belief import Belief
 
@@ -72,7 +73,8 @@ def editor_of(
             world, cases = load_world(run_folder), load_cases(asked / "cases.parquet")
             agent = load_agent(run_folder, world, config.agent)
             teacher = teacher_of(world, agent, tokenizer, config.belief, config.edit.mode, cases)
-            return Belief(config.belief, config.edit.mode, tokenizer, teacher, adapters)
+            maps = whitenings(config, model, tokenizer.bos_token_id, run_folder, folder)
+            return Belief(config.belief, config.edit.mode, tokenizer, teacher, maps, adapters)
         case "ft":
             from lm.editors.fine_tuning import FineTuning
 

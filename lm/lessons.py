@@ -16,7 +16,7 @@ import torch
 from torch.nn import functional
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
-from lm.editors.adapters import Layers
+from lm.editors.adapters import Adapters, Layers
 from lm.editors.frozen import FrozenMistral
 from lm.editors.packing import pack
 from lm.texts import texts_of
@@ -38,14 +38,15 @@ class Sheet:
 
     def __init__(
         self, model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, lessons: Sequence[Sequence[Lesson]],
-        scale: float,
+        adapters: Adapters,
     ) -> None:  # fmt: skip
         device = model.lm_head.weight.device
         every = [(edition, lesson) for edition, mine in enumerate(lessons) for lesson in mine]
         said = [(number, i) for number, (_, lesson) in enumerate(every) for i in range(len(lesson.continuations))]
         texts = texts_of(tokenizer, [(every[q][1].prompt, every[q][1].continuations[i]) for q, i in said])
         packing = pack(texts, device, one_group=device.type != "cpu")
-        self.frozen = FrozenMistral(model, packing, scale)
+        self.frozen = FrozenMistral(model, packing, adapters.scale)
+        self.merged = adapters.merged
         in_order = [said[text] for text in packing.order]
         self.E = len(lessons)
         self.lesson = torch.tensor([q for q, _ in in_order], device=device)  # [B], row by row
@@ -72,7 +73,7 @@ class Sheet:
         """KL of every lesson, [Q], in nats."""
         packing = self.frozen.packing
         logits = self.frozen.logits(
-            [(A.index_select(0, self.of_row), B.index_select(0, self.of_row)) for A, B in leaves]
+            [(A.index_select(0, self.of_row), B.index_select(0, self.of_row)) for A, B in self.merged(leaves)]
         )
         token_scores = functional.cross_entropy(logits.float(), packing.targets, reduction="none").neg()
         log_q = token_scores.new_zeros(len(self.lesson)).index_add(0, packing.rows, token_scores)

@@ -36,11 +36,13 @@ def model(tokenizer):
     return new_model(SIZE, tokenizer, seed=0).eval().requires_grad_(False)
 
 
-@pytest.fixture
-def adapters(model):
-    """Adapters that do something: both halves are random."""
-    made = fresh_adapters(model, CONFIG, [1, 2])
-    made.weights.add_(torch.randn(made.weights.shape, generator=torch.Generator().manual_seed(0)) * 0.1)
+@pytest.fixture(params=["plain", "through maps"])
+def adapters(model, request):
+    """Adapters that do something: both halves are random, and so are the maps that some read through."""
+    draw = torch.Generator().manual_seed(0)
+    maps = [torch.randn(64, 64, generator=draw) / 8 for _ in range(2)] if request.param == "through maps" else ()
+    made = fresh_adapters(model, CONFIG, [1, 2], maps)
+    made.weights.add_(torch.randn(made.weights.shape, generator=draw) * 0.1)
     return made
 
 
@@ -51,7 +53,7 @@ def by_definition(lesson, q):
 
 
 def test_the_divergence_is_the_definition(model, tokenizer, adapters):
-    sheet = Sheet(model, tokenizer, LESSONS, adapters.scale)
+    sheet = Sheet(model, tokenizer, LESSONS, adapters)
     found = sheet.divergences(leaves_of(adapters)).detach().numpy()
     every = [(edition, lesson) for edition, mine in enumerate(LESSONS) for lesson in mine]
     expected = []
@@ -63,19 +65,33 @@ def test_the_divergence_is_the_definition(model, tokenizer, adapters):
     np.testing.assert_allclose(found, expected, **ROUNDING)
 
 
+def test_what_reads_through_a_map_is_the_product(model, tokenizer, adapters):
+    """B A M x: plain adapters whose A is A M, by numpy, are as far from the lessons."""
+    plain = fresh_adapters(model, CONFIG, [1, 2])
+    for (A, B), (of_plain, B_of_plain), M in zip(
+        adapters.layers(), plain.layers(), adapters.maps or [torch.eye(64)] * 2, strict=True
+    ):
+        of_plain.copy_(torch.from_numpy(A.numpy() @ M.numpy()))
+        B_of_plain.copy_(B)
+    found, expected = (
+        Sheet(model, tokenizer, LESSONS, each).divergences(leaves_of(each)) for each in (adapters, plain)
+    )
+    np.testing.assert_allclose(found.detach(), expected.detach(), **ROUNDING)
+
+
 def test_an_edition_learns_from_its_own_lessons_alone(model, tokenizer, adapters):
     """Loss and gradient of each of two editions are those that it has by itself."""
-    together, losses = Sheet(model, tokenizer, LESSONS, adapters.scale).gradients(leaves_of(adapters))
+    together, losses = Sheet(model, tokenizer, LESSONS, adapters).gradients(leaves_of(adapters))
     for edition, mine in enumerate(LESSONS):
         own = adapters.of([edition])
-        alone, loss = Sheet(model, tokenizer, [mine], adapters.scale).gradients(leaves_of(own))
+        alone, loss = Sheet(model, tokenizer, [mine], adapters).gradients(leaves_of(own))
         np.testing.assert_allclose(together[edition], alone[0], **ROUNDING)
         assert losses[edition] == pytest.approx(loss[0].item(), abs=1e-5)
 
 
 def test_the_gradient_is_the_slope(model, tokenizer, adapters):
     """Along a random direction, by a difference quotient."""
-    sheet = Sheet(model, tokenizer, LESSONS, adapters.scale)
+    sheet = Sheet(model, tokenizer, LESSONS, adapters)
 
     def loss(weights):
         adapters.weights = weights

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lm.data import TokenShards, epoch_order
-from lm.editors.memory import RIDGE, factor_of, key_covariances, rewritten
+from lm.editors.memory import RIDGE, factor_of, key_covariances, rewritten, whitening_of
 from lm.model import new_model
 from lm.tokenizer import train_word_tokenizer
 from worldgen.sections import PretrainConfig
@@ -78,6 +78,24 @@ def test_a_unit_that_is_never_used_does_no_harm():
     covariance = torch.diag(torch.tensor([2.0, 1.0, 0.0], dtype=torch.float64))
     L = factor_of(covariance)
     assert torch.allclose(L @ L.T, covariance + RIDGE * torch.eye(3, dtype=torch.float64))
+
+
+@given(st.integers(0, 10**6), st.integers(1, 6), st.sampled_from([1e-12, 1e-3, 0.1, 1e9]))
+def test_whitened_keys_vary_alike_in_all_directions(seed, size, ridge):
+    """M C M has the eigenvalues c / (c + ridge mean c), of C's c, times what leaves their sum as it was."""
+    keys = np.random.default_rng(seed).normal(size=(3 * size, size)) * np.geomspace(1, 10, size)
+    C = keys.T @ keys / len(keys)
+    M = whitening_of(torch.from_numpy(C), ridge).numpy()
+    assert np.allclose(M, M.T)
+    found, c = np.linalg.eigvalsh(M @ C @ M), np.linalg.eigvalsh(C)
+    shape = c / (c + ridge * c.mean())
+    assert np.allclose(found, shape * c.sum() / shape.sum(), rtol=1e-6)
+
+
+def test_with_a_large_ridge_keys_stay_as_they_are_and_an_unused_unit_does_no_harm():
+    covariance = torch.diag(torch.tensor([2.0, 1.0, 0.0], dtype=torch.float64))
+    assert torch.allclose(whitening_of(covariance, 1e9), torch.eye(3, dtype=torch.float64), atol=1e-6)
+    assert torch.isfinite(whitening_of(covariance, 1e-3)).all()
 
 
 @pytest.fixture(scope="module")

@@ -78,8 +78,8 @@ def small() -> RunConfig:
         tokens=TokensConfig(tokenizer="words"),
         cases=CasesConfig(cases=1000),
         pretrain=PretrainConfig(
-            hidden=256, intermediate=1024, layers=8, heads=4, kv_heads=4, tokens=60_000_000, row_tokens=512,
-            rows_per_step=16, learning_rate=1e-3, warmup_share=0.02, adam_beta2=0.98,
+            hidden=320, intermediate=1280, layers=4, heads=5, kv_heads=5, tokens=12_000_000, row_tokens=192,
+            rows_per_step=8, learning_rate=1e-3, final_learning_rate_share=0.0, warmup_share=0.02, adam_beta2=0.98,
         ),
         edit=EditConfig(learning_rate=1e-3),
     )  # fmt: skip

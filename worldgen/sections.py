@@ -178,7 +178,9 @@ class BeliefConfig(Section):
     """Editing towards the agent (`belief`): low-rank adapters, and what is taught (see `evaluate.teaching`).
 
     A sheet is learned from at one step in `sheets`. Beside the request's neighbourhood it holds `joined` facts of other
-    subjects in and / or with it, and `kept` that should stay; `objects` bounds those that a lesson names.
+    subjects in and / or with it, and `kept` that should stay; `objects` bounds those that a lesson names. The adapters
+    read keys that are whitened by their covariance over `covariance_tokens` tokens of the corpus, with a `ridge` that
+    is a share of its mean; a large one leaves keys as they are.
     """
 
     rank: int = Field(4, ge=1)
@@ -190,6 +192,8 @@ class BeliefConfig(Section):
     objects: int = Field(6, ge=1)
     joined: int = Field(8, ge=0)
     kept: int = Field(12, ge=0)
+    ridge: float = Field(0.01, gt=0)
+    covariance_tokens: int = Field(100_000, ge=1)
     editions_at_once: int = Field(8, ge=1)
 
 

@@ -1,6 +1,7 @@
 """Low-rank adapters of several editions at once, side by side in one frozen model.
 
-Edition e turns every MLP down-projection W x into W x + (alpha / rank) B[e] A[e] x.
+Edition e turns every MLP down-projection W x into W x + (alpha / rank) B[e] A[e] x, or, where the adapters read
+through a map M of their layer's, into W x + (alpha / rank) B[e] A[e] M x.
 Shapes: E editions, L layers, r rank, I intermediate size, H hidden size, P = L r (I + H) weights of an edition,
 B rows of a batch, T tokens of a row.
 """
@@ -26,7 +27,8 @@ Layers = list[tuple[torch.Tensor, torch.Tensor]]  # of each layer A [E, r, I] an
 class Adapters:
     """The adapters of E editions: weights [E, P], an edition's A and B of layer after layer, in its row.
 
-    `rows` [B] says which edition each row of the coming batch belongs to; [1]: they are all that one's.
+    `maps` are the layers' M [I, I], if there are any. `rows` [B] says which edition each row of the coming batch
+    belongs to; [1]: they are all that one's.
     """
 
     weights: torch.Tensor
@@ -35,6 +37,7 @@ class Adapters:
     rank: int
     scale: float
     rows: torch.Tensor
+    maps: Sequence[torch.Tensor] = ()
 
     def layers(self) -> Layers:
         """A and B of each layer, as views."""
@@ -42,6 +45,10 @@ class Adapters:
         blocks = self.weights.split(r * (self.inner + self.hidden), dim=1)
         halves = (block.split([r * self.inner, r * self.hidden], dim=1) for block in blocks)
         return [(A.view(E, r, self.inner), B.view(E, self.hidden, r)) for A, B in halves]
+
+    def merged(self, layers: Layers) -> Layers:
+        """These layers with A M in the place of A."""
+        return [(A @ M, B) for (A, B), M in zip(layers, self.maps, strict=True)] if self.maps else layers
 
     def of(self, editions: Sequence[int]) -> Adapters:
         """A copy of some editions' adapters."""
@@ -56,7 +63,7 @@ class Adapters:
         """The model with the adapters in it, each row of a batch going through those of its own edition."""
         hooks = [
             layer.mlp.down_proj.register_forward_hook(self._adding(A, B))
-            for layer, (A, B) in zip(model.model.layers, self.layers(), strict=True)
+            for layer, (A, B) in zip(model.model.layers, self.merged(self.layers()), strict=True)
         ]
         try:
             yield
@@ -67,7 +74,7 @@ class Adapters:
     def save(self, edition: int, config: AdapterSize, folder: Path) -> None:
         """Write one edition's adapters in peft's format: adapter_model.safetensors and adapter_config.json."""
         named = {}
-        for number, (A, B) in enumerate(self.layers()):
+        for number, (A, B) in enumerate(self.merged(self.layers())):
             place = f"base_model.model.model.layers.{number}.mlp.down_proj"
             named[f"{place}.lora_A.weight"] = A[edition].cpu().contiguous()
             named[f"{place}.lora_B.weight"] = B[edition].cpu().contiguous()
@@ -82,7 +89,9 @@ class Adapters:
         return add
 
 
-def fresh_adapters(model: MistralForCausalLM, config: AdapterSize, seeds: Sequence[int]) -> Adapters:
+def fresh_adapters(
+    model: MistralForCausalLM, config: AdapterSize, seeds: Sequence[int], maps: Sequence[torch.Tensor] = ()
+) -> Adapters:
     """Adapters as peft draws them under torch's generator with each of the seeds, to the bit; every B is zero.
 
     For each layer peft makes A, makes B, and draws A anew, all of them uniform on +-1 / sqrt(fan in); each number
@@ -97,7 +106,7 @@ def fresh_adapters(model: MistralForCausalLM, config: AdapterSize, seeds: Sequen
         torch.nn.init.kaiming_uniform_(numbers, a=math.sqrt(5), generator=torch.Generator().manual_seed(seed))
         weights[edition, :, : r * inner] = numbers.view(-1)[: L * drawn].view(L, drawn)[:, -r * inner :]
     rows = torch.zeros(1, dtype=torch.long, device=device)
-    return Adapters(weights.flatten(1).to(device), inner, hidden, r, config.alpha / r, rows)
+    return Adapters(weights.flatten(1).to(device), inner, hidden, r, config.alpha / r, rows, maps)
 
 
 def leaves_of(adapters: Adapters) -> Layers:

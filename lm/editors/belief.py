@@ -38,12 +38,16 @@ class Teacher(Protocol):
 
 @dataclass(frozen=True)
 class Belief:
-    """The editor: its size and its steps are `config`'s; adapters are kept in a folder where one is given."""
+    """The editor: its size and its steps are `config`'s; adapters are kept in a folder where one is given.
+
+    `maps` whiten the layers' keys, [I, I] each, see `lm.editors.memory.whitening_of`: the adapters read through them.
+    """
 
     config: BeliefConfig
     mode: Mode
     tokenizer: PreTrainedTokenizerFast
     teacher: Teacher
+    maps: Sequence[torch.Tensor]
     adapters: Path | None = None
     name: str = "belief"
 
@@ -53,7 +57,8 @@ class Belief:
 
     def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> AbstractContextManager[Edited]:
         """The model with each edition's adapters in it; without them again afterwards."""
-        return adapted(model, self.config, self.mode, editions, self.adapters, partial(self._learn, model))
+        learn = partial(self._learn, model)
+        return adapted(model, self.config, self.mode, editions, self.adapters, learn, self.maps)
 
     def _learn(
         self, model: MistralForCausalLM, adapters: Adapters, editions: Sequence[Edition], turn: int
@@ -61,7 +66,7 @@ class Belief:
         """Each edition learns its sheets, one a step, its weights changed in place."""
         config, leaves = self.config, leaves_of(adapters)
         taught = [self.teacher.sheets(model, edition, turn) for edition in editions]
-        sheets = [Sheet(model, self.tokenizer, each, adapters.scale) for each in zip(*taught, strict=True)]
+        sheets = [Sheet(model, self.tokenizer, each, adapters) for each in zip(*taught, strict=True)]
         optimizer = StackedAdamW(adapters.weights, config.learning_rate, config.gradient_clip)
         everyone = torch.ones(len(editions), dtype=torch.bool, device=adapters.weights.device)
         losses: list[torch.Tensor] = []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 from transformers import MistralForCausalLM
 
 from lm.editors.adapters import Adapters, AdapterSize, fresh_adapters
@@ -18,15 +19,15 @@ Learn = Callable[[Adapters, Sequence[Edition], int], list[Cost]]
 @contextmanager
 def adapted(
     model: MistralForCausalLM, size: AdapterSize, mode: Mode, editions: Sequence[Edition], folder: Path | None,
-    learn: Learn,
+    learn: Learn, maps: Sequence[torch.Tensor] = (),
 ) -> Iterator[Edited]:  # fmt: skip
     """The model with each edition's adapters in it, which have learned; without them again afterwards.
 
-    They are written below `folder`, in peft's format, where one is given.
+    They are written below `folder`, in peft's format, where one is given. `maps`: see `lm.editors.adapters`.
     """
     with restored(model):
         model.eval().requires_grad_(False)
-        adapters = fresh_adapters(model, size, [edition.seed for edition in editions])
+        adapters = fresh_adapters(model, size, [edition.seed for edition in editions], maps)
         costs = _learned(adapters, mode, editions, learn)
         if folder:
             for number, edition in enumerate(editions):
