@@ -5,10 +5,10 @@ Shapes: B rows, T tokens of a row, H hidden size, N asked positions, V vocabular
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import torch
-from torch.nn import functional
 from transformers import (
     AutoModelForCausalLM,
     MistralConfig,
@@ -18,6 +18,7 @@ from transformers import (
 )
 
 from lm.data import IGNORED, Batch
+from lm.loss import head_loss
 from worldgen.errors import UserError
 from worldgen.sections import PretrainConfig
 
@@ -106,4 +107,6 @@ def summed_loss(
     if input_ids.device.type == "cpu" and not torch.compiler.is_compiling():
         predicted = (targets != IGNORED).nonzero()[:, 0]
         states, targets = states.index_select(0, predicted), targets.index_select(0, predicted)
-    return functional.cross_entropy(model.lm_head(states).float(), targets, ignore_index=IGNORED, reduction="sum")
+    # A sharded head's weight is gathered for its own methods only: `lm.processes.shard_weights` has made this one.
+    loss = getattr(model.lm_head, "loss", None) or partial(head_loss, model.lm_head)
+    return loss(states, targets)

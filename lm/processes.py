@@ -9,16 +9,18 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from types import MethodType
 
 import torch
 import torch.distributed as dist
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 from torch.nn.parallel import DistributedDataParallel
 from transformers import MistralForCausalLM
 
 from lm.data import Share
+from lm.loss import head_loss
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,9 @@ def shard_weights(model: MistralForCausalLM, processes: Processes) -> None:
     policy = mixed if processes.device.type == "cuda" else MixedPrecisionPolicy()
     for part in (*model.model.layers, model.model, model.lm_head):
         fully_shard(part, mesh=mesh, mp_policy=policy)
+    # The loss does not call the head but asks for its weight, which must be gathered for that too.
+    model.lm_head.loss = MethodType(head_loss, model.lm_head)  # type: ignore[assignment]  # no module, no tensor
+    register_fsdp_forward_method(model.lm_head, "loss")
 
 
 def replicated(module: nn.Module, processes: Processes) -> nn.Module:

@@ -155,10 +155,12 @@ def test_a_gradient_that_is_no_number_spoils_no_checkpoint(tokens, tokenizer, tm
     assert all(tensor.isfinite().all() for tensor in load_file(latest / "model.safetensors").values())
 
 
-def test_a_loss_that_stays_above_the_first_is_told_and_a_good_checkpoint_kept(tokens, tokenizer, tmp_path):
-    wild = CONFIG.model_copy(update={"learning_rate": 3.0, "warmup_share": 0.01, "tokens": 40_000})
+def test_a_loss_that_stays_above_the_first_is_told_and_a_good_checkpoint_kept(tokens, tokenizer, tmp_path, monkeypatch):
+    """Uphill, step by step; with far too high a rate it is up to rounding whether the gradient overflows first."""
+    monkeypatch.setattr("lm.pretrain.learning_rate", lambda config, tokens: -config.learning_rate)
+    long = CONFIG.model_copy(update={"tokens": 40_000})
     with pytest.raises(UserError, match=f"diverges: for {PATIENCE} steps.*lower pretrain"):
-        pretrain(wild, 0, tokens, tokenizer, tmp_path, "cpu", quiet=True)
+        pretrain(long, 0, tokens, tokenizer, tmp_path, "cpu", quiet=True)
     first, *_, last = json.loads((latest_checkpoint(tmp_path) / "position.json").read_text())["history"]
     losses = pd.read_parquet(tmp_path / "training.parquet")["loss"]
     assert len(losses) < PATIENCE
