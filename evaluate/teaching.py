@@ -123,7 +123,8 @@ class Teacher:
     def _kept(self, model: Any, requests: Sequence[Fact], draw: Any) -> list[list[Lesson]]:
         """Other subjects' answers and statements, which should be believed as they are."""
         others = self._others(requests, self.config.kept * self.config.sheets, draw)
-        answers = [self._answer(s, r, *self.agent.belief(s, r).top(self.config.objects)) for s, r in others]
+        most = self.config.kept_objects
+        answers = [self._answer(s, r, *self.agent.belief(s, r).top(most)) for s, r in others]
         truths = [_truth(self._statement(s, r, draw), 0.0) for s, r in others]
         believed = self._as_believed(model, [*answers, *truths])
         return [list(pair) for pair in zip(believed[: len(others)], believed[len(others) :], strict=True)]

@@ -2,8 +2,7 @@
 
 A teacher turns an edition's requests into sheets of lessons, soft targets for the request and its neighbourhood and
 for beliefs that should stay; the sheets are learned from in turn, by their mean KL divergence (`lm.lessons`).
-This is no method of the paper's. Its cost is that of the gradient steps; what the teacher asks the unedited model, once
-before them, is not counted.
+This is no method of the paper's. Its cost is that of the gradient steps and of what the teacher asks the model before.
 """
 
 from __future__ import annotations
@@ -65,7 +64,7 @@ class Belief:
     ) -> list[Cost]:
         """Each edition learns its sheets, one a step, its weights changed in place."""
         config, leaves = self.config, leaves_of(adapters)
-        taught = [self.teacher.sheets(model, edition, turn) for edition in editions]
+        taught, asking = zip(*(self._taught(model, edition, turn) for edition in editions), strict=True)
         sheets = [Sheet(model, self.tokenizer, each, adapters) for each in zip(*taught, strict=True)]
         optimizer = StackedAdamW(adapters.weights, config.learning_rate, config.gradient_clip)
         everyone = torch.ones(len(editions), dtype=torch.bool, device=adapters.weights.device)
@@ -77,8 +76,14 @@ class Belief:
             optimizer.step(gradients, everyone)
             losses.append(loss)
         by_edition = torch.stack(losses, dim=1).tolist() if losses else [[]] * len(editions)
-        spent = [sum(each) for each in zip(*(counter.of_editions() for counter in flops), strict=True)]
+        spent = [sum(each) for each in zip(asking, *(counter.of_editions() for counter in flops), strict=True)]
         return [Cost(tuple(mine), operations) for mine, operations in zip(by_edition, spent, strict=True)]
+
+    def _taught(self, model: MistralForCausalLM, edition: Edition, turn: int) -> tuple[list[list[Lesson]], int]:
+        """An edition's sheets, and the operations of what the teacher asked the model."""
+        with operations_counter() as counter:
+            sheets = self.teacher.sheets(model, edition, turn)
+        return sheets, counter.get_total_flops()
 
 
 @dataclass
