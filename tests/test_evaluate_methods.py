@@ -18,8 +18,9 @@ from worldgen.manifest import begin, finish, read_manifest
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-OURS = ("ft", "ft-l", "in-context", "retrain")
-SETTINGS = [*miniature.SETTINGS, "cases.cases=2", "ft.steps=2", "ft_l.steps=2", "retrain.steps=2"]
+OURS = ("belief", "ft", "ft-l", "in-context", "retrain")
+STEPS = ("belief.steps=2", "ft.steps=2", "ft_l.steps=2", "retrain.steps=2")
+SETTINGS = [*miniature.SETTINGS, "cases.cases=2", *STEPS, "belief.sheets=2", "belief.joined=2", "belief.kept=2"]
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +67,25 @@ def test_settings_of_one_method_are_nothing_to_another(run: Run) -> None:
     assert {scores["method"] for scores in read_scores(run.folder)} == set(OURS)
 
 
+def test_where_beliefs_keys_are_whitened_decides_what_it_gives(run: Run) -> None:
+    """The covariances are kept beside the measurements; without whitening the same edits end elsewhere."""
+    pipeline.edit(run, "belief")
+    folder = run.folder / "edits" / "belief"
+    assert len(list(folder.glob("covariance-*.npy"))) == run.config.pretrain.layers
+    plain, elsewhere = with_settings(run, "belief.ridge=1e9"), run.folder / "plain"
+    pipeline.measure_edits(plain, "belief", run.folder / "cases", elsewhere, pipeline.edit_inputs(plain, "belief"))
+    whitened, not_whitened = (read_measurements(each)["after"].dropna() for each in (folder, elsewhere))
+    assert (whitened - not_whitened).abs().max() > 1e-5  # float32 knows these probabilities of 0.01 to 1e-9
+
+
 def test_names_and_sections_go_together() -> None:
-    assert {section for method in OURS for section in section_of(method)} == {"ft", "ft_l", "in_context", "retrain"}
+    assert {section for method in OURS for section in section_of(method)} == {
+        "belief",
+        "ft",
+        "ft_l",
+        "in_context",
+        "retrain",
+    }
     assert section_of("none") == ()
     assert len(set(METHODS)) == len(METHODS)
     assert set(OURS) <= set(METHODS)
