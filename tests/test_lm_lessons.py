@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from peft import PeftModel
 
 from lm.editors.adapters import fresh_adapters, leaves_of
 from lm.lessons import Lesson, Sheet
@@ -77,6 +78,19 @@ def test_what_reads_through_a_map_is_the_product(model, tokenizer, adapters):
         Sheet(model, tokenizer, LESSONS, each).divergences(leaves_of(each)) for each in (adapters, plain)
     )
     np.testing.assert_allclose(found.detach(), expected.detach(), **ROUNDING)
+
+
+def test_kept_adapters_load_in_peft(model, tokenizer, adapters, tmp_path):
+    """With the map in A: nothing else is needed to have the edited model again."""
+    pairs = [(lesson.prompt, said) for mine in LESSONS for lesson in mine for said in lesson.continuations]
+    adapters.save(1, CONFIG, tmp_path)
+    with adapters.in_place(model):
+        adapters.route([1])
+        during = log_probabilities(model, tokenizer, pairs)
+    before = log_probabilities(model, tokenizer, pairs)
+    loaded = PeftModel.from_pretrained(model, tmp_path)
+    np.testing.assert_allclose(log_probabilities(loaded.get_base_model(), tokenizer, pairs), during, **ROUNDING)
+    assert np.abs(during - before).max() > 1e-2
 
 
 def test_an_edition_learns_from_its_own_lessons_alone(model, tokenizer, adapters):
