@@ -8,7 +8,7 @@ This is no method of the paper's. Its cost is that of the gradient steps and of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ import torch
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
 from lm.editors.adamw import StackedAdamW
-from lm.editors.adapters import Adapters, Layers, leaves_of
+from lm.editors.adapters import Adapters, leaves_of
 from lm.editors.operations import operations_counter
 from lm.editors.request import Cost, Edited, Edition, Mode
 from lm.editors.turns import adapted
@@ -65,19 +65,26 @@ class Belief:
         """Each edition learns its sheets, one a step, its weights changed in place."""
         config, leaves = self.config, leaves_of(adapters)
         taught, asking = zip(*(self._taught(model, edition, turn) for edition in editions), strict=True)
-        sheets = [Sheet(model, self.tokenizer, each, adapters) for each in zip(*taught, strict=True)]
+        sheets = list(zip(*taught, strict=True))
         optimizer = StackedAdamW(adapters.weights, config.learning_rate, config.gradient_clip)
         everyone = torch.ones(len(editions), dtype=torch.bool, device=adapters.weights.device)
         losses: list[torch.Tensor] = []
-        flops = [_Operations(sheet) for sheet in sheets]
+        spent: dict[int, list[int]] = {}  # a sheet's operations, counted the first time that it is learned from
         for step in range(config.steps):
+            number = step % len(sheets)
+            with nullcontext() if number in spent else operations_counter() as counter:
+                # Made anew each time: what it holds of the first layer is as large as all that a step needs.
+                sheet = Sheet(model, self.tokenizer, sheets[number], adapters)
+                gradients, loss = sheet.gradients(leaves)
+            if counter:
+                spent[number] = _shared_out(counter.get_total_flops(), sheet.tokens)
             optimizer.learning_rate = config.learning_rate * (1 - (1 - LAST_RATE) * step / config.steps)
-            gradients, loss = flops[step % len(sheets)].gradients(leaves)
             optimizer.step(gradients, everyone)
             losses.append(loss)
+        steps = [spent[step % len(sheets)] for step in range(config.steps)]
         by_edition = torch.stack(losses, dim=1).tolist() if losses else [[]] * len(editions)
-        spent = [sum(each) for each in zip(asking, *(counter.of_editions() for counter in flops), strict=True)]
-        return [Cost(tuple(mine), operations) for mine, operations in zip(by_edition, spent, strict=True)]
+        flops = [sum(each) for each in zip(asking, *steps, strict=True)]
+        return [Cost(tuple(mine), operations) for mine, operations in zip(by_edition, flops, strict=True)]
 
     def _taught(self, model: MistralForCausalLM, edition: Edition, turn: int) -> tuple[list[list[Lesson]], int]:
         """An edition's sheets, and the operations of what the teacher asked the model."""
@@ -86,25 +93,6 @@ class Belief:
         return sheets, counter.get_total_flops()
 
 
-@dataclass
-class _Operations:
-    """A sheet whose operations are counted the first time that it is learned from, and how often that was."""
-
-    sheet: Sheet
-    counted: int = 0
-    times: int = 0
-
-    def gradients(self, leaves: Layers) -> tuple[torch.Tensor, torch.Tensor]:
-        """As `Sheet.gradients`."""
-        self.times += 1
-        if self.times > 1:
-            return self.sheet.gradients(leaves)
-        with operations_counter() as counter:
-            found = self.sheet.gradients(leaves)
-        self.counted = counter.get_total_flops()
-        return found
-
-    def of_editions(self) -> list[int]:
-        """The operations of all times, shared out by the tokens that each edition read."""
-        tokens = self.sheet.tokens
-        return [self.times * self.counted * mine // sum(tokens) for mine in tokens]
+def _shared_out(operations: int, tokens: Sequence[int]) -> list[int]:
+    """Those of a batch, to its editions by the tokens that each of them read."""
+    return [operations * mine // sum(tokens) for mine in tokens]
