@@ -24,8 +24,14 @@ def operations_counter() -> FlopCounterMode:
 
 
 def _forward(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
-    return sdpa_flop_count(query, key, value)
+    return sdpa_flop_count(query, _for_each_query_head(query, key), _for_each_query_head(query, value))
 
 
 def _backward(gradient: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+    key, value = _for_each_query_head(query, key), _for_each_query_head(query, value)
     return sdpa_backward_flop_count(gradient, query, key, value)
+
+
+def _for_each_query_head(query: Any, shared: Any) -> Any:
+    """The shape of keys or values, were there some for every head; torch 2.11 does not count heads that share them."""
+    return (shared[0], query[1], *shared[2:])
