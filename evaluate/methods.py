@@ -14,6 +14,7 @@ from worldgen.config import RunConfig, field_names
 from worldgen.sections import RomeConfig
 
 if TYPE_CHECKING:
+    from evaluate.teaching import Teacher
     from lm.editors.request import Editor
 
 METHODS = ("lora", "belief", "lora-reference", "ft", "ft-l", "in-context", "retrain", "rome", "memit", "none")
@@ -66,13 +67,9 @@ def editor_of(
             return LoraReference(config.edit, tokenizer, adapters)
         case "belief":
             from evaluate.locate import whitenings
-            from evaluate.teaching import teacher_of
             from lm.editors.belief import Belief
 
-            asked = cases_folder or run_folder / "cases"
-            world, cases = load_world(run_folder), load_cases(asked / "cases.parquet")
-            agent = load_agent(run_folder, world, config.agent)
-            teacher = teacher_of(world, agent, tokenizer, config.belief, config.edit.mode, cases)
+            teacher = _teacher(config, tokenizer, run_folder, cases_folder or run_folder / "cases")
             maps = whitenings(config, model, tokenizer.bos_token_id, run_folder, folder)
             return Belief(config.belief, config.edit.mode, tokenizer, teacher, maps, adapters)
         case "ft":
@@ -107,3 +104,12 @@ def editor_of(
 
             return Unedited()
     raise AssertionError(f"no method {method}")
+
+
+def _teacher(config: RunConfig, tokenizer: Any, run_folder: Path, cases_folder: Path) -> Teacher:
+    """Who teaches `belief`, and will not speak of these cases' other subjects."""
+    from evaluate.teaching import teacher_of
+
+    world, cases = load_world(run_folder), load_cases(cases_folder / "cases.parquet")
+    agent = load_agent(run_folder, world, config.agent)
+    return teacher_of(world, agent, tokenizer, config.belief, config.edit.mode, cases)

@@ -77,8 +77,8 @@ def whitening_of(covariance: torch.Tensor, ridge: float) -> torch.Tensor:
     """M [I, I], float64, after which the keys differ in every direction alike, and are as large as they were.
 
     M = s (C + ridge c 1)^(-1/2), c being the mean of C's diagonal, and s such that tr(M C M) = tr(C). Keys of different
-    subjects share their large directions; after M they are nearly orthogonal, and what is written for one of them
-    is hardly read with another. A large ridge leaves keys as they are.
+    subjects share their large directions; after M they share little, and what is written for one of them is hardly
+    read with another. A large ridge leaves keys as they are.
     """
     spread, axes = torch.linalg.eigh(covariance)
     root = (spread.clamp(min=0) + ridge * spread.mean()).rsqrt()
