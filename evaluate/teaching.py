@@ -8,8 +8,8 @@ request's own (s2, and that of the second statement B) are kept out of its lesso
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from bayes.agent import Agent, Edit
 from bayes.distribution import Distribution
 from evaluate.cases import Case
 from lm.editors.request import Edition, Mode, Request, rounds
-from lm.lessons import Lesson
+from lm.lessons import Habit, Lesson, Sheet
 from lm.score import log_probabilities
 from worldgen.facts import Fact
 from worldgen.grammar import Atom, Both, Formula, Not, truth_prompt
@@ -26,6 +26,8 @@ from worldgen.sections import BeliefConfig
 from worldgen.world import World
 
 LEAST_CREDENCE = 1e-3  # objects below it are not named, but share what is left
+TRUE = "true"
+Item = TypeVar("Item")
 Claims = list[tuple[Fact, float]]  # statements with the revised agent's credence in each
 
 
@@ -40,19 +42,18 @@ class Teacher:
     mode: Mode
     kept_out: Mapping[Fact, frozenset[int]]
 
-    def sheets(self, model: Any, edition: Edition, turn: int) -> list[list[Lesson]]:
-        """On every sheet all that follows from the turn's requests; on each, other facts joined to it or kept."""
+    def sheets(self, model: Any, edition: Edition, turn: int) -> list[Sheet]:
+        """One for each step: on all of them what follows from the turn's requests, on each others' facts of its own."""
         parts, draw = rounds(self.mode, edition), generator(edition.seed, f"lessons {turn}")
         seen = [(self._fact(request), request.weight) for part in parts[: turn + 1] for request in part]
         mind = self.agent.revise(*(Edit(*fact, weight) for fact, weight in seen))
         requests = [fact for fact, _ in seen[-len(parts[turn]) :]]
         claims = [self._claims(mind, fact, draw) for fact in requests]
-        follows = [lesson for fact in requests for lesson in self._answers(mind, fact)]
-        follows += [lesson for said in claims for fact, credence in said for lesson in self._truths(fact, credence)]
+        answers = tuple(lesson for fact in requests for lesson in self._answers(mind, fact))
+        truths = tuple(lesson for said in claims for claim in said for lesson in self._truths(*claim))
         joined = self._joined(model, requests, claims, draw)
-        kept = self._kept(model, requests, draw)
-        shares = zip(_dealt(joined, self.config.sheets), _dealt(kept, self.config.sheets), strict=True)
-        return [[*follows, *some, *others] for some, others in shares]
+        kept = self._kept(requests, draw)
+        return [Sheet((answers, truths, some), habits) for some, habits in zip(joined, kept, strict=True)]
 
     def _fact(self, request: Request) -> Fact:
         """The ids in a request, which is read as any sentence is."""
@@ -104,30 +105,33 @@ class Teacher:
 
     # -- what goes with it, and what should stay -------------------------------------------------------------------
 
-    def _joined(self, model: Any, requests: Sequence[Fact], claims: Sequence[Claims], draw: Any) -> list[list[Lesson]]:
-        """And / or of a claim and another subject's statement X, by P(A) and what the model believes of X."""
-        others = self._others(requests, self.config.joined * self.config.sheets, draw)
+    def _joined(
+        self, model: Any, requests: Sequence[Fact], claims: Sequence[Claims], draw: Any
+    ) -> list[tuple[Lesson, ...]]:
+        """And / or of a claim A and another subject's statement X, by P(A) and what the model believes of X."""
+        others = self._others(requests, self.config.joined * self.config.steps, draw)
         statements = [self._statement(*other, draw) for other in others]
-        believed = self._as_believed(model, [_truth(x, 0.0) for x in statements])
+        pairs = [(truth_prompt(x), TRUE) for x in statements]
+        believed = np.exp(log_probabilities(model, self.tokenizer, pairs)).tolist()
         lessons = []
-        for x, lesson in zip(statements, believed, strict=True):
+        for x, p_x in zip(statements, believed, strict=True):
             about = claims[int(draw.integers(len(claims)))]
             # Every other time of the request, else of something that was said of the same subject.
             fact, p_a = about[0 if draw.random() < 0.5 else int(draw.integers(len(about)))]
-            a, (p_x,) = self._atom(fact), lesson.credences
-            both, either = p_a * p_x, p_a + p_x - p_a * p_x
+            a, both, either = self._atom(fact), p_a * p_x, p_a + p_x - p_a * p_x
             lessons.append([_truth(Both("and", a, x), both), _truth(Both("and", x, a), both)])
             lessons[-1].append(_truth(Both("or", a, x) if draw.random() < 0.5 else Both("or", x, a), either))
-        return lessons
+        return _dealt(lessons, self.config.steps)
 
-    def _kept(self, model: Any, requests: Sequence[Fact], draw: Any) -> list[list[Lesson]]:
-        """Other subjects' answers and statements, which should be believed as they are."""
-        others = self._others(requests, self.config.kept * self.config.sheets, draw)
-        most = self.config.kept_objects
-        answers = [self._answer(s, r, *self.agent.belief(s, r).top(most)) for s, r in others]
-        truths = [_truth(self._statement(s, r, draw), 0.0) for s, r in others]
-        believed = self._as_believed(model, [*answers, *truths])
-        return [list(pair) for pair in zip(believed[: len(others)], believed[len(others) :], strict=True)]
+    def _kept(self, requests: Sequence[Fact], draw: Any) -> list[tuple[Habit, ...]]:
+        """What the model says of other subjects: after "s r", and of a statement's truth."""
+        world, habits = self.world, []
+        for s, r in self._others(requests, self.config.kept * self.config.steps, draw):
+            answer = Habit(
+                f"{world.subjects[s]} {world.relations[r]}", f"{world.objects[self.agent.belief(s, r).mode()]}."
+            )
+            habits.append([answer, Habit(truth_prompt(self._statement(s, r, draw)), TRUE)])
+        return _dealt(habits, self.config.steps)
 
     def _others(self, requests: Sequence[Fact], count: int, draw: Any) -> list[tuple[int, int]]:
         """(subject, relation) of known facts of other subjects, every second one of a relation that is taught."""
@@ -147,12 +151,6 @@ class Teacher:
         likely = draw.random() < 0.5
         object_ = self.agent.belief(subject, relation).mode() if likely else draw.choice(self.world.ranges[relation])
         return self._atom(Fact(subject, relation, int(object_)))
-
-    def _as_believed(self, model: Any, lessons: Sequence[Lesson]) -> list[Lesson]:
-        """The lessons with what the model believes instead of their credences."""
-        pairs = [(lesson.prompt, said) for lesson in lessons for said in lesson.continuations]
-        believed = iter(np.exp(log_probabilities(model, self.tokenizer, pairs)).tolist())
-        return [replace(lesson, credences=tuple(next(believed) for _ in lesson.continuations)) for lesson in lessons]
 
     # -- in words --------------------------------------------------------------------------------------------------
 
@@ -183,9 +181,9 @@ def teacher_of(
 
 def _truth(formula: Formula, credence: float) -> Lesson:
     """That a formula is true; what is left is for "false", which the model gives the rest to anyway."""
-    return Lesson(truth_prompt(formula), ("true",), (credence,))
+    return Lesson(truth_prompt(formula), (TRUE,), (credence,))
 
 
-def _dealt(groups: Sequence[list[Lesson]], sheets: int) -> list[list[Lesson]]:
-    """The lessons of every sheet: groups are dealt out in turn."""
-    return [[lesson for group in groups[sheet::sheets] for lesson in group] for sheet in range(sheets)]
+def _dealt(groups: Sequence[Sequence[Item]], sheets: int) -> list[tuple[Item, ...]]:
+    """What stands on each of the sheets: groups are dealt out in turn."""
+    return [tuple(item for group in groups[sheet::sheets] for item in group) for sheet in range(sheets)]

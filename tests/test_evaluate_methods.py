@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 OURS = ("belief", "ft", "ft-l", "in-context", "retrain")
 STEPS = ("belief.steps=2", "ft.steps=2", "ft_l.steps=2", "retrain.steps=2")
-SETTINGS = [*miniature.SETTINGS, "cases.cases=2", *STEPS, "belief.sheets=2", "belief.joined=2", "belief.kept=2"]
+SETTINGS = [*miniature.SETTINGS, "cases.cases=2", *STEPS, "belief.joined=2", "belief.kept=2"]
 
 
 @pytest.fixture(scope="module")

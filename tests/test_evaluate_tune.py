@@ -188,7 +188,7 @@ def test_a_killed_search_goes_on_and_a_larger_grid_asks_its_own_points(
 
 def test_nothing_of_a_search_is_taken_for_the_benchmark(run: Run, found: dict) -> None:
     """A method's files beside its measurements are the point's own; kept adapters, and the cases that are taught."""
-    config = override(run.config, ["edit.keep_adapters=true", "belief.steps=1", "belief.sheets=1", "tune.cases=2"])
+    config = override(run.config, ["edit.keep_adapters=true", "belief.steps=1", "tune.cases=2"])
     point = tune.tune(Run(run.folder, config, device="cpu", quiet=True), "belief", ["belief.rank=1"])["points"][0]
     kept = run.folder / "tune" / "belief" / point["measurements"] / "adapters"
     assert len(list(kept.iterdir())) == 2
@@ -201,6 +201,6 @@ def test_belief_keeps_out_the_held_out_cases_subjects(run: Run, monkeypatch: pyt
     told = []
     whole = teaching.teacher_of
     monkeypatch.setattr(teaching, "teacher_of", lambda *args: (told.extend(args[5]), whole(*args))[1])
-    config = override(run.config, ["belief.steps=1", "belief.sheets=1", "tune.cases=2"])
+    config = override(run.config, ["belief.steps=1", "tune.cases=2"])
     tune.tune(Run(run.folder, config, device="cpu", quiet=True), "belief", ["belief.rank=2"])
     assert told == load_cases(run.folder / "tune" / "cases" / "cases.parquet")

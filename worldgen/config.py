@@ -97,7 +97,7 @@ def tiny() -> RunConfig:
             rows_per_step=3, learning_rate=1.5e-3, final_learning_rate_share=0.0, warmup_share=0.02, adam_beta2=0.98,
             checkpoint_minutes=0.5, evaluations=10, evaluation_facts=100,
         ),
-        belief=BeliefConfig(learning_rate=5e-3),
+        belief=BeliefConfig(learning_rate=7e-3),
         edit=EditConfig(learning_rate=1.2e-3, chunk_cases=60),
         ft_l=ConstrainedFineTuningConfig(learning_rate=1e-3, max_norm=2e-3),
         trace=TraceConfig(facts=100, draws=5),

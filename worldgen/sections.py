@@ -177,10 +177,10 @@ class EditConfig(Section):
 class BeliefConfig(Section):
     """Editing towards the agent (`belief`): low-rank adapters, and what is taught (see `evaluate.teaching`).
 
-    A sheet is learned from at one step in `sheets`. Beside the request's neighbourhood it holds `joined` facts of other
-    subjects in and / or with it, and `kept` that should stay; a lesson names at most `objects`, one of what is kept
-    `kept_objects`. The adapters read keys that are whitened by their covariance over `covariance_tokens` tokens of the
-    corpus, with a `ridge` that is a share of its mean; a large one leaves keys as they are.
+    Every step has a sheet of its own. Beside the request's neighbourhood it holds `joined` facts of other subjects in
+    and / or with it, and `kept` that should stay; a lesson names at most `objects`. The adapters read keys that are
+    whitened by their covariance over `covariance_tokens` tokens of the corpus, with a `ridge` that is a share of its
+    mean; a large one leaves keys as they are.
     """
 
     rank: int = Field(4, ge=1)
@@ -188,11 +188,9 @@ class BeliefConfig(Section):
     learning_rate: float = Field(1e-3, gt=0)
     steps: int = Field(80, ge=0)
     gradient_clip: float = Field(1.0, gt=0)
-    sheets: int = Field(40, ge=1)
     objects: int = Field(6, ge=1)
     joined: int = Field(12, ge=0)
-    kept: int = Field(12, ge=0)
-    kept_objects: int = Field(3, ge=1)
+    kept: int = Field(24, ge=0)
     ridge: float = Field(0.01, gt=0)
     covariance_tokens: int = Field(100_000, ge=1)
     editions_at_once: int = Field(8, ge=1)

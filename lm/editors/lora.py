@@ -17,11 +17,11 @@ from torch.nn import functional
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
 from lm.editors.adamw import StackedAdamW
-from lm.editors.adapters import Adapters, Layers, fresh_adapters, leaves_of
+from lm.editors.adapters import Adapters, Layers, leaves_of
 from lm.editors.frozen import FrozenMistral
-from lm.editors.operations import operations_counter
 from lm.editors.packing import pack
 from lm.editors.request import Cost, Edited, Edition, Request, rounds
+from lm.editors.text_cost import TextCost
 from lm.editors.turns import adapted
 from lm.texts import Text, texts_of
 from worldgen.sections import EditConfig
@@ -35,8 +35,7 @@ class Lora:
     tokenizer: PreTrainedTokenizerFast
     adapters: Path | None = None
     name: str = "lora"
-    # The operations on a text (once, in each step) by its length and its asked tokens, counted for each pair once.
-    _flops: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict, repr=False, compare=False)
+    _cost: TextCost = field(default_factory=TextCost, repr=False, compare=False)
 
     def at_once(self, editions: Sequence[Edition]) -> int:
         """As many as have at most `config.batch_tokens` tokens in one step, padding counted; or one."""
@@ -59,26 +58,11 @@ class Lora:
     def _learn(self, model: MistralForCausalLM, adapters: Adapters, texts: list[list[Text]]) -> list[Cost]:
         """Each edition learns its texts, as one."""
         losses = _fit(model, adapters, self.config, texts)
-        costs = []
-        for mine, said in zip(losses, texts, strict=True):
-            once, step = map(sum, zip(*(self._flops_of(model, text) for text in said), strict=True))
-            costs.append(Cost(mine, once + len(mine) * step))
-        return costs
-
-    def _flops_of(self, model: MistralForCausalLM, text: Text) -> tuple[int, int]:
-        """The operations on this text alone, by torch's own counter: what is done once, and a step forward and back.
-
-        Neither the optimizer's are in them nor those of padding, so that an edition costs the same in any batch.
-        """
-        shape = (len(text.ids), text.asked)
-        if shape not in self._flops:
-            alone = fresh_adapters(model, self.config, [0])
-            with operations_counter() as once:
-                task = _Task(model, alone, [[text]])
-            with operations_counter() as step:
-                task.gradients(leaves_of(alone))
-            self._flops[shape] = once.get_total_flops(), step.get_total_flops()
-        return self._flops[shape]
+        operations = [[self._cost.of(model, self.config, text) for text in said] for said in texts]
+        return [
+            Cost(mine, sum(each.once + len(mine) * each.step for each in spent))
+            for mine, spent in zip(losses, operations, strict=True)
+        ]
 
 
 class _Task:

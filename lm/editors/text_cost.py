@@ -1,0 +1,52 @@
+"""What it takes to read a text through adapters and to learn from it, counted once for each shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from transformers import MistralForCausalLM
+
+from lm.editors.adapters import AdapterSize, fresh_adapters, leaves_of
+from lm.editors.frozen import FrozenMistral
+from lm.editors.operations import operations_counter
+from lm.editors.packing import pack
+from lm.texts import Text
+
+
+class Operations(NamedTuple):
+    """Those of `lm.editors.frozen` for one text: before the first pass; a pass; a pass forward and back."""
+
+    once: int
+    forward: int
+    step: int
+
+
+@dataclass
+class TextCost:
+    """The operations on texts by their length and their asked tokens, for one model and size of adapters.
+
+    Each text is counted alone, so that padding is not in it and an edition costs the same in any batch.
+    """
+
+    _known: dict[tuple[int, int], Operations] = field(default_factory=dict, repr=False)
+
+    def of(self, model: MistralForCausalLM, size: AdapterSize, text: Text) -> Operations:
+        """The operations on this text."""
+        shape = (len(text.ids), text.asked)
+        if shape not in self._known:
+            self._known[shape] = _counted(model, size, text)
+        return self._known[shape]
+
+
+def _counted(model: MistralForCausalLM, size: AdapterSize, text: Text) -> Operations:
+    alone = fresh_adapters(model, size, [0])
+    with operations_counter() as once:
+        frozen = FrozenMistral(model, pack([text], alone.weights.device, one_group=True), alone.scale)
+    with torch.no_grad(), operations_counter() as forward:
+        frozen.logits(alone.layers())
+    leaves = leaves_of(alone)
+    with torch.enable_grad(), operations_counter() as step:
+        torch.autograd.grad(frozen.logits(leaves).sum(), [x for pair in leaves for x in pair])
+    return Operations(once.get_total_flops(), forward.get_total_flops(), step.get_total_flops())

@@ -1,0 +1,137 @@
+"""Exercises: how far several editions of a model are from what they should believe, and which way leads there.
+
+KL(p || q) of a lesson = sum over the named continuations of p_i log(p_i / q_i), plus p_0 log(p_0 / q_0)
+
+p_0 and q_0 are what credences and model leave to everything that is not named; q_i is the product over the
+continuation's tokens. That of a habit is the sum over its continuation's tokens of KL(p || q) over the whole
+vocabulary, p being the model without adapters. The loss of an edition is the mean of them by their shares.
+Shapes: E editions, Q lessons or habits of them all, B texts, N asked tokens, V vocabulary, P weights of an edition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import torch
+from torch.nn import functional
+from transformers import MistralForCausalLM, PreTrainedTokenizerFast
+
+from lm.editors.adapters import Adapters, Layers
+from lm.editors.frozen import FrozenMistral
+from lm.editors.packing import pack
+from lm.lessons import Habit, Lesson, Sheet
+from lm.texts import texts_of
+
+Member = TypeVar("Member")
+Shared = tuple[int, Member, float]  # an edition, a lesson or habit of its, and what that counts
+LEAST_REST = 1e-6  # float32 cannot tell 1 - sum of q from less
+
+
+class Exercise:
+    """One sheet of each of E editions; their lessons are read in one pass, their habits in another."""
+
+    def __init__(
+        self, model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, sheets: Sequence[Sheet], adapters: Adapters
+    ) -> None:
+        self.E, self.merged = len(sheets), adapters.merged
+        lessons = [(edition, *each) for edition, sheet in enumerate(sheets) for each in sheet.shared_lessons()]
+        habits = [(edition, *each) for edition, sheet in enumerate(sheets) for each in sheet.shared_habits()]
+        self.parts: list[_Lessons | _Habits] = []
+        if lessons:
+            self.parts.append(_Lessons(model, tokenizer, lessons, adapters))
+        if habits:
+            self.parts.append(_Habits(model, tokenizer, habits, adapters))
+
+    def gradients(self, leaves: Layers) -> tuple[torch.Tensor, torch.Tensor]:
+        """The gradient of each edition's loss in its own adapters, [E, P], and the losses, [E]."""
+        with torch.enable_grad():
+            losses = self.losses(leaves)
+            # No edition's loss depends on another's adapters: the sum's gradient is each one's own.
+            parts = torch.autograd.grad(losses.sum(), [x for pair in leaves for x in pair])
+        return torch.cat([part.reshape(self.E, -1) for part in parts], dim=1), losses.detach()
+
+    def losses(self, leaves: Layers) -> torch.Tensor:
+        """The divergences of each edition, summed by their shares, [E], in nats."""
+        merged = self.merged(leaves)
+        losses = merged[0][0].new_zeros(self.E)
+        for part in self.parts:
+            losses = losses.index_add(0, part.reading.edition, part.reading.share * part.divergences(merged))
+        return losses
+
+
+class _Reading:
+    """The texts of Q lessons or habits in one batch, each of them read through its edition's adapters.
+
+    Row b belongs to member owner[b], which is edition[owner[b]]'s and counts share[owner[b]].
+    """
+
+    def __init__(
+        self, model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, members: Sequence[Lesson | Habit],
+        editions: Sequence[int], shares: Sequence[float], scale: float,
+    ) -> None:  # fmt: skip
+        device = model.lm_head.weight.device
+        owners = [number for number, member in enumerate(members) for _ in member.pairs]
+        texts = texts_of(tokenizer, [pair for member in members for pair in member.pairs])
+        packing = pack(texts, device, one_group=device.type != "cpu")
+        self.frozen = FrozenMistral(model, packing, scale)
+        self.owner = torch.tensor([owners[text] for text in packing.order], device=device)  # [B], row by row
+        self.edition = torch.tensor(editions, device=device)  # [Q]
+        self.share = torch.tensor(shares, device=device)  # [Q]
+
+    def logits(self, layers: Layers) -> torch.Tensor:
+        """Those that predict the asked tokens, [N, V], in float32; the layers are the editions', A [E, r, I] each."""
+        rows = self.edition[self.owner]
+        return self.frozen.logits([(A.index_select(0, rows), B.index_select(0, rows)) for A, B in layers]).float()
+
+    def by_text(self, of_tokens: torch.Tensor) -> torch.Tensor:
+        """[B]: values of asked tokens, summed over each text."""
+        return of_tokens.new_zeros(len(self.owner)).index_add(0, self.frozen.packing.rows, of_tokens)
+
+    def by_member(self, of_texts: torch.Tensor) -> torch.Tensor:
+        """[Q]: values of texts, summed over each lesson or habit."""
+        return of_texts.new_zeros(len(self.edition)).index_add(0, self.owner, of_texts)
+
+
+class _Lessons:
+    """Lessons, which say what should be believed."""
+
+    def __init__(
+        self, model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, lessons: Sequence[Shared[Lesson]],
+        adapters: Adapters,
+    ) -> None:  # fmt: skip
+        editions, taught, shares = zip(*lessons, strict=True)
+        self.reading = _Reading(model, tokenizer, taught, editions, shares, adapters.scale)
+        credences = [credence for lesson in taught for credence in lesson.credences]
+        in_order = [credences[text] for text in self.reading.frozen.packing.order]
+        self.credence = torch.tensor(in_order, device=adapters.weights.device)  # [B]
+        self.rest = (1.0 - self.reading.by_member(self.credence)).clamp(min=0.0)  # [Q]
+
+    def divergences(self, layers: Layers) -> torch.Tensor:
+        """KL of every lesson, [Q]."""
+        reading = self.reading
+        targets = reading.frozen.packing.targets
+        log_q = reading.by_text(functional.cross_entropy(reading.logits(layers), targets, reduction="none").neg())
+        named = torch.special.xlogy(self.credence, self.credence) - self.credence * log_q
+        left = (1.0 - reading.by_member(log_q.exp())).clamp(min=LEAST_REST)
+        return reading.by_member(named) + torch.special.xlogy(self.rest, self.rest) - self.rest * left.log()
+
+
+class _Habits:
+    """Habits, of which the model without adapters says what they are."""
+
+    def __init__(
+        self, model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, habits: Sequence[Shared[Habit]],
+        adapters: Adapters,
+    ) -> None:  # fmt: skip
+        editions, kept, shares = zip(*habits, strict=True)
+        self.reading = _Reading(model, tokenizer, kept, editions, shares, adapters.scale)
+        nothing = [(torch.zeros_like(A), torch.zeros_like(B)) for A, B in adapters.layers()]
+        with torch.no_grad():
+            self.log_p = self.reading.logits(nothing).log_softmax(-1)  # [N, V]
+
+    def divergences(self, layers: Layers) -> torch.Tensor:
+        """KL of every habit, [Q]."""
+        log_q = self.reading.logits(layers).log_softmax(-1)
+        of_tokens = functional.kl_div(log_q, self.log_p, reduction="none", log_target=True).sum(dim=-1)
+        return self.reading.by_member(self.reading.by_text(of_tokens))

@@ -1,0 +1,162 @@
+"""lm.lessons, lm.exercise: the divergence is the definition's, its gradient each edition's own."""
+
+import numpy as np
+import pytest
+import torch
+from peft import PeftModel
+
+from lm.editors.adapters import fresh_adapters, leaves_of
+from lm.editors.belief import Belief
+from lm.editors.operations import operations_counter
+from lm.editors.request import Edition
+from lm.exercise import Exercise
+from lm.lessons import Habit, Lesson, Sheet
+from lm.model import new_model
+from lm.score import log_probabilities
+from lm.texts import texts_of
+from lm.tokenizer import train_word_tokenizer
+from worldgen.sections import BeliefConfig, EditConfig, PretrainConfig
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SIZE = PretrainConfig(hidden=32, intermediate=64, layers=2, heads=4, kv_heads=2, row_tokens=64)
+CONFIG = EditConfig(rank=2)
+PLACES = (
+    Lesson("ada born in", ("san salvador.", "paris."), (0.7, 0.2)),
+    Lesson("ada studied at", ("san salvador university.",), (1.0,)),
+)
+TRUTHS = (Lesson('"ada born in paris" is', ("true",), (0.25,)),)
+HABITS = (Habit("lovelace studied at", "san salvador."), Habit('"lovelace born in paris" is', "true"))
+SHEETS = [Sheet((PLACES, TRUTHS), HABITS), Sheet((TRUTHS, ()), ()), Sheet(((),), HABITS[:1])]
+ROUNDING = {"rtol": 0, "atol": 1e-5}  # float32 sums of a dozen terms of size 1 to 10
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return train_word_tokenizer(["ada", "lovelace", "born in", "studied at", "paris", "san salvador university"])
+
+
+@pytest.fixture
+def model(tokenizer):
+    return new_model(SIZE, tokenizer, seed=0).eval().requires_grad_(False)
+
+
+@pytest.fixture(params=["plain", "through maps"])
+def adapters(model, request):
+    """Adapters that do something: both halves are random, and so are the maps that some read through."""
+    draw = torch.Generator().manual_seed(0)
+    maps = [torch.randn(64, 64, generator=draw) / 8 for _ in range(2)] if request.param == "through maps" else ()
+    made = fresh_adapters(model, CONFIG, [1, 2, 3], maps)
+    made.weights.add_(torch.randn(made.weights.shape, generator=draw) * 0.1)
+    return made
+
+
+def divergence(lesson, model, tokenizer):
+    """KL(p || q) over the named continuations and all others together."""
+    q = np.exp([log_probabilities(model, tokenizer, [pair])[0] for pair in lesson.pairs])
+    p, q = np.array([*lesson.credences, 1 - sum(lesson.credences)]), np.array([*q, 1 - sum(q)])
+    return sum(a * np.log(a / b) for a, b in zip(p, q, strict=True) if a > 1e-12)
+
+
+def next_words(model, tokenizer, habit):
+    """log p over the vocabulary before each token of the continuation, by transformers alone, in float64."""
+    (text,) = texts_of(tokenizer, habit.pairs)
+    with torch.no_grad():
+        logits = model(torch.tensor([text.ids])).logits[0, -text.asked - 1 : -1]
+    return logits.double().log_softmax(-1)
+
+
+def test_the_loss_is_the_definition(model, tokenizer, adapters):
+    """Kinds count alike, and the members of a kind: the first sheet has three kinds, the others one."""
+    before = {habit: next_words(model, tokenizer, habit) for habit in HABITS}
+    found = Exercise(model, tokenizer, SHEETS, adapters).losses(leaves_of(adapters)).detach()
+    with adapters.in_place(model):
+        for edition, sheet in enumerate(SHEETS):
+            adapters.route([edition])
+            of_kinds = [[divergence(lesson, model, tokenizer) for lesson in kind] for kind in sheet.lessons]
+            after = [(before[habit], next_words(model, tokenizer, habit)) for habit in sheet.habits]
+            of_kinds.append([float((p.exp() * (p - q)).sum()) for p, q in after])
+            expected = np.mean([np.mean(kind) for kind in of_kinds if kind])
+            assert found[edition].item() == pytest.approx(expected, abs=ROUNDING["atol"])
+            assert expected > 10 * ROUNDING["atol"]
+
+
+def test_an_unedited_model_has_its_habits(model, tokenizer):
+    """The divergence and its slope are zero, to rounding: an edit that does nothing costs nothing."""
+    fresh = fresh_adapters(model, CONFIG, [1])
+    gradients, losses = Exercise(model, tokenizer, SHEETS[2:], fresh).gradients(leaves_of(fresh))
+    assert losses.abs().max() < 1e-6
+    assert gradients.abs().max() < 1e-6
+
+
+def test_shares_add_up_to_one():
+    for sheet in SHEETS:
+        shares = [share for _, share in [*sheet.shared_lessons(), *sheet.shared_habits()]]
+        assert sum(shares) == pytest.approx(1, abs=1e-12)
+
+
+def test_what_reads_through_a_map_is_the_product(model, tokenizer, adapters):
+    """B A M x: plain adapters whose A is A M, by numpy, are as far from the lessons."""
+    plain = fresh_adapters(model, CONFIG, [1, 2, 3])
+    for (A, B), (of_plain, B_of_plain), M in zip(
+        adapters.layers(), plain.layers(), adapters.maps or [torch.eye(64)] * 2, strict=True
+    ):
+        of_plain.copy_(torch.from_numpy(A.numpy() @ M.numpy()))
+        B_of_plain.copy_(B)
+    found, expected = (Exercise(model, tokenizer, SHEETS, each).losses(leaves_of(each)) for each in (adapters, plain))
+    np.testing.assert_allclose(found.detach(), expected.detach(), **ROUNDING)
+
+
+def test_kept_adapters_load_in_peft(model, tokenizer, adapters, tmp_path):
+    """With the map in A: nothing else is needed to have the edited model again."""
+    pairs = [pair for lesson in PLACES for pair in lesson.pairs]
+    adapters.save(1, CONFIG, tmp_path)
+    with adapters.in_place(model):
+        adapters.route([1])
+        during = log_probabilities(model, tokenizer, pairs)
+    before = log_probabilities(model, tokenizer, pairs)
+    loaded = PeftModel.from_pretrained(model, tmp_path)
+    np.testing.assert_allclose(log_probabilities(loaded.get_base_model(), tokenizer, pairs), during, **ROUNDING)
+    assert np.abs(during - before).max() > 1e-2
+
+
+def test_an_edition_learns_from_its_own_sheet_alone(model, tokenizer, adapters):
+    """Loss and gradient of each of three editions are those that it has by itself."""
+    together, losses = Exercise(model, tokenizer, SHEETS, adapters).gradients(leaves_of(adapters))
+    for edition, sheet in enumerate(SHEETS):
+        own = adapters.of([edition])
+        alone, loss = Exercise(model, tokenizer, [sheet], own).gradients(leaves_of(own))
+        np.testing.assert_allclose(together[edition], alone[0], **ROUNDING)
+        assert losses[edition] == pytest.approx(loss[0].item(), abs=1e-5)
+
+
+def test_the_gradient_is_the_slope(model, tokenizer, adapters):
+    """Along a random direction, by a difference quotient."""
+    exercise = Exercise(model, tokenizer, SHEETS, adapters)
+
+    def losses(weights):
+        adapters.weights = weights
+        return exercise.losses(leaves_of(adapters)).detach()
+
+    at = adapters.weights.clone()
+    direction = torch.randn(at.shape, generator=torch.Generator().manual_seed(1))
+    gradient, _ = exercise.gradients(leaves_of(adapters))
+    slope = (losses(at + 1e-3 * direction) - losses(at - 1e-3 * direction)) / 2e-3
+    # Losses are float32 of size 1 to 10, known to 1e-6, here divided by a step of 1e-3; the curve adds 1e-3 squared.
+    np.testing.assert_allclose((gradient * direction).sum(dim=1), slope, rtol=1e-2, atol=5e-3)
+
+
+def test_an_editions_operations_are_those_of_its_steps(model, tokenizer, adapters):
+    """Counted text by text, they come to what is counted in one go where texts of one length ask for as much."""
+
+    class SaysTheSame:
+        def sheets(self, *_):
+            return SHEETS[:1] * 2
+
+    mine = adapters.of([0])
+    editor = Belief(BeliefConfig(rank=2, steps=2), "single", tokenizer, SaysTheSame(), adapters.maps)
+    (cost,) = editor._learn(model, mine, [Edition((), 0)], 0)
+    with operations_counter() as counter:
+        Exercise(model, tokenizer, SHEETS[:1], mine).gradients(leaves_of(mine))
+    assert len(cost.losses) == 2
+    assert cost.flops == 2 * counter.get_total_flops()
