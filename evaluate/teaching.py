@@ -185,5 +185,7 @@ def _truth(formula: Formula, credence: float) -> Lesson:
 
 
 def _dealt(groups: Sequence[Sequence[Item]], sheets: int) -> list[tuple[Item, ...]]:
-    """What stands on each of the sheets: groups are dealt out in turn."""
-    return [tuple(item for group in groups[sheet::sheets] for item in group) for sheet in range(sheets)]
+    """What stands on each of the sheets: as many groups as on any other, one after another."""
+    each = len(groups) // max(sheets, 1)
+    on_sheets = (groups[each * sheet : each * (sheet + 1)] for sheet in range(sheets))
+    return [tuple(item for group in mine for item in group) for mine in on_sheets]

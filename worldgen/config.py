@@ -81,7 +81,7 @@ def small() -> RunConfig:
             hidden=320, intermediate=1280, layers=4, heads=5, kv_heads=5, tokens=12_000_000, row_tokens=192,
             rows_per_step=8, learning_rate=1e-3, final_learning_rate_share=0.0, warmup_share=0.02, adam_beta2=0.98,
         ),
-        edit=EditConfig(learning_rate=1e-3),
+        edit=EditConfig(learning_rate=4e-4),
     )  # fmt: skip
 
 
