@@ -8,7 +8,7 @@ from peft import PeftModel
 from lm.editors.adapters import fresh_adapters, leaves_of
 from lm.editors.belief import Belief
 from lm.editors.operations import operations_counter
-from lm.editors.request import Edition
+from lm.editors.request import Edition, Request
 from lm.exercise import Exercise
 from lm.lessons import Habit, Lesson, Sheet
 from lm.model import new_model
@@ -160,3 +160,11 @@ def test_an_editions_operations_are_those_of_its_steps(model, tokenizer, adapter
         Exercise(model, tokenizer, SHEETS[:1], mine).gradients(leaves_of(mine))
     assert len(cost.losses) == 2
     assert cost.flops == 2 * counter.get_total_flops()
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("single", 8), ("sequential", 8), ("together", 2)])
+def test_a_sheet_about_several_requests_leaves_room_for_fewer(mode, expected):
+    """Three requests in one go stand on one sheet, in turn each on its own."""
+    requests = tuple(Request("ada born in", "paris.") for _ in range(1 if mode == "single" else 3))
+    editor = Belief(BeliefConfig(editions_at_once=8), mode, None, None, ())
+    assert editor.at_once([Edition(requests, 0)] * 9) == expected

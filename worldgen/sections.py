@@ -191,7 +191,7 @@ class BeliefConfig(Section):
     objects: int = Field(6, ge=1)
     joined: int = Field(12, ge=0)
     kept: int = Field(24, ge=0)
-    ridge: float = Field(0.01, gt=0)
+    ridge: float = Field(0.002, gt=0)
     covariance_tokens: int = Field(100_000, ge=1)
     editions_at_once: int = Field(8, ge=1)
 

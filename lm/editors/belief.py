@@ -20,7 +20,7 @@ from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 from lm.editors.adamw import StackedAdamW
 from lm.editors.adapters import Adapters, leaves_of
 from lm.editors.operations import operations_counter
-from lm.editors.request import Cost, Edited, Edition, Mode
+from lm.editors.request import Cost, Edited, Edition, Mode, rounds
 from lm.editors.text_cost import TextCost
 from lm.editors.turns import adapted
 from lm.exercise import Exercise
@@ -55,8 +55,9 @@ class Belief:
     _cost: TextCost = field(default_factory=TextCost, repr=False, compare=False)
 
     def at_once(self, editions: Sequence[Edition]) -> int:
-        """As many as the config says."""
-        return self.config.editions_at_once
+        """As many as the config says, fewer by as much as they have requests in a turn: a sheet grows with them."""
+        most = max(len(part) for edition in editions for part in rounds(self.mode, edition))
+        return max(1, self.config.editions_at_once // most)
 
     def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> AbstractContextManager[Edited]:
         """The model with each edition's adapters in it; without them again afterwards."""
