@@ -39,9 +39,10 @@ class Exercise:
         habits = [(edition, *each) for edition, sheet in enumerate(sheets) for each in sheet.shared_habits()]
         self.parts: list[_Lessons | _Habits] = []
         if lessons:
-            self.parts.append(_Lessons(model, tokenizer, lessons, adapters))
+            reading = _Reading(model, tokenizer, lessons, adapters.scale)
+            self.parts.append(_Lessons(reading, [lesson for _, lesson, _ in lessons]))
         if habits:
-            self.parts.append(_Habits(model, tokenizer, habits, adapters))
+            self.parts.append(_Habits(_Reading(model, tokenizer, habits, adapters.scale), adapters.layers()))
 
     def gradients(self, leaves: Layers) -> tuple[torch.Tensor, torch.Tensor]:
         """The gradient of each edition's loss in its own adapters, [E, P], and the losses, [E]."""
@@ -67,9 +68,10 @@ class _Reading:
     """
 
     def __init__(
-        self, model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, members: Sequence[Lesson | Habit],
-        editions: Sequence[int], shares: Sequence[float], scale: float,
+        self, model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast,
+        shared: Sequence[Shared[Lesson]] | Sequence[Shared[Habit]], scale: float,
     ) -> None:  # fmt: skip
+        editions, members, shares = zip(*shared, strict=True)
         device = model.lm_head.weight.device
         owners = [number for number, member in enumerate(members) for _ in member.pairs]
         texts = texts_of(tokenizer, [pair for member in members for pair in member.pairs])
@@ -96,16 +98,12 @@ class _Reading:
 class _Lessons:
     """Lessons, which say what should be believed."""
 
-    def __init__(
-        self, model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, lessons: Sequence[Shared[Lesson]],
-        adapters: Adapters,
-    ) -> None:  # fmt: skip
-        editions, taught, shares = zip(*lessons, strict=True)
-        self.reading = _Reading(model, tokenizer, taught, editions, shares, adapters.scale)
-        credences = [credence for lesson in taught for credence in lesson.credences]
-        in_order = [credences[text] for text in self.reading.frozen.packing.order]
-        self.credence = torch.tensor(in_order, device=adapters.weights.device)  # [B]
-        self.rest = (1.0 - self.reading.by_member(self.credence)).clamp(min=0.0)  # [Q]
+    def __init__(self, reading: _Reading, lessons: Sequence[Lesson]) -> None:
+        self.reading = reading
+        credences = [credence for lesson in lessons for credence in lesson.credences]
+        in_order = [credences[text] for text in reading.frozen.packing.order]
+        self.credence = torch.tensor(in_order, device=reading.share.device)  # [B]
+        self.rest = (1.0 - reading.by_member(self.credence)).clamp(min=0.0)  # [Q]
 
     def divergences(self, layers: Layers) -> torch.Tensor:
         """KL of every lesson, [Q]."""
@@ -120,15 +118,11 @@ class _Lessons:
 class _Habits:
     """Habits, of which the model without adapters says what they are."""
 
-    def __init__(
-        self, model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, habits: Sequence[Shared[Habit]],
-        adapters: Adapters,
-    ) -> None:  # fmt: skip
-        editions, kept, shares = zip(*habits, strict=True)
-        self.reading = _Reading(model, tokenizer, kept, editions, shares, adapters.scale)
-        nothing = [(torch.zeros_like(A), torch.zeros_like(B)) for A, B in adapters.layers()]
+    def __init__(self, reading: _Reading, layers: Layers) -> None:
+        self.reading = reading
+        nothing = [(torch.zeros_like(A), torch.zeros_like(B)) for A, B in layers]
         with torch.no_grad():
-            self.log_p = self.reading.logits(nothing).log_softmax(-1)  # [N, V]
+            self.log_p = reading.logits(nothing).log_softmax(-1)  # [N, V]
 
     def divergences(self, layers: Layers) -> torch.Tensor:
         """KL of every habit, [Q]."""
