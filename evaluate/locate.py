@@ -11,7 +11,7 @@ import torch
 from evaluate.load import finished, load_world
 from evaluate.trace import load_effects, strongest_mlp
 from lm.data import TokenShards
-from lm.editors.memory import Located, factor_of, key_covariances, whitening_of
+from lm.editors.memory import Located, factor_of, key_covariances
 from lm.tracing import TOKENS, Token
 from worldgen.config import RunConfig
 from worldgen.errors import UserError
@@ -36,12 +36,11 @@ def locate(method: str, config: RunConfig, model: Any, bos_id: int, run_folder: 
     return Located(token, layers[-1], factors, _contexts(run_folder, own.contexts, config.seed))
 
 
-def whitenings(config: RunConfig, model: Any, bos_id: int, run_folder: Path, folder: Path) -> list[torch.Tensor]:
-    """What whitens the keys of every layer for `belief`; the covariances are kept in `folder`."""
-    own, layers = config.belief, range(len(model.model.layers))
-    shards = TokenShards(run_folder / "tokens", bos_id)
-    covariances = _covariances(model, shards, layers, own.covariance_tokens, config.seed, folder)
-    return [whitening_of(covariances[layer], own.ridge).to(model.dtype) for layer in layers]
+def covariances_of(config: RunConfig, model: Any, bos_id: int, run_folder: Path, folder: Path) -> list[torch.Tensor]:
+    """Those of every layer's keys for `belief`, which are kept in `folder`."""
+    layers, shards = range(len(model.model.layers)), TokenShards(run_folder / "tokens", bos_id)
+    covariances = _covariances(model, shards, layers, config.belief.covariance_tokens, config.seed, folder)
+    return [covariances[layer] for layer in layers]
 
 
 def _covariances(

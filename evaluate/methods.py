@@ -66,12 +66,12 @@ def editor_of(
 
             return LoraReference(config.edit, tokenizer, adapters)
         case "belief":
-            from evaluate.locate import whitenings
+            from evaluate.locate import covariances_of
             from lm.editors.belief import Belief
 
             teacher = _teacher(config, tokenizer, run_folder, cases_folder or run_folder / "cases")
-            maps = whitenings(config, model, tokenizer.bos_token_id, run_folder, folder)
-            return Belief(config.belief, config.edit.mode, tokenizer, teacher, maps, adapters)
+            covariances = covariances_of(config, model, tokenizer.bos_token_id, run_folder, folder)
+            return Belief(config.belief, config.edit.mode, tokenizer, teacher, covariances, adapters)
         case "ft":
             from lm.editors.fine_tuning import FineTuning
 

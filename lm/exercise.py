@@ -34,7 +34,7 @@ class Exercise:
     def __init__(
         self, model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, sheets: Sequence[Sheet], adapters: Adapters
     ) -> None:
-        self.E, self.merged = len(sheets), adapters.merged
+        self.E = len(sheets)
         lessons = [(edition, *each) for edition, sheet in enumerate(sheets) for each in sheet.shared_lessons()]
         habits = [(edition, *each) for edition, sheet in enumerate(sheets) for each in sheet.shared_habits()]
         self.parts: list[_Lessons | _Habits] = []
@@ -44,20 +44,11 @@ class Exercise:
         if habits:
             self.parts.append(_Habits(_Reading(model, tokenizer, habits, adapters.scale), adapters.layers()))
 
-    def gradients(self, leaves: Layers) -> tuple[torch.Tensor, torch.Tensor]:
-        """The gradient of each edition's loss in its own adapters, [E, P], and the losses, [E]."""
-        with torch.enable_grad():
-            losses = self.losses(leaves)
-            # No edition's loss depends on another's adapters: the sum's gradient is each one's own.
-            parts = torch.autograd.grad(losses.sum(), [x for pair in leaves for x in pair])
-        return torch.cat([part.reshape(self.E, -1) for part in parts], dim=1), losses.detach()
-
-    def losses(self, leaves: Layers) -> torch.Tensor:
-        """The divergences of each edition, summed by their shares, [E], in nats."""
-        merged = self.merged(leaves)
-        losses = merged[0][0].new_zeros(self.E)
+    def losses(self, layers: Layers) -> torch.Tensor:
+        """The divergences of each edition, summed by their shares, [E], in nats; the keys read by A as they are."""
+        losses = layers[0][0].new_zeros(self.E)
         for part in self.parts:
-            losses = losses.index_add(0, part.reading.edition, part.reading.share * part.divergences(merged))
+            losses = losses.index_add(0, part.reading.edition, part.reading.share * part.divergences(layers))
         return losses
 
 

@@ -67,15 +67,16 @@ def test_settings_of_one_method_are_nothing_to_another(run: Run) -> None:
     assert {scores["method"] for scores in read_scores(run.folder)} == set(OURS)
 
 
-def test_where_beliefs_keys_are_whitened_decides_what_it_gives(run: Run) -> None:
-    """The covariances are kept beside the measurements; without whitening the same edits end elsewhere."""
+@pytest.mark.parametrize("otherwise", ["belief.ridge=1e9", "belief.restraint=0"])
+def test_what_belief_knows_of_keys_decides_what_it_gives(run: Run, otherwise: str) -> None:
+    """The covariances are kept beside the measurements; without whitening or restraint the same edits end elsewhere."""
     pipeline.edit(run, "belief")
     folder = run.folder / "edits" / "belief"
     assert len(list(folder.glob("covariance-*.npy"))) == run.config.pretrain.layers
-    plain, elsewhere = with_settings(run, "belief.ridge=1e9"), run.folder / "plain"
+    plain, elsewhere = with_settings(run, otherwise), run.folder / "plain" / otherwise
     pipeline.measure_edits(plain, "belief", run.folder / "cases", elsewhere, pipeline.edit_inputs(plain, "belief"))
-    whitened, not_whitened = (read_measurements(each)["after"].dropna() for each in (folder, elsewhere))
-    assert (whitened - not_whitened).abs().max() > 1e-5  # float32 knows these probabilities of 0.01 to 1e-9
+    by_keys, without = (read_measurements(each)["after"].dropna() for each in (folder, elsewhere))
+    assert (by_keys - without).abs().max() > 1e-5  # float32 knows these probabilities of 0.01 to 1e-9
 
 
 def test_names_and_sections_go_together() -> None:

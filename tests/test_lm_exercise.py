@@ -5,8 +5,9 @@ import pytest
 import torch
 from peft import PeftModel
 
-from lm.editors.adapters import fresh_adapters, leaves_of
+from lm.editors.adapters import fresh_adapters, gradients_of, leaves_of
 from lm.editors.belief import Belief
+from lm.editors.disturbance import Disturbance
 from lm.editors.operations import operations_counter
 from lm.editors.request import Edition, Request
 from lm.exercise import Exercise
@@ -51,6 +52,14 @@ def adapters(model, request):
     return made
 
 
+def gradients(model, tokenizer, sheets, adapters, and_=lambda layers: 0.0):
+    """Those of each edition [E, P], and the losses [E]."""
+    leaves = leaves_of(adapters)
+    layers = adapters.merged(leaves)
+    losses = Exercise(model, tokenizer, sheets, adapters).losses(layers) + and_(layers)
+    return gradients_of(losses.sum(), leaves), losses.detach()
+
+
 def divergence(lesson, model, tokenizer):
     """KL(p || q) over the named continuations and all others together."""
     q = np.exp([log_probabilities(model, tokenizer, [pair])[0] for pair in lesson.pairs])
@@ -69,7 +78,7 @@ def next_words(model, tokenizer, habit):
 def test_the_loss_is_the_definition(model, tokenizer, adapters):
     """Kinds count alike, and the members of a kind: the first sheet has three kinds, the others one."""
     before = {habit: next_words(model, tokenizer, habit) for habit in HABITS}
-    found = Exercise(model, tokenizer, SHEETS, adapters).losses(leaves_of(adapters)).detach()
+    found = Exercise(model, tokenizer, SHEETS, adapters).losses(adapters.merged(adapters.layers()))
     with adapters.in_place(model):
         for edition, sheet in enumerate(SHEETS):
             adapters.route([edition])
@@ -84,9 +93,9 @@ def test_the_loss_is_the_definition(model, tokenizer, adapters):
 def test_an_unedited_model_has_its_habits(model, tokenizer):
     """The divergence and its slope are zero, to rounding: an edit that does nothing costs nothing."""
     fresh = fresh_adapters(model, CONFIG, [1])
-    gradients, losses = Exercise(model, tokenizer, SHEETS[2:], fresh).gradients(leaves_of(fresh))
+    gradient, losses = gradients(model, tokenizer, SHEETS[2:], fresh)
     assert losses.abs().max() < 1e-6
-    assert gradients.abs().max() < 1e-6
+    assert gradient.abs().max() < 1e-6
 
 
 def test_shares_add_up_to_one():
@@ -103,7 +112,9 @@ def test_what_reads_through_a_map_is_the_product(model, tokenizer, adapters):
     ):
         of_plain.copy_(torch.from_numpy(A.numpy() @ M.numpy()))
         B_of_plain.copy_(B)
-    found, expected = (Exercise(model, tokenizer, SHEETS, each).losses(leaves_of(each)) for each in (adapters, plain))
+    found, expected = (
+        Exercise(model, tokenizer, SHEETS, each).losses(each.merged(each.layers())) for each in (adapters, plain)
+    )
     np.testing.assert_allclose(found.detach(), expected.detach(), **ROUNDING)
 
 
@@ -122,10 +133,10 @@ def test_kept_adapters_load_in_peft(model, tokenizer, adapters, tmp_path):
 
 def test_an_edition_learns_from_its_own_sheet_alone(model, tokenizer, adapters):
     """Loss and gradient of each of three editions are those that it has by itself."""
-    together, losses = Exercise(model, tokenizer, SHEETS, adapters).gradients(leaves_of(adapters))
+    together, losses = gradients(model, tokenizer, SHEETS, adapters)
     for edition, sheet in enumerate(SHEETS):
         own = adapters.of([edition])
-        alone, loss = Exercise(model, tokenizer, [sheet], own).gradients(leaves_of(own))
+        alone, loss = gradients(model, tokenizer, [sheet], own)
         np.testing.assert_allclose(together[edition], alone[0], **ROUNDING)
         assert losses[edition] == pytest.approx(loss[0].item(), abs=1e-5)
 
@@ -136,11 +147,11 @@ def test_the_gradient_is_the_slope(model, tokenizer, adapters):
 
     def losses(weights):
         adapters.weights = weights
-        return exercise.losses(leaves_of(adapters)).detach()
+        return exercise.losses(adapters.merged(adapters.layers()))
 
     at = adapters.weights.clone()
     direction = torch.randn(at.shape, generator=torch.Generator().manual_seed(1))
-    gradient, _ = exercise.gradients(leaves_of(adapters))
+    gradient, _ = gradients(model, tokenizer, SHEETS, adapters)
     slope = (losses(at + 1e-3 * direction) - losses(at - 1e-3 * direction)) / 2e-3
     # Losses are float32 of size 1 to 10, known to 1e-6, here divided by a step of 1e-3; the curve adds 1e-3 squared.
     np.testing.assert_allclose((gradient * direction).sum(dim=1), slope, rtol=1e-2, atol=5e-3)
@@ -153,11 +164,12 @@ def test_an_editions_operations_are_those_of_its_steps(model, tokenizer, adapter
         def sheets(self, *_):
             return SHEETS[:1] * 2
 
-    mine = adapters.of([0])
-    editor = Belief(BeliefConfig(rank=2, steps=2), "single", tokenizer, SaysTheSame(), adapters.maps)
+    mine, covariances = adapters.of([0]), [torch.eye(64, dtype=torch.float64)] * 2
+    editor = Belief(BeliefConfig(rank=2, steps=2), "single", tokenizer, SaysTheSame(), covariances)
     (cost,) = editor._learn(model, mine, [Edition((), 0)], 0)
+    disturbance = Disturbance(model, covariances, mine.scale)
     with operations_counter() as counter:
-        Exercise(model, tokenizer, SHEETS[:1], mine).gradients(leaves_of(mine))
+        gradients(model, tokenizer, SHEETS[:1], mine, disturbance.of)
     assert len(cost.losses) == 2
     assert cost.flops == 2 * counter.get_total_flops()
 

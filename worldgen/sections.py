@@ -180,7 +180,8 @@ class BeliefConfig(Section):
     Every step has a sheet of its own. Beside the request's neighbourhood it holds `joined` facts of other subjects in
     and / or with it, and `kept` that should stay; a lesson names at most `objects`. The adapters read keys that are
     whitened by their covariance over `covariance_tokens` tokens of the corpus, with a `ridge` that is a share of its
-    mean; a large one leaves keys as they are.
+    mean; a large one leaves keys as they are. What the adapters add to the layers over that sample, in shares of what
+    these say there, counts `restraint` nats (see `lm.editors.disturbance`).
     """
 
     rank: int = Field(4, ge=1)
@@ -192,6 +193,7 @@ class BeliefConfig(Section):
     joined: int = Field(12, ge=0)
     kept: int = Field(24, ge=0)
     ridge: float = Field(0.002, gt=0)
+    restraint: float = Field(10.0, ge=0)
     covariance_tokens: int = Field(100_000, ge=1)
     editions_at_once: int = Field(8, ge=1)
 

@@ -114,6 +114,15 @@ def leaves_of(adapters: Adapters) -> Layers:
     return [(A.detach().requires_grad_(), B.detach().requires_grad_()) for A, B in adapters.layers()]
 
 
+def gradients_of(total: torch.Tensor, leaves: Layers) -> torch.Tensor:
+    """The gradient of each edition's loss in its own adapters, [E, P], from the sum of their losses.
+
+    No edition's loss depends on another's adapters: the sum's gradient is each one's own.
+    """
+    parts = torch.autograd.grad(total, [half for layer in leaves for half in layer])
+    return torch.cat([part.flatten(1) for part in parts], dim=1)
+
+
 class AdapterSize(Protocol):
     """The settings that adapters have."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +18,9 @@ import torch
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
 from lm.editors.adamw import StackedAdamW
-from lm.editors.adapters import Adapters, leaves_of
+from lm.editors.adapters import Adapters, gradients_of, leaves_of
+from lm.editors.disturbance import Disturbance
+from lm.editors.memory import whitening_of
 from lm.editors.operations import operations_counter
 from lm.editors.request import Cost, Edited, Edition, Mode, rounds
 from lm.editors.text_cost import TextCost
@@ -42,14 +44,15 @@ class Teacher(Protocol):
 class Belief:
     """The editor: its size and its steps are `config`'s; adapters are kept in a folder where one is given.
 
-    `maps` whiten the layers' keys, [I, I] each, see `lm.editors.memory.whitening_of`: the adapters read through them.
+    `covariances` are those of each layer's keys in the corpus, [I, I]: the adapters read keys that are whitened by
+    them, and are held to change little of what the layers say to such keys (`lm.editors.disturbance`).
     """
 
     config: BeliefConfig
     mode: Mode
     tokenizer: PreTrainedTokenizerFast
     teacher: Teacher
-    maps: Sequence[torch.Tensor]
+    covariances: Sequence[torch.Tensor]
     adapters: Path | None = None
     name: str = "belief"
     _cost: TextCost = field(default_factory=TextCost, repr=False, compare=False)
@@ -62,7 +65,12 @@ class Belief:
     def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> AbstractContextManager[Edited]:
         """The model with each edition's adapters in it; without them again afterwards."""
         learn = partial(self._learn, model)
-        return adapted(model, self.config, self.mode, editions, self.adapters, learn, self.maps)
+        return adapted(model, self.config, self.mode, editions, self.adapters, learn, self._maps)
+
+    @cached_property
+    def _maps(self) -> list[torch.Tensor]:
+        """What whitens the keys of each layer."""
+        return [whitening_of(C, self.config.ridge).float() for C in self.covariances]
 
     def _learn(
         self, model: MistralForCausalLM, adapters: Adapters, editions: Sequence[Edition], turn: int
@@ -70,16 +78,22 @@ class Belief:
         """Each edition learns its sheets, one a step, its weights changed in place."""
         config, leaves = self.config, leaves_of(adapters)
         taught, asking = zip(*(self._taught(model, edition, turn) for edition in editions), strict=True)
+        disturbance = Disturbance(model, self.covariances, adapters.scale)
         optimizer = StackedAdamW(adapters.weights, config.learning_rate, config.gradient_clip)
         everyone = torch.ones(len(editions), dtype=torch.bool, device=adapters.weights.device)
         losses: list[torch.Tensor] = []
         for step, sheets in enumerate(zip(*taught, strict=True)):
-            gradients, loss = Exercise(model, self.tokenizer, sheets, adapters).gradients(leaves)
+            exercise = Exercise(model, self.tokenizer, sheets, adapters)
+            with torch.enable_grad():
+                layers = adapters.merged(leaves)
+                loss = exercise.losses(layers) + config.restraint * disturbance.of(layers)
+                gradients = gradients_of(loss.sum(), leaves)
             optimizer.learning_rate = config.learning_rate * (1 - (1 - LAST_RATE) * step / config.steps)
             optimizer.step(gradients, everyone)
-            losses.append(loss)
+            losses.append(loss.detach())
         by_edition = torch.stack(losses, dim=1).tolist() if losses else [[]] * len(editions)
-        flops = [asked + self._flops(model, mine) for asked, mine in zip(asking, taught, strict=True)]
+        holding = _operations(disturbance, adapters.of([0]))
+        flops = [asked + self._flops(model, mine, holding) for asked, mine in zip(asking, taught, strict=True)]
         return [Cost(tuple(mine), operations) for mine, operations in zip(by_edition, flops, strict=True)]
 
     def _taught(self, model: MistralForCausalLM, edition: Edition, turn: int) -> tuple[list[Sheet], int]:
@@ -88,8 +102,8 @@ class Belief:
             sheets = self.teacher.sheets(model, edition, turn)
         return sheets, counter.get_total_flops()
 
-    def _flops(self, model: MistralForCausalLM, sheets: Sequence[Sheet]) -> int:
-        """The operations of a step on each sheet: habits are read once more, maps multiplied there and back."""
+    def _flops(self, model: MistralForCausalLM, sheets: Sequence[Sheet], holding: int) -> int:
+        """The operations of a step on each sheet: on its texts, habits once more, and what holds the adapters."""
         lessons = [pair for sheet in sheets for lesson, _ in sheet.shared_lessons() for pair in lesson.pairs]
         habits = [pair for sheet in sheets for habit in sheet.habits for pair in habit.pairs]
         learned, kept = (
@@ -97,4 +111,12 @@ class Belief:
             for pairs in (lessons, habits)
         )
         texts = sum(each.once + each.step for each in [*learned, *kept]) + sum(each.forward for each in kept)
-        return texts + len(sheets) * sum(4 * self.config.rank * M.numel() for M in self.maps)
+        return texts + len(sheets) * holding
+
+
+def _operations(disturbance: Disturbance, adapters: Adapters) -> int:
+    """Those of merging an edition's maps, of its disturbance and of the way back."""
+    leaves = leaves_of(adapters)
+    with torch.enable_grad(), operations_counter() as counter:
+        gradients_of(disturbance.of(adapters.merged(leaves)).sum(), leaves)
+    return counter.get_total_flops()

@@ -17,7 +17,7 @@ from torch.nn import functional
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
 from lm.editors.adamw import StackedAdamW
-from lm.editors.adapters import Adapters, Layers, leaves_of
+from lm.editors.adapters import Adapters, Layers, gradients_of, leaves_of
 from lm.editors.frozen import FrozenMistral
 from lm.editors.packing import pack
 from lm.editors.request import Cost, Edited, Edition, Request, rounds
@@ -92,9 +92,7 @@ class _Task:
                 [(A.index_select(0, self.editions), B.index_select(0, self.editions)) for A, B in leaves]
             )
             token_losses = functional.cross_entropy(logits.float(), packing.targets, reduction="none")
-            # No edition's loss depends on another's adapters: the sum's gradient is each one's own.
-            parts = torch.autograd.grad((token_losses * self.share).sum(), [x for pair in leaves for x in pair])
-        return torch.cat([part.reshape(self.E, -1) for part in parts], dim=1), token_losses.detach()
+            return gradients_of((token_losses * self.share).sum(), leaves), token_losses.detach()
 
     def losses(self, token_losses: torch.Tensor) -> torch.Tensor:
         """The loss of each edition, [E]."""

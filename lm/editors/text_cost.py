@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from transformers import MistralForCausalLM
 
-from lm.editors.adapters import AdapterSize, fresh_adapters, leaves_of
+from lm.editors.adapters import AdapterSize, fresh_adapters, gradients_of, leaves_of
 from lm.editors.frozen import FrozenMistral
 from lm.editors.operations import operations_counter
 from lm.editors.packing import pack
@@ -48,5 +48,5 @@ def _counted(model: MistralForCausalLM, size: AdapterSize, text: Text) -> Operat
         frozen.logits(alone.layers())
     leaves = leaves_of(alone)
     with torch.enable_grad(), operations_counter() as step:
-        torch.autograd.grad(frozen.logits(leaves).sum(), [x for pair in leaves for x in pair])
+        gradients_of(frozen.logits(leaves).sum(), leaves)
     return Operations(once.get_total_flops(), forward.get_total_flops(), step.get_total_flops())

@@ -1,0 +1,95 @@
+"""The disturbance by covariances is what the keys themselves say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from lm.editors.adapters import fresh_adapters, gradients_of, leaves_of
+from lm.editors.belief import Belief
+from lm.editors.disturbance import Disturbance
+from lm.editors.request import Edition
+from lm.lessons import Lesson, Sheet
+from lm.model import new_model
+from lm.score import log_probabilities
+from lm.tokenizer import train_word_tokenizer
+from worldgen.sections import BeliefConfig, PretrainConfig
+
+CONFIG = BeliefConfig(rank=3, alpha=6.0)
+SIZE = PretrainConfig(layers=2, hidden=16, intermediate=24, heads=2, kv_heads=1)
+
+
+@pytest.fixture
+def tokenizer():
+    return train_word_tokenizer(["ada", "paris"])
+
+
+@pytest.fixture
+def model(tokenizer):
+    return new_model(SIZE, tokenizer, seed=0).requires_grad_(False)
+
+
+@pytest.fixture
+def keys():
+    """400 keys of each layer, far from white."""
+    draw = torch.Generator().manual_seed(0)
+    return [torch.randn(400, 24, generator=draw) @ torch.randn(24, 24, generator=draw) for _ in range(2)]
+
+
+@pytest.fixture
+def adapters(model):
+    made = fresh_adapters(model, CONFIG, [1, 2])
+    made.weights.add_(torch.randn(made.weights.shape, generator=torch.Generator().manual_seed(1)) * 0.1)
+    return made
+
+
+def disturbance_of(model, keys, scale):
+    return Disturbance(model, [k.double().T @ k.double() / len(k) for k in keys], scale)
+
+
+def test_it_is_what_is_added_to_each_key_beside_what_is_said(model, keys, adapters):
+    """By numpy, key after key in float64."""
+    expected = np.zeros(2)
+    for (A, B), K, layer in zip(adapters.layers(), keys, model.model.layers, strict=True):
+        said = np.square(K.double().numpy() @ layer.mlp.down_proj.weight.double().numpy().T).sum(axis=1).mean()
+        for edition in range(2):
+            added = adapters.scale * K.double().numpy() @ A[edition].double().numpy().T @ B[edition].double().numpy().T
+            expected[edition] += np.square(added).sum(axis=1).mean() / said
+    found = disturbance_of(model, keys, adapters.scale).of(adapters.layers())
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_fresh_adapters_disturb_nothing(model, keys):
+    fresh = fresh_adapters(model, CONFIG, [1])
+    assert disturbance_of(model, keys, fresh.scale).of(fresh.layers()).tolist() == [0.0]
+
+
+def test_its_gradient_is_its_slope(model, keys, adapters):
+    """Of degree four in the weights: at w the directional derivative along w is four times the value."""
+    leaves, disturbance = leaves_of(adapters), disturbance_of(model, keys, adapters.scale)
+    value = disturbance.of(leaves)
+    slope = (gradients_of(value.sum(), leaves) * adapters.weights).sum(dim=1)
+    torch.testing.assert_close(slope, 4 * value.detach(), rtol=1e-4, atol=0.0)
+
+
+def test_restraint_leaves_an_edit_less_of_it(model, keys, tokenizer):
+    """The same lesson learned freely and restrained: hardly less well, with less of a disturbance."""
+    model.lm_head.weight.mul_(50)  # a new model's logits are too small for it to be sure of anything
+    lesson = Lesson("ada", ("paris",), (0.9,))
+
+    class SaysIt:
+        def sheets(self, *_):
+            return [Sheet(((lesson,),), ())] * 100
+
+    covariances = [k.double().T @ k.double() / len(k) for k in keys]
+    disturbances, believed = [], []
+    for restraint in (0.0, 1e-3):
+        config = BeliefConfig(rank=3, alpha=6.0, steps=100, learning_rate=0.01, restraint=restraint)
+        adapters = fresh_adapters(model, config, [1])
+        Belief(config, "single", tokenizer, SaysIt(), covariances)._learn(model, adapters, [Edition((), 0)], 0)
+        disturbances.append(float(disturbance_of(model, keys, adapters.scale).of(adapters.layers())))
+        with adapters.in_place(model):
+            believed.append(float(np.exp(log_probabilities(model, tokenizer, lesson.pairs)[0])))
+    assert disturbances[1] < disturbances[0] / 5
+    assert believed == pytest.approx([0.9, 0.9], abs=0.02)
