@@ -9,7 +9,7 @@ import torch
 from lm.editors.adapters import fresh_adapters, gradients_of, leaves_of
 from lm.editors.belief import Belief
 from lm.editors.disturbance import Disturbance
-from lm.editors.request import Edition
+from lm.editors.request import Edition, Request
 from lm.lessons import Lesson, Sheet
 from lm.model import new_model
 from lm.score import log_probabilities
@@ -87,9 +87,33 @@ def test_restraint_leaves_an_edit_less_of_it(model, keys, tokenizer):
     for restraint in (0.0, 1e-3):
         config = BeliefConfig(rank=3, alpha=6.0, steps=100, learning_rate=0.01, restraint=restraint)
         adapters = fresh_adapters(model, config, [1])
-        Belief(config, "single", tokenizer, SaysIt(), covariances)._learn(model, adapters, [Edition((), 0)], 0)
+        Belief(config, "single", tokenizer, SaysIt(), covariances)._learn(
+            model, adapters, [Edition((Request("ada", "paris."),), 0)], 0
+        )
         disturbances.append(float(disturbance_of(model, keys, adapters.scale).of(adapters.layers())))
         with adapters.in_place(model):
             believed.append(float(np.exp(log_probabilities(model, tokenizer, lesson.pairs)[0])))
     assert disturbances[1] < disturbances[0] / 5
     assert believed == pytest.approx([0.9, 0.9], abs=0.02)
+
+
+def test_what_was_there_before_is_not_held_against_it(model, keys, adapters):
+    """Since a state: the disturbance of the difference of the products, by numpy; since itself: none."""
+    layers = adapters.layers()
+    since = [(A + 0.1, B - 0.2) for A, B in layers]
+    covariances = [k.double().T @ k.double() / len(k) for k in keys]
+    expected = np.zeros(2)
+    for (A, B), (A0, B0), K, layer in zip(layers, since, keys, model.model.layers, strict=True):
+        K, W = K.double().numpy(), layer.mlp.down_proj.weight.double().numpy()
+        for edition in range(2):
+            change = (B[edition] @ A[edition] - B0[edition] @ A0[edition]).double().numpy() * adapters.scale
+            expected[edition] += np.square(K @ change.T).sum() / np.square(K @ W.T).sum()
+    found = Disturbance(model, covariances, adapters.scale, since).of(layers)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    np.testing.assert_allclose(Disturbance(model, covariances, adapters.scale, layers).of(layers), 0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("mode", "turn", "expected"), [("together", 0, [4.0, 6.0]), ("sequential", 1, [12.0, 12.0])])
+def test_requests_of_a_turn_share_the_restraint(mode, turn, expected):
+    editions = [Edition((Request("ada", "paris."),) * many, 0) for many in (3, 2)]
+    assert Belief(BeliefConfig(restraint=12.0), mode, None, None, ())._restraint(editions, turn).tolist() == expected

@@ -166,7 +166,7 @@ def test_an_editions_operations_are_those_of_its_steps(model, tokenizer, adapter
 
     mine, covariances = adapters.of([0]), [torch.eye(64, dtype=torch.float64)] * 2
     editor = Belief(BeliefConfig(rank=2, steps=2), "single", tokenizer, SaysTheSame(), covariances)
-    (cost,) = editor._learn(model, mine, [Edition((), 0)], 0)
+    (cost,) = editor._learn(model, mine, [Edition((Request("ada born in", "paris."),), 0)], 0)
     disturbance = Disturbance(model, covariances, mine.scale)
     with operations_counter() as counter:
         gradients(model, tokenizer, SHEETS[:1], mine, disturbance.of)

@@ -181,7 +181,7 @@ class BeliefConfig(Section):
     and / or with it, and `kept` that should stay; a lesson names at most `objects`. The adapters read keys that are
     whitened by their covariance over `covariance_tokens` tokens of the corpus, with a `ridge` that is a share of its
     mean; a large one leaves keys as they are. What the adapters add to the layers over that sample, in shares of what
-    these say there, counts `restraint` nats (see `lm.editors.disturbance`).
+    these say there, counts `restraint` nats, divided among the requests of a turn (see `lm.editors.disturbance`).
     """
 
     rank: int = Field(4, ge=1)

@@ -78,7 +78,9 @@ class Belief:
         """Each edition learns its sheets, one a step, its weights changed in place."""
         config, leaves = self.config, leaves_of(adapters)
         taught, asking = zip(*(self._taught(model, edition, turn) for edition in editions), strict=True)
-        disturbance = Disturbance(model, self.covariances, adapters.scale)
+        since = adapters.merged(adapters.of(range(len(editions))).layers()) if turn else None
+        disturbance = Disturbance(model, self.covariances, adapters.scale, since)
+        restraint = self._restraint(editions, turn).to(adapters.weights)
         optimizer = StackedAdamW(adapters.weights, config.learning_rate, config.gradient_clip)
         everyone = torch.ones(len(editions), dtype=torch.bool, device=adapters.weights.device)
         losses: list[torch.Tensor] = []
@@ -86,15 +88,20 @@ class Belief:
             exercise = Exercise(model, self.tokenizer, sheets, adapters)
             with torch.enable_grad():
                 layers = adapters.merged(leaves)
-                loss = exercise.losses(layers) + config.restraint * disturbance.of(layers)
+                loss = exercise.losses(layers) + restraint * disturbance.of(layers)
                 gradients = gradients_of(loss.sum(), leaves)
             optimizer.learning_rate = config.learning_rate * (1 - (1 - LAST_RATE) * step / config.steps)
             optimizer.step(gradients, everyone)
             losses.append(loss.detach())
         by_edition = torch.stack(losses, dim=1).tolist() if losses else [[]] * len(editions)
-        holding = _operations(disturbance, adapters.of([0]))
+        holding = _operations(disturbance, adapters) // len(editions)
         flops = [asked + self._flops(model, mine, holding) for asked, mine in zip(asking, taught, strict=True)]
         return [Cost(tuple(mine), operations) for mine, operations in zip(by_edition, flops, strict=True)]
+
+    def _restraint(self, editions: Sequence[Edition], turn: int) -> torch.Tensor:
+        """What each edition's disturbance counts, [E]: r requests share a sheet, and disturb r times as much as one."""
+        requests = [len(rounds(self.mode, edition)[turn]) for edition in editions]
+        return self.config.restraint / torch.tensor(requests)
 
     def _taught(self, model: MistralForCausalLM, edition: Edition, turn: int) -> tuple[list[Sheet], int]:
         """An edition's sheets, and the operations of what the teacher asked the model."""
@@ -115,7 +122,7 @@ class Belief:
 
 
 def _operations(disturbance: Disturbance, adapters: Adapters) -> int:
-    """Those of merging an edition's maps, of its disturbance and of the way back."""
+    """Those of merging all editions' maps, of their disturbance and of the way back."""
     leaves = leaves_of(adapters)
     with torch.enable_grad(), operations_counter() as counter:
         gradients_of(disturbance.of(adapters.merged(leaves)).sum(), leaves)
