@@ -79,6 +79,16 @@ def test_what_belief_knows_of_keys_decides_what_it_gives(run: Run, otherwise: st
     assert (by_keys - without).abs().max() > 1e-5  # float32 knows these probabilities of 0.01 to 1e-9
 
 
+def test_belief_goes_on_from_one_request_to_the_next(run: Run) -> None:
+    """Two requests in turn: both are in the one model that is left, after the steps of both."""
+    in_turn, folder = with_settings(run, "edit.mode=sequential", "edit.requests=2"), run.folder / "in-turn"
+    pipeline.measure_edits(in_turn, "belief", run.folder / "cases", folder, pipeline.edit_inputs(in_turn, "belief"))
+    assert read_costs(folder)["steps"].tolist() == [4]
+    measured = read_measurements(folder)
+    assert set(measured["case"]) == {0, 1}
+    assert (measured["before"] != measured["after"]).groupby(measured["case"]).sum().min() > 10
+
+
 def test_names_and_sections_go_together() -> None:
     assert {section for method in OURS for section in section_of(method)} == {
         "belief",

@@ -17,6 +17,8 @@ from lm.tokenizer import train_word_tokenizer
 from worldgen.sections import BeliefConfig, PretrainConfig
 
 CONFIG = BeliefConfig(rank=3, alpha=6.0)
+LESSON = Lesson("ada", ("paris",), (0.9,))
+EDITION = Edition((Request("ada", "paris."),) * 2, 0)
 SIZE = PretrainConfig(layers=2, hidden=16, intermediate=24, heads=2, kv_heads=1)
 
 
@@ -73,28 +75,55 @@ def test_its_gradient_is_its_slope(model, keys, adapters):
     torch.testing.assert_close(slope, 4 * value.detach(), rtol=1e-4, atol=0.0)
 
 
-def test_restraint_leaves_an_edit_less_of_it(model, keys, tokenizer):
-    """The same lesson learned freely and restrained: hardly less well, with less of a disturbance."""
-    model.lm_head.weight.mul_(50)  # a new model's logits are too small for it to be sure of anything
-    lesson = Lesson("ada", ("paris",), (0.9,))
+@pytest.fixture
+def sure(model):
+    """A new model's logits are too small for it to be sure of anything."""
+    model.lm_head.weight.mul_(50)
+    return model
+
+
+@pytest.fixture
+def editor_of(tokenizer, keys):
+    """An editor that teaches one lesson in every turn, of this restraint."""
 
     class SaysIt:
         def sheets(self, *_):
-            return [Sheet(((lesson,),), ())] * 100
+            return [Sheet(((LESSON,),), ())] * 100
 
     covariances = [k.double().T @ k.double() / len(k) for k in keys]
-    disturbances, believed = [], []
-    for restraint in (0.0, 1e-3):
+
+    def made(restraint):
         config = BeliefConfig(rank=3, alpha=6.0, steps=100, learning_rate=0.01, restraint=restraint)
-        adapters = fresh_adapters(model, config, [1])
-        Belief(config, "single", tokenizer, SaysIt(), covariances)._learn(
-            model, adapters, [Edition((Request("ada", "paris."),), 0)], 0
-        )
-        disturbances.append(float(disturbance_of(model, keys, adapters.scale).of(adapters.layers())))
-        with adapters.in_place(model):
-            believed.append(float(np.exp(log_probabilities(model, tokenizer, lesson.pairs)[0])))
+        return Belief(config, "sequential", tokenizer, SaysIt(), covariances)
+
+    return made
+
+
+def believed(model, tokenizer, adapters):
+    with adapters.in_place(model):
+        return float(np.exp(log_probabilities(model, tokenizer, LESSON.pairs)[0]))
+
+
+def test_restraint_leaves_an_edit_less_of_it(sure, keys, tokenizer, editor_of):
+    """The same lesson learned freely and restrained: hardly less well, with less of a disturbance."""
+    disturbances = []
+    for restraint in (0.0, 1e-3):
+        adapters = fresh_adapters(sure, CONFIG, [1])
+        editor_of(restraint)._learn(sure, adapters, [EDITION], 0)
+        disturbances.append(float(disturbance_of(sure, keys, adapters.scale).of(adapters.layers())))
+        assert believed(sure, tokenizer, adapters) == pytest.approx(0.9, abs=0.02)
     assert disturbances[1] < disturbances[0] / 5
-    assert believed == pytest.approx([0.9, 0.9], abs=0.02)
+
+
+def test_a_later_turn_does_not_wear_an_edit_away(sure, tokenizer, editor_of):
+    """However restrained: in the first turn such an editor learns nothing, in the second it keeps what there is."""
+    never = fresh_adapters(sure, CONFIG, [1])
+    editor_of(1e3)._learn(sure, never, [EDITION], 0)
+    assert believed(sure, tokenizer, never) < 0.5
+    adapters = fresh_adapters(sure, CONFIG, [1])
+    editor_of(0.0)._learn(sure, adapters, [EDITION], 0)
+    editor_of(1e3)._learn(sure, adapters, [EDITION], 1)
+    assert believed(sure, tokenizer, adapters) == pytest.approx(0.9, abs=0.02)
 
 
 def test_what_was_there_before_is_not_held_against_it(model, keys, adapters):
