@@ -46,30 +46,39 @@ def adapters(model):
     return made
 
 
-def disturbance_of(model, keys, scale):
-    return Disturbance(model, [k.double().T @ k.double() / len(k) for k in keys], scale)
+@pytest.fixture
+def covariances(keys):
+    return [K.double().T @ K.double() / len(K) for K in keys]
 
 
-def test_it_is_what_is_added_to_each_key_beside_what_is_said(model, keys, adapters):
-    """By numpy, key after key in float64."""
-    expected = np.zeros(2)
-    for (A, B), K, layer in zip(adapters.layers(), keys, model.model.layers, strict=True):
-        said = np.square(K.double().numpy() @ layer.mlp.down_proj.weight.double().numpy().T).sum(axis=1).mean()
-        for edition in range(2):
-            added = adapters.scale * K.double().numpy() @ A[edition].double().numpy().T @ B[edition].double().numpy().T
-            expected[edition] += np.square(added).sum(axis=1).mean() / said
-    found = disturbance_of(model, keys, adapters.scale).of(adapters.layers())
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+def by_keys(model, keys, changes):
+    """What changes of the down-projections, [H, I] each, add to the keys beside what is said to them, by numpy."""
+    return sum(
+        np.square(K.double().numpy() @ change.T).sum()
+        / np.square(K.double().numpy() @ layer.mlp.down_proj.weight.double().numpy().T).sum()
+        for K, change, layer in zip(keys, changes, model.model.layers, strict=True)
+    )
 
 
-def test_fresh_adapters_disturb_nothing(model, keys):
+def products(scale, layers, edition):
+    """B A of an edition as it counts, layer by layer."""
+    return [scale * B[edition].double().numpy() @ A[edition].double().numpy() for A, B in layers]
+
+
+def test_it_is_what_is_added_to_each_key_beside_what_is_said(model, keys, covariances, adapters):
+    layers = adapters.layers()
+    expected = [by_keys(model, keys, products(adapters.scale, layers, edition)) for edition in range(2)]
+    np.testing.assert_allclose(Disturbance(model, covariances, adapters.scale).of(layers), expected, rtol=1e-5)
+
+
+def test_fresh_adapters_disturb_nothing(model, covariances):
     fresh = fresh_adapters(model, CONFIG, [1])
-    assert disturbance_of(model, keys, fresh.scale).of(fresh.layers()).tolist() == [0.0]
+    assert Disturbance(model, covariances, fresh.scale).of(fresh.layers()).tolist() == [0.0]
 
 
-def test_its_gradient_is_its_slope(model, keys, adapters):
+def test_its_gradient_is_its_slope(model, covariances, adapters):
     """Of degree four in the weights: at w the directional derivative along w is four times the value."""
-    leaves, disturbance = leaves_of(adapters), disturbance_of(model, keys, adapters.scale)
+    leaves, disturbance = leaves_of(adapters), Disturbance(model, covariances, adapters.scale)
     value = disturbance.of(leaves)
     slope = (gradients_of(value.sum(), leaves) * adapters.weights).sum(dim=1)
     torch.testing.assert_close(slope, 4 * value.detach(), rtol=1e-4, atol=0.0)
@@ -83,14 +92,12 @@ def sure(model):
 
 
 @pytest.fixture
-def editor_of(tokenizer, keys):
+def editor_of(tokenizer, covariances):
     """An editor that teaches one lesson in every turn, of this restraint."""
 
     class SaysIt:
         def sheets(self, *_):
             return [Sheet(((LESSON,),), ())] * 100
-
-    covariances = [k.double().T @ k.double() / len(k) for k in keys]
 
     def made(restraint):
         config = BeliefConfig(rank=3, alpha=6.0, steps=100, learning_rate=0.01, restraint=restraint)
@@ -104,13 +111,13 @@ def believed(model, tokenizer, adapters):
         return float(np.exp(log_probabilities(model, tokenizer, LESSON.pairs)[0]))
 
 
-def test_restraint_leaves_an_edit_less_of_it(sure, keys, tokenizer, editor_of):
+def test_restraint_leaves_an_edit_less_of_it(sure, covariances, tokenizer, editor_of):
     """The same lesson learned freely and restrained: hardly less well, with less of a disturbance."""
     disturbances = []
     for restraint in (0.0, 1e-3):
         adapters = fresh_adapters(sure, CONFIG, [1])
         editor_of(restraint)._learn(sure, adapters, [EDITION], 0)
-        disturbances.append(float(disturbance_of(sure, keys, adapters.scale).of(adapters.layers())))
+        disturbances.append(float(Disturbance(sure, covariances, adapters.scale).of(adapters.layers())))
         assert believed(sure, tokenizer, adapters) == pytest.approx(0.9, abs=0.02)
     assert disturbances[1] < disturbances[0] / 5
 
@@ -126,17 +133,14 @@ def test_a_later_turn_does_not_wear_an_edit_away(sure, tokenizer, editor_of):
     assert believed(sure, tokenizer, adapters) == pytest.approx(0.9, abs=0.02)
 
 
-def test_what_was_there_before_is_not_held_against_it(model, keys, adapters):
-    """Since a state: the disturbance of the difference of the products, by numpy; since itself: none."""
+def test_what_was_there_before_is_not_held_against_it(model, keys, covariances, adapters):
+    """Since a state: the disturbance of the difference of the products; since itself: none."""
     layers = adapters.layers()
     since = [(A + 0.1, B - 0.2) for A, B in layers]
-    covariances = [k.double().T @ k.double() / len(k) for k in keys]
-    expected = np.zeros(2)
-    for (A, B), (A0, B0), K, layer in zip(layers, since, keys, model.model.layers, strict=True):
-        K, W = K.double().numpy(), layer.mlp.down_proj.weight.double().numpy()
-        for edition in range(2):
-            change = (B[edition] @ A[edition] - B0[edition] @ A0[edition]).double().numpy() * adapters.scale
-            expected[edition] += np.square(K @ change.T).sum() / np.square(K @ W.T).sum()
+    changes = [
+        np.subtract(*(products(adapters.scale, each, edition) for each in (layers, since))) for edition in range(2)
+    ]
+    expected = [by_keys(model, keys, change) for change in changes]
     found = Disturbance(model, covariances, adapters.scale, since).of(layers)
     np.testing.assert_allclose(found, expected, rtol=1e-4)
     np.testing.assert_allclose(Disturbance(model, covariances, adapters.scale, layers).of(layers), 0, atol=1e-5)
