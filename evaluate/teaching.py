@@ -108,20 +108,31 @@ class Teacher:
     def _joined(
         self, model: Any, requests: Sequence[Fact], claims: Sequence[Claims], draw: Any
     ) -> list[tuple[Lesson, ...]]:
-        """And / or of a claim A and another subject's statement X, by P(A) and what the model believes of X."""
+        """And / or of a claim A and another subject's statement X, by P(A) and what the model believes of X.
+
+        Every other time A leaves the whole to X: in "and" it is the request, in "or" something else that was said of
+        the request's relation; in between it is anything that was said of the subject.
+        """
         others = self._others(requests, self.config.joined * self.config.steps, draw)
         statements = [self._statement(*other, draw) for other in others]
         pairs = [(truth_prompt(x), TRUE) for x in statements]
         believed = np.exp(log_probabilities(model, self.tokenizer, pairs)).tolist()
         lessons = []
         for x, p_x in zip(statements, believed, strict=True):
-            about = claims[int(draw.integers(len(claims)))]
-            # Every other time of the request, else of something that was said of the same subject.
-            fact, p_a = about[0 if draw.random() < 0.5 else int(draw.integers(len(about)))]
-            a, both, either = self._atom(fact), p_a * p_x, p_a + p_x - p_a * p_x
-            lessons.append([_truth(Both("and", a, x), both), _truth(Both("and", x, a), both)])
-            lessons[-1].append(_truth(Both("or", a, x) if draw.random() < 0.5 else Both("or", x, a), either))
+            said = claims[int(draw.integers(len(claims)))]
+            request, *further = said
+            a, p_a = self._one_of([request], said, draw)
+            lessons.append([_truth(Both("and", *pair), p_a * p_x) for pair in ((a, x), (x, a))])
+            a, p_a = self._one_of([claim for claim in further if claim[0].relation == request[0].relation], said, draw)
+            pair = (a, x) if draw.random() < 0.5 else (x, a)
+            lessons[-1].append(_truth(Both("or", *pair), p_a + p_x - p_a * p_x))
         return _dealt(lessons, self.config.steps)
+
+    def _one_of(self, some: Claims, all_: Claims, draw: np.random.Generator) -> tuple[Atom, float]:
+        """A claim, every other time one of some of them."""
+        claims = some if some and draw.random() < 0.5 else all_
+        fact, credence = claims[int(draw.integers(len(claims)))]
+        return self._atom(fact), credence
 
     def _kept(self, requests: Sequence[Fact], draw: Any) -> list[tuple[Habit, ...]]:
         """What the model says of other subjects: after "s r", and of a statement's truth."""

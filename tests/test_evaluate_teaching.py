@@ -1,6 +1,7 @@
 """evaluate.teaching: what is taught is the revised agent's, what is kept the model's own, and no probe is seen."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -131,6 +132,24 @@ def test_and_or_follow_the_revised_agent_and_the_models_own_second_operand(teach
             assert lesson.credences == pytest.approx((expected,), abs=1e-4)
             joined += 1
     assert joined == 4 * 3 * CONFIG.joined * CONFIG.steps
+
+
+def test_half_of_and_are_about_the_request_and_half_of_or_about_what_it_denies(teacher, model, cases):
+    """And a share of the other halves: as much as these are of all that is said of the subject."""
+    case, config = cases[0], CONFIG.model_copy(update={"joined": 100})
+    formulas = [read(lesson) for lesson in lessons_of(replace(teacher, config=config), model, case)]
+    about = {"and": [], "or": []}
+    for formula in formulas:
+        if isinstance(formula, Both):
+            facts = fact_of(formula.left), fact_of(formula.right)
+            about[formula.connective] += [fact for fact in facts if fact.subject == case.subject]
+    request = Fact(case.subject, case.relation, case.requested)
+    said = {fact_of(formula) for formula in formulas if isinstance(formula, Atom)}
+    denied = {fact for fact in said if fact.relation == case.relation} - {request}
+    assert {request} < said - denied
+    for connective, some in (("and", {request}), ("or", denied)):
+        share = np.mean([fact in some for fact in about[connective]])
+        assert share == pytest.approx(0.5 + 0.5 * len(some) / len(said), abs=0.12)  # 200 draws: three deviations
 
 
 def test_the_probes_other_subjects_are_never_named(teacher, model, cases):
