@@ -2,9 +2,11 @@
 
 KL(p || q) of a lesson = sum over the named continuations of p_i log(p_i / q_i), plus p_0 log(p_0 / q_0)
 
-p_0 and q_0 are what credences and model leave to everything that is not named; q_i is the product over the
-continuation's tokens. That of a habit is the sum over its continuation's tokens of KL(p || q) over the whole
-vocabulary, p being the model without adapters. The loss of an edition is the mean of them by their shares.
+q_i is the product over the continuation's tokens. p_0 is what the credences leave to everything that is not named, q_0
+what the model leaves to continuations whose first token is none of the named ones': if it were all of the rest, that
+could go to a name that is begun and not ended, which greedy decoding would then follow.
+The divergence of a habit is the sum over its continuation's tokens of KL(p || q) over the whole vocabulary, p being
+the model without adapters. The loss of an edition is the mean of them by their shares.
 Shapes: E editions, Q lessons or habits of them all, B texts, N asked tokens, V vocabulary, P weights of an edition.
 """
 
@@ -77,6 +79,13 @@ class _Reading:
         rows = self.edition[self.owner]
         return self.frozen.logits([(A.index_select(0, rows), B.index_select(0, rows)) for A, B in layers]).float()
 
+    def begins(self) -> list[int]:
+        """Where the members' texts begin, among the N; those of a member that begin alike but once."""
+        packing = self.frozen.packing
+        rows, targets, owner = (column.tolist() for column in (packing.rows, packing.targets, self.owner))
+        firsts = [place for place, row in enumerate(rows) if place == 0 or row != rows[place - 1]]
+        return list({(owner[rows[place]], targets[place]): place for place in firsts}.values())
+
     def by_text(self, of_tokens: torch.Tensor) -> torch.Tensor:
         """[B]: values of asked tokens, summed over each text."""
         return of_tokens.new_zeros(len(self.owner)).index_add(0, self.frozen.packing.rows, of_tokens)
@@ -95,14 +104,16 @@ class _Lessons:
         in_order = [credences[text] for text in reading.frozen.packing.order]
         self.credence = torch.tensor(in_order, device=reading.share.device)  # [B]
         self.rest = (1.0 - reading.by_member(self.credence)).clamp(min=0.0)  # [Q]
+        self.begins = torch.tensor(reading.begins(), device=reading.share.device)  # places among the N
 
     def divergences(self, layers: Layers) -> torch.Tensor:
         """KL of every lesson, [Q]."""
         reading = self.reading
         targets = reading.frozen.packing.targets
-        log_q = reading.by_text(functional.cross_entropy(reading.logits(layers), targets, reduction="none").neg())
-        named = torch.special.xlogy(self.credence, self.credence) - self.credence * log_q
-        left = (1.0 - reading.by_member(log_q.exp())).clamp(min=LEAST_REST)
+        of_tokens = functional.cross_entropy(reading.logits(layers), targets, reduction="none").neg()
+        named = torch.special.xlogy(self.credence, self.credence) - self.credence * reading.by_text(of_tokens)
+        begun = torch.zeros_like(of_tokens).index_copy(0, self.begins, of_tokens[self.begins].exp())
+        left = (1.0 - reading.by_member(reading.by_text(begun))).clamp(min=LEAST_REST)
         return reading.by_member(named) + torch.special.xlogy(self.rest, self.rest) - self.rest * left.log()
 
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 SIZE = PretrainConfig(hidden=32, intermediate=64, layers=2, heads=4, kv_heads=2, row_tokens=64)
 CONFIG = EditConfig(rank=2)
 PLACES = (
-    Lesson("ada born in", ("san salvador.", "paris."), (0.7, 0.2)),
+    Lesson("ada born in", ("san salvador.", "san salvador university.", "paris."), (0.5, 0.2, 0.2)),
     Lesson("ada studied at", ("san salvador university.",), (1.0,)),
 )
 TRUTHS = (Lesson('"ada born in paris" is', ("true",), (0.25,)),)
@@ -61,9 +61,11 @@ def gradients(model, tokenizer, sheets, adapters, and_=lambda layers: 0.0):
 
 
 def divergence(lesson, model, tokenizer):
-    """KL(p || q) over the named continuations and all others together."""
+    """KL(p || q) over the named continuations and all that begin otherwise."""
     q = np.exp([log_probabilities(model, tokenizer, [pair])[0] for pair in lesson.pairs])
-    p, q = np.array([*lesson.credences, 1 - sum(lesson.credences)]), np.array([*q, 1 - sum(q)])
+    words = {(lesson.prompt, said.split()[0].rstrip(".")) for said in lesson.continuations}
+    begun = sum(np.exp(log_probabilities(model, tokenizer, [pair])[0]) for pair in words)
+    p, q = np.array([*lesson.credences, 1 - sum(lesson.credences)]), np.array([*q, 1 - begun])
     return sum(a * np.log(a / b) for a, b in zip(p, q, strict=True) if a > 1e-12)
 
 
