@@ -117,13 +117,16 @@ class Teacher:
         statements = [self._statement(*other, draw) for other in others]
         pairs = [(truth_prompt(x), TRUE) for x in statements]
         believed = np.exp(log_probabilities(model, self.tokenizer, pairs)).tolist()
+        sides = [
+            (said, [claim for claim in said[1:] if claim[0].relation == request.relation])
+            for said, request in zip(claims, requests, strict=True)
+        ]
         lessons = []
         for x, p_x in zip(statements, believed, strict=True):
-            said = claims[int(draw.integers(len(claims)))]
-            request, *further = said
-            a, p_a = self._one_of([request], said, draw)
+            said, denied = sides[int(draw.integers(len(sides)))]
+            a, p_a = self._one_of(said[:1], said, draw)
             lessons.append([_truth(Both("and", *pair), p_a * p_x) for pair in ((a, x), (x, a))])
-            a, p_a = self._one_of([claim for claim in further if claim[0].relation == request[0].relation], said, draw)
+            a, p_a = self._one_of(denied, said, draw)
             pair = (a, x) if draw.random() < 0.5 else (x, a)
             lessons[-1].append(_truth(Both("or", *pair), p_a + p_x - p_a * p_x))
         return _dealt(lessons, self.config.steps)
