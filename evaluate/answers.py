@@ -23,10 +23,14 @@ class AnswerReader:
     objects: Vocabulary
 
     @cached_property
+    def _spelled(self) -> list[list[int]]:
+        """Every name and its full stop as ids, object by object."""
+        return continuations(self.tokenizer, [f"{name}." for name in self.objects.every_name])
+
+    @cached_property
     def _object_of(self) -> dict[tuple[int, ...], str]:
-        spelled = continuations(self.tokenizer, [f"{name}." for name in self.objects.every_name])
         labels = [label for id_, label in enumerate(self.objects.labels) for _ in self.objects.names(id_)]
-        return {tuple(ids): label for ids, label in zip(spelled, labels, strict=True)}
+        return {tuple(ids): label for ids, label in zip(self._spelled, labels, strict=True)}
 
     def ways_to_say(self, answer: str) -> tuple[str, ...]:
         """Every way to give an answer, an object's label and its full stop (or the label alone): by each of its names.
@@ -35,6 +39,17 @@ class AnswerReader:
         """
         label, stop = (answer, "") if answer in self._ids else (answer.removesuffix("."), ".")
         return tuple(name + stop for name in self.objects.names(self._ids[label]))
+
+    def beginnings(self, credences: NDArray[np.floating]) -> tuple[tuple[int, float], ...]:
+        """The tokens that answers begin with, and how probable each is by the objects' credences [K].
+
+        An object's credence is shared alike by its names. Tokens rise; those that nothing begins with are left out.
+        """
+        names = np.diff(self.objects.first_name)
+        firsts = np.array([ids[0] for ids in self._spelled])
+        by_token = np.bincount(firsts, np.repeat(credences / names, names))
+        tokens = np.flatnonzero(by_token)
+        return tuple(zip(tokens.tolist(), by_token[tokens].tolist(), strict=True))
 
     def probabilities(
         self, model: Any, prompts: Sequence[str], answers: Sequence[str], editions: Sequence[int] | None = None

@@ -9,23 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 
 from bayes.agent import Agent, Edit
 from bayes.distribution import Distribution
+from evaluate.answers import AnswerReader
 from evaluate.cases import Case
 from lm.editors.request import Edition, Mode, Request, rounds
 from lm.lessons import Habit, Lesson, Sheet
 from lm.score import log_probabilities
+from lm.texts import continuations
 from worldgen.facts import Fact
 from worldgen.grammar import Atom, Both, Formula, Not, truth_prompt
 from worldgen.randomness import generator
 from worldgen.sections import BeliefConfig
 from worldgen.world import World
 
-LEAST_CREDENCE = 1e-3  # objects below it are not named, but share what is left
+LEAST_CREDENCE = 1e-3  # objects below it are not spelled out
 TRUE = "true"
 Item = TypeVar("Item")
 Claims = list[tuple[Fact, float]]  # statements with the revised agent's credence in each
@@ -37,7 +40,7 @@ class Teacher:
 
     world: World
     agent: Agent
-    tokenizer: Any
+    reader: AnswerReader
     config: BeliefConfig
     mode: Mode
     kept_out: Mapping[Fact, frozenset[int]]
@@ -78,9 +81,7 @@ class Teacher:
     def _answers(self, mind: Agent, request: Fact) -> Iterator[Lesson]:
         """What should follow "s r", for every relation of the subject."""
         for relation in self._relations(request.subject):
-            yield self._answer(
-                request.subject, relation, *self._belief(mind, request, relation).top(self.config.objects)
-            )
+            yield self._answer(request.subject, relation, self._belief(mind, request, relation))
 
     def _claims(self, mind: Agent, request: Fact, draw: np.random.Generator) -> Claims:
         """Of every relation of the subject the two best objects, the best before and any one; of the request itself
@@ -101,7 +102,7 @@ class Teacher:
     def _truths(self, fact: Fact, credence: float) -> list[Lesson]:
         """That a statement and its negation are true."""
         atom = self._atom(fact)
-        return [_truth(atom, credence), _truth(Not(atom), 1 - credence)]
+        return [self._truth(atom, credence), self._truth(Not(atom), 1 - credence)]
 
     # -- what goes with it, and what should stay -------------------------------------------------------------------
 
@@ -116,7 +117,7 @@ class Teacher:
         others = self._others(requests, self.config.joined * self.config.steps, draw)
         statements = [self._statement(*other, draw) for other in others]
         pairs = [(truth_prompt(x), TRUE) for x in statements]
-        believed = np.exp(log_probabilities(model, self.tokenizer, pairs)).tolist()
+        believed = np.exp(log_probabilities(model, self.reader.tokenizer, pairs)).tolist()
         sides = [
             (said, [claim for claim in said[1:] if claim[0].relation == request.relation])
             for said, request in zip(claims, requests, strict=True)
@@ -125,10 +126,10 @@ class Teacher:
         for x, p_x in zip(statements, believed, strict=True):
             said, denied = sides[int(draw.integers(len(sides)))]
             a, p_a = self._one_of(said[:1], said, draw)
-            lessons.append([_truth(Both("and", *pair), p_a * p_x) for pair in ((a, x), (x, a))])
+            lessons.append([self._truth(Both("and", *pair), p_a * p_x) for pair in ((a, x), (x, a))])
             a, p_a = self._one_of(denied, said, draw)
             pair = (a, x) if draw.random() < 0.5 else (x, a)
-            lessons[-1].append(_truth(Both("or", *pair), p_a + p_x - p_a * p_x))
+            lessons[-1].append(self._truth(Both("or", *pair), p_a + p_x - p_a * p_x))
         return _dealt(lessons, self.config.steps)
 
     def _one_of(self, some: Claims, all_: Claims, draw: np.random.Generator) -> tuple[Atom, float]:
@@ -168,14 +169,25 @@ class Teacher:
 
     # -- in words --------------------------------------------------------------------------------------------------
 
-    def _answer(self, subject: int, relation: int, objects: Any, credences: Any) -> Lesson:
-        """What follows "s r": the objects, each by all its names alike."""
-        named = [(int(o), float(p)) for o, p in zip(objects, credences, strict=True) if p >= LEAST_CREDENCE]
-        names = [
-            (f"{name}.", p / len(all_)) for o, p in named for all_ in [self.world.objects.names(o)] for name in all_
-        ]
+    def _answer(self, subject: int, relation: int, belief: Distribution) -> Lesson:
+        """What follows "s r", an object by all its names alike: the best in full, all others by their first token."""
+        objects, credences = belief.top(self.config.objects)
+        named = objects[: max(1, np.count_nonzero(credences >= LEAST_CREDENCE))]
+        said = [(self.reader.ways_to_say(f"{self.world.objects[o]}."), belief[o]) for o in named.tolist()]
+        continuations_, shares = zip(*((way, p / len(ways)) for ways, p in said for way in ways), strict=True)
+        others = belief.dense()
+        others[named] = 0.0
         prompt = f"{self.world.subjects[subject]} {self.world.relations[relation]}"
-        return Lesson(prompt, tuple(name for name, _ in names), tuple(p for _, p in names))
+        return Lesson(prompt, continuations_, shares, self.reader.beginnings(others))
+
+    def _truth(self, formula: Formula, credence: float) -> Lesson:
+        """That a formula is true."""
+        return Lesson(truth_prompt(formula), (TRUE,), (credence,), ((self._false, 1.0 - credence),))
+
+    @cached_property
+    def _false(self) -> int:
+        """The token that "false" begins with."""
+        return continuations(self.reader.tokenizer, ["false"])[0][0]
 
     def _atom(self, fact: Fact) -> Atom:
         world = self.world
@@ -190,12 +202,7 @@ def teacher_of(
     for case in cases:
         fact = Fact(case.subject, case.relation, case.requested)
         kept_out[fact] = kept_out.get(fact, frozenset()) | {case.subject2, case.b_subject}
-    return Teacher(world, agent, tokenizer, config, mode, kept_out)
-
-
-def _truth(formula: Formula, credence: float) -> Lesson:
-    """That a formula is true; what is left is for "false", which the model gives the rest to anyway."""
-    return Lesson(truth_prompt(formula), (TRUE,), (credence,))
+    return Teacher(world, agent, AnswerReader(tokenizer, world.objects), config, mode, kept_out)
 
 
 def _dealt(groups: Sequence[Sequence[Item]], sheets: int) -> list[tuple[Item, ...]]:

@@ -1,13 +1,14 @@
 """Exercises: how far several editions of a model are from what they should believe, and which way leads there.
 
-KL(p || q) of a lesson = sum over the named continuations of p_i log(p_i / q_i), plus p_0 log(p_0 / q_0)
+KL(p || q) of a lesson = sum over the named continuations of p_i log(p_i / q_i)
+                        + sum over the tokens that others begin with of p_v log(p_v / q_v)
 
-q_i is the product over the continuation's tokens. p_0 is what the credences leave to everything that is not named, q_0
-what the model leaves to continuations whose first token is none of the named ones': if it were all of the rest, that
-could go to a name that is begun and not ended, which greedy decoding would then follow.
+q_i is the product over the continuation's tokens, q_v what the model gives to v less the q_i of what begins with it. So
+answers are told apart at their first token. Were all that are not named one event, their share could go to a name
+that is begun and not ended, which greedy decoding would then follow.
 The divergence of a habit is the sum over its continuation's tokens of KL(p || q) over the whole vocabulary, p being
 the model without adapters. The loss of an edition is the mean of them by their shares.
-Shapes: E editions, Q lessons or habits of them all, B texts, N asked tokens, V vocabulary, P weights of an edition.
+Shapes: E editions, Q lessons or habits of them all, B texts, N asked tokens, R rests, V vocabulary.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from lm.texts import texts_of
 
 Member = TypeVar("Member")
 Shared = tuple[int, Member, float]  # an edition, a lesson or habit of its, and what that counts
-LEAST_REST = 1e-6  # float32 cannot tell 1 - sum of q from less
+LEAST_REST = 1e-6  # of what begins with a token: float32 cannot tell 1 - sum of q from less
 
 
 class Exercise:
@@ -79,12 +80,10 @@ class _Reading:
         rows = self.edition[self.owner]
         return self.frozen.logits([(A.index_select(0, rows), B.index_select(0, rows)) for A, B in layers]).float()
 
-    def begins(self) -> list[int]:
-        """Where the members' texts begin, among the N; those of a member that begin alike but once."""
-        packing = self.frozen.packing
-        rows, targets, owner = (column.tolist() for column in (packing.rows, packing.targets, self.owner))
-        firsts = [place for place, row in enumerate(rows) if place == 0 or row != rows[place - 1]]
-        return list({(owner[rows[place]], targets[place]): place for place in firsts}.values())
+    def firsts(self) -> torch.Tensor:
+        """Where the first asked token of each text stands among the N, [B]."""
+        rows = self.frozen.packing.rows
+        return torch.searchsorted(rows, torch.arange(len(self.owner), device=rows.device))
 
     def by_text(self, of_tokens: torch.Tensor) -> torch.Tensor:
         """[B]: values of asked tokens, summed over each text."""
@@ -96,25 +95,55 @@ class _Reading:
 
 
 class _Lessons:
-    """Lessons, which say what should be believed."""
+    """Lessons, which say what should be believed: text b should have credence[b]."""
 
     def __init__(self, reading: _Reading, lessons: Sequence[Lesson]) -> None:
         self.reading = reading
         credences = [credence for lesson in lessons for credence in lesson.credences]
         in_order = [credences[text] for text in reading.frozen.packing.order]
         self.credence = torch.tensor(in_order, device=reading.share.device)  # [B]
-        self.rest = (1.0 - reading.by_member(self.credence)).clamp(min=0.0)  # [Q]
-        self.begins = torch.tensor(reading.begins(), device=reading.share.device)  # places among the N
+        self.rests = _Rests(reading, lessons)
 
     def divergences(self, layers: Layers) -> torch.Tensor:
         """KL of every lesson, [Q]."""
-        reading = self.reading
-        targets = reading.frozen.packing.targets
-        of_tokens = functional.cross_entropy(reading.logits(layers), targets, reduction="none").neg()
-        named = torch.special.xlogy(self.credence, self.credence) - self.credence * reading.by_text(of_tokens)
-        begun = torch.zeros_like(of_tokens).index_copy(0, self.begins, of_tokens[self.begins].exp())
-        left = (1.0 - reading.by_member(reading.by_text(begun))).clamp(min=LEAST_REST)
-        return reading.by_member(named) + torch.special.xlogy(self.rest, self.rest) - self.rest * left.log()
+        reading, rests = self.reading, self.rests
+        logits = reading.logits(layers)
+        log_sums = logits.logsumexp(-1)
+        log_q = reading.by_text(logits.gather(1, reading.frozen.packing.targets[:, None])[:, 0] - log_sums)
+        of_texts = torch.special.xlogy(self.credence, self.credence) - self.credence * log_q
+        return reading.by_member(of_texts) + rests.divergences(
+            logits[rests.place, rests.token] - log_sums[rests.place], log_q
+        )
+
+
+class _Rests:
+    """What lessons leave to continuations that they do not name, by the token that these begin with.
+
+    Rest n is of_lesson[n]'s: what begins with token[n], predicted at place[n] among the N, should have credence[n]. The
+    text named[m] begins as the rest begun[m] of its lesson does.
+    """
+
+    def __init__(self, reading: _Reading, lessons: Sequence[Lesson]) -> None:
+        device = reading.share.device
+        rests = [(number, token, p) for number, lesson in enumerate(lessons) for token, p in lesson.rest if p > 0]
+        of_lesson, tokens, credences = zip(*rests, strict=True) if rests else ((), (), ())
+        self.of_lesson, self.token = (torch.tensor(ids, dtype=torch.long, device=device) for ids in (of_lesson, tokens))
+        self.credence = torch.tensor(credences, device=device)
+        firsts = reading.firsts()
+        of_lessons = firsts.new_zeros(len(lessons)).scatter_reduce(0, reading.owner, firsts, "amin", include_self=False)
+        self.place = of_lessons[self.of_lesson]
+        begins = zip(reading.owner.tolist(), reading.frozen.packing.targets[firsts].tolist(), strict=True)
+        number_of = {rest[:2]: number for number, rest in enumerate(rests)}
+        alike = [(text, number_of[begin]) for text, begin in enumerate(begins) if begin in number_of]
+        self.named, self.begun = torch.tensor(alike, dtype=torch.long, device=device).reshape(-1, 2).T
+        self.lessons = len(lessons)
+
+    def divergences(self, log_begun: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
+        """What they add to the KL of every lesson, [Q], by what the model gives to the tokens and to the texts."""
+        named = torch.zeros_like(log_begun).index_add(0, self.begun, (log_q[self.named] - log_begun[self.begun]).exp())
+        log_left = log_begun + torch.log1p(-named.clamp(max=1 - LEAST_REST))
+        of_rests = self.credence * (self.credence.log() - log_left)
+        return log_q.new_zeros(self.lessons).index_add(0, self.of_lesson, of_rests)
 
 
 class _Habits:

@@ -10,11 +10,15 @@ Pair = tuple[str, str]  # a prompt and what follows it
 
 @dataclass(frozen=True)
 class Lesson:
-    """After `prompt`, each of `continuations` should have the probability beside it in `credences`."""
+    """After `prompt`, each of `continuations` should have the probability beside it in `credences`.
+
+    There is one at least. All others that begin with a token should have what is beside it in `rest`; it adds up to 1.
+    """
 
     prompt: str
     continuations: tuple[str, ...]
     credences: tuple[float, ...]
+    rest: tuple[tuple[int, float], ...]
 
     @property
     def pairs(self) -> list[Pair]:

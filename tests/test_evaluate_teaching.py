@@ -76,7 +76,7 @@ def fact_of(atom):
 
 def test_what_is_taught_of_the_subject_is_the_revised_agents(teacher, model, cases):
     """Answers and statements about the edited subject; those about the request by the root formula."""
-    world, checked = worlds.world(), 0
+    world, checked, false = worlds.world(), 0, teacher.reader.tokenizer.convert_tokens_to_ids("false")
     for case in cases:
         mind = worlds.agent().revise(case.edit())
         for lesson in lessons_of(teacher, model, case):
@@ -89,6 +89,7 @@ def test_what_is_taught_of_the_subject_is_the_revised_agents(teacher, model, cas
                 belief = mind.root(s, r) if r == case.relation else mind.belief(s, r)
                 expected = 1 - belief[o] if isinstance(formula, Not) else belief[o]
                 assert lesson.credences == pytest.approx((expected,), abs=1e-12)
+                assert lesson.rest == ((false, pytest.approx(1 - expected, abs=1e-12)),)
                 checked += 1
             elif formula is None and lesson.prompt.startswith(f"{world.subjects[case.subject]} "):
                 relation = lesson.prompt.removeprefix(f"{world.subjects[case.subject]} ")
@@ -97,8 +98,19 @@ def test_what_is_taught_of_the_subject_is_the_revised_agents(teacher, model, cas
                 named = [world.objects.id_of(said.removesuffix(".")) for said in lesson.continuations]
                 np.testing.assert_allclose(lesson.credences, [belief[o] for o in named], rtol=0, atol=1e-12)
                 assert belief.mode() in named
+                unnamed = [belief[o] if o not in named else 0.0 for o in range(len(world.objects))]
+                assert lesson.rest == teacher.reader.beginnings(np.array(unnamed))
                 checked += 1
     assert checked > 10 * len(cases)
+
+
+@pytest.mark.parametrize("least", [1e-3, 2.0])
+def test_a_lesson_tells_of_every_answer(least, teacher, model, cases, monkeypatch):
+    """What it names and what it leaves add up to 1; also where no object is likely enough to be spelled out."""
+    monkeypatch.setattr("evaluate.teaching.LEAST_CREDENCE", least)
+    for lesson in lessons_of(teacher, model, cases[0]):
+        assert len(lesson.continuations) == len(lesson.credences) >= 1
+        assert sum(lesson.credences) + sum(p for _, p in lesson.rest) == pytest.approx(1, abs=1e-9)
 
 
 def test_what_is_kept_is_about_others(teacher, model, cases):

@@ -17,7 +17,7 @@ from lm.tokenizer import train_word_tokenizer
 from worldgen.sections import BeliefConfig, PretrainConfig
 
 CONFIG = BeliefConfig(rank=3, alpha=6.0)
-LESSON = Lesson("ada", ("paris",), (0.9,))
+LESSON = Lesson("ada", ("paris",), (0.9,), ((2, 0.1),))
 EDITION = Edition((Request("ada", "paris."),) * 2, 0)
 SIZE = PretrainConfig(layers=2, hidden=16, intermediate=24, heads=2, kv_heads=1)
 

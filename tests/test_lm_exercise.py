@@ -22,11 +22,17 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 SIZE = PretrainConfig(hidden=32, intermediate=64, layers=2, heads=4, kv_heads=2, row_tokens=64)
 CONFIG = EditConfig(rank=2)
-PLACES = (
-    Lesson("ada born in", ("san salvador.", "san salvador university.", "paris."), (0.5, 0.2, 0.2)),
-    Lesson("ada studied at", ("san salvador university.",), (1.0,)),
+IDS = {"false": 7, "lovelace": 12, "san": 18}  # in the tokenizer of these tests
+PLACES = (  # of what no lesson names, some begins as two of the names do
+    Lesson(
+        "ada born in",
+        ("san salvador.", "san salvador university.", "paris."),
+        (0.5, 0.2, 0.2),
+        ((IDS["lovelace"], 0.06), (IDS["san"], 0.04)),
+    ),
+    Lesson("ada studied at", ("san salvador university.",), (1.0,), ()),
 )
-TRUTHS = (Lesson('"ada born in paris" is', ("true",), (0.25,)),)
+TRUTHS = (Lesson('"ada born in paris" is', ("true",), (0.25,), ((IDS["false"], 0.75),)),)
 HABITS = (Habit("lovelace studied at", "san salvador."), Habit('"lovelace born in paris" is', "true"))
 SHEETS = [Sheet((PLACES, TRUTHS), HABITS), Sheet((TRUTHS, ()), ()), Sheet(((),), HABITS[:1])]
 ROUNDING = {"rtol": 0, "atol": 1e-5}  # float32 sums of a dozen terms of size 1 to 10
@@ -61,12 +67,14 @@ def gradients(model, tokenizer, sheets, adapters, and_=lambda layers: 0.0):
 
 
 def divergence(lesson, model, tokenizer):
-    """KL(p || q) over the named continuations and all that begin otherwise."""
-    q = np.exp([log_probabilities(model, tokenizer, [pair])[0] for pair in lesson.pairs])
-    words = {(lesson.prompt, said.split()[0].rstrip(".")) for said in lesson.continuations}
-    begun = sum(np.exp(log_probabilities(model, tokenizer, [pair])[0]) for pair in words)
-    p, q = np.array([*lesson.credences, 1 - sum(lesson.credences)]), np.array([*q, 1 - begun])
-    return sum(a * np.log(a / b) for a, b in zip(p, q, strict=True) if a > 1e-12)
+    """KL(p || q) over the named continuations and all others by their first token."""
+    texts = [*lesson.pairs, *((lesson.prompt, tokenizer.convert_ids_to_tokens(token)) for token, _ in lesson.rest)]
+    q = np.exp([log_probabilities(model, tokenizer, [text])[0] for text in texts])
+    named, begun = np.split(q, [len(lesson.pairs)])
+    for number, (_, word) in enumerate(texts[len(named) :]):
+        begun[number] -= sum(q for (_, said), q in zip(lesson.pairs, named, strict=True) if said.split()[0] == word)
+    p = [*lesson.credences, *(credence for _, credence in lesson.rest)]
+    return sum(a * np.log(a / b) for a, b in zip(p, [*named, *begun], strict=True))
 
 
 def next_words(model, tokenizer, habit):
@@ -98,6 +106,18 @@ def test_an_unedited_model_has_its_habits(model, tokenizer):
     gradient, losses = gradients(model, tokenizer, SHEETS[2:], fresh)
     assert losses.abs().max() < 1e-6
     assert gradient.abs().max() < 1e-6
+
+
+def test_the_ids_are_the_tokenizers(tokenizer):
+    assert tokenizer.convert_tokens_to_ids(list(IDS)) == list(IDS.values())
+
+
+def test_a_name_can_be_all_that_begins_with_its_token(model, tokenizer, adapters):
+    """Where the model gives all that begins with a token to one name, nothing is NaN or infinite."""
+    lesson = Lesson("ada born in", ("san",), (0.9,), ((IDS["san"], 0.1),))
+    gradient, losses = gradients(model, tokenizer, [Sheet(((lesson,),), ())], adapters.of([0]))
+    assert losses.isfinite().all()
+    assert gradient.isfinite().all()
 
 
 def test_shares_add_up_to_one():

@@ -257,3 +257,21 @@ def test_the_ways_to_say_an_object() -> None:
     assert reader.ways_to_say("U.S.") == ("U.S.",)
     plain = AnswerReader(train_word_tokenizer(objects.labels), Vocabulary("object", objects.labels))
     assert plain.ways_to_say("Rome.") == ("Rome.",)
+
+
+@pytest.mark.parametrize("kind", ["words", "mistral"])
+def test_what_answers_begin_with(kind: str) -> None:
+    """By the definition: each object's credence, shared by its names, goes where a name and its stop begin."""
+    objects = worlds.speaking().objects
+    tokenizer = load_mistral_tokenizer() if kind == "mistral" else train_word_tokenizer(objects.every_name)
+    credences = np.random.default_rng(0).dirichlet(np.ones(len(objects)))
+    credences[3] = 0.0
+    expected: dict[int, float] = {}
+    for id_, credence in enumerate(credences):
+        for name in objects.names(id_):
+            first = encode(tokenizer, [f"{name}."])[0][0]
+            expected[first] = expected.get(first, 0.0) + credence / len(objects.names(id_))
+    found = AnswerReader(tokenizer, objects).beginnings(credences)
+    assert [token for token, _ in found] == sorted(token for token, p in expected.items() if p > 0)
+    assert dict(found) == pytest.approx({token: p for token, p in expected.items() if p > 0}, abs=1e-15)
+    assert len(found) < len(objects.every_name)
