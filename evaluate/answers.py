@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lm.score import greedy, log_probabilities
 from lm.texts import continuations
 from worldgen.facts import Vocabulary
+from worldgen.naming import names_of
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ class AnswerReader:
     def _spelled(self) -> list[list[int]]:
         """Every name and its full stop as ids, object by object."""
         return continuations(self.tokenizer, [f"{name}." for name in self.objects.every_name])
+
+    @cached_property
+    def _first_tokens(self) -> NDArray[np.int64]:
+        """[names]: what each of them begins with."""
+        return np.array([ids[0] for ids in self._spelled])
 
     @cached_property
     def _object_of(self) -> dict[tuple[int, ...], str]:
@@ -45,9 +51,8 @@ class AnswerReader:
 
         An object's credence is shared alike by its names. Tokens rise; those that nothing begins with are left out.
         """
-        names = np.diff(self.objects.first_name)
-        firsts = np.array([ids[0] for ids in self._spelled])
-        by_token = np.bincount(firsts, np.repeat(credences / names, names))
+        names = names_of(self.objects)
+        by_token = np.bincount(self._first_tokens, np.repeat(credences / names, names))
         tokens = np.flatnonzero(by_token)
         return tuple(zip(tokens.tolist(), by_token[tokens].tolist(), strict=True))
 

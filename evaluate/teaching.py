@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
@@ -172,13 +173,14 @@ class Teacher:
     def _answer(self, subject: int, relation: int, belief: Distribution) -> Lesson:
         """What follows "s r", an object by all its names alike: the best in full, all others by their first token."""
         objects, credences = belief.top(self.config.objects)
-        named = objects[: max(1, np.count_nonzero(credences >= LEAST_CREDENCE))]
-        said = [(self.reader.ways_to_say(f"{self.world.objects[o]}."), belief[o]) for o in named.tolist()]
-        continuations_, shares = zip(*((way, p / len(ways)) for ways, p in said for way in ways), strict=True)
+        likely = max(1, np.count_nonzero(credences >= LEAST_CREDENCE))
+        objects, credences = objects[:likely], credences[:likely]
+        ways = [self.reader.ways_to_say(f"{self.world.objects[o]}.") for o in objects.tolist()]
+        shares = [p / len(said) for p, said in zip(credences.tolist(), ways, strict=True) for _ in said]
         others = belief.dense()
-        others[named] = 0.0
+        others[objects] = 0.0
         prompt = f"{self.world.subjects[subject]} {self.world.relations[relation]}"
-        return Lesson(prompt, continuations_, shares, self.reader.beginnings(others))
+        return Lesson(prompt, tuple(chain(*ways)), tuple(shares), self.reader.beginnings(others))
 
     def _truth(self, formula: Formula, credence: float) -> Lesson:
         """That a formula is true."""

@@ -20,7 +20,14 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 OURS = ("belief", "ft", "ft-l", "in-context", "retrain")
 STEPS = ("belief.steps=2", "ft.steps=2", "ft_l.steps=2", "retrain.steps=2")
-SETTINGS = [*miniature.SETTINGS, "cases.cases=2", *STEPS, "belief.joined=2", "belief.kept=2"]
+SETTINGS = [
+    *miniature.SETTINGS,
+    "cases.cases=2",
+    *STEPS,
+    "belief.joined=2",
+    "belief.kept=2",
+    "belief.learning_rate=0.05",
+]
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +83,7 @@ def test_what_belief_knows_of_keys_decides_what_it_gives(run: Run, otherwise: st
     plain, elsewhere = with_settings(run, otherwise), run.folder / "plain" / otherwise
     pipeline.measure_edits(plain, "belief", run.folder / "cases", elsewhere, pipeline.edit_inputs(plain, "belief"))
     by_keys, without = (read_measurements(each)["after"].dropna() for each in (folder, elsewhere))
-    assert (by_keys - without).abs().max() > 1e-6  # float32 knows these probabilities of 0.01 to 1e-9
+    assert (by_keys - without).abs().max() > 1e-5  # float32 knows these probabilities of 0.01 to 1e-9
 
 
 def test_belief_goes_on_from_one_request_to_the_next(run: Run) -> None:
