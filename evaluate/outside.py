@@ -29,7 +29,7 @@ from worldgen.manifest import sha256
 PROBABILITIES: Final = ("before", "after")
 ANSWERS: Final = ("answer_before", "answer_after")
 COLUMNS: Final = ("case", "name", *PROBABILITIES, *ANSWERS)
-OUTSIDE: Final = Stage("edits", CASES.sections, cheap=True)
+OUTSIDE: Final = Stage("edits", CASES.sections, reads=(CASES,), cheap=True)
 
 
 def take_measurements(run: Run, path: Path, name: str | None) -> None:

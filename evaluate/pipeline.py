@@ -17,11 +17,11 @@ import pandas as pd
 from bayes.evidence import evidence_of, merge
 from evaluate.answers import AnswerReader
 from evaluate.cases import load_cases, make_cases, save_cases
-from evaluate.load import finished, load_agent, load_world, measured_methods
+from evaluate.load import load_agent, load_world, measured_methods
 from evaluate.measure import make_trials, measure, read_costs, read_measurements
-from evaluate.methods import editor_of, is_traced, section_of
+from evaluate.methods import METHODS, editor_of, is_traced, section_of
 from evaluate.probes import load_probes, make_probes, save_probes
-from evaluate.run import Run, Stage
+from evaluate.run import Run, Stage, made_with
 from evaluate.scores import as_table, score
 from evaluate.trajectory import allowed_steps, folder_of, shorter_edits, steps_of, with_steps
 from lm.tokenizer import (
@@ -53,16 +53,16 @@ if TYPE_CHECKING:
     from lm.trainer import Execution
 
 GRAPH = Stage("graph", ("graph", "tokens"))
-WORLD = Stage("world", (*GRAPH.sections, "world"))
-CORPUS = Stage("corpus", (*WORLD.sections, "corpus"))
-TOKENS = Stage("tokens", CORPUS.sections)
-AGENT = Stage("agent", (*CORPUS.sections, "agent"))
-CASES = Stage("cases", (*AGENT.sections, "cases"))
-LM = Stage("lm", (*AGENT.sections, "pretrain"), resumes=True)
-TRACE = Stage("trace", (*LM.sections, "trace"))
-EDITS = Stage("edits", (*CASES.sections, "pretrain", "edit"), resumes=True)
-SCORES = Stage("scores", (*EDITS.sections, "score"), cheap=True)
-REPORT = Stage("report", SCORES.sections, cheap=True)
+WORLD = Stage("world", (*GRAPH.sections, "world"), reads=(GRAPH,))
+CORPUS = Stage("corpus", (*WORLD.sections, "corpus"), reads=(WORLD,))
+TOKENS = Stage("tokens", CORPUS.sections, reads=(WORLD, CORPUS))
+AGENT = Stage("agent", (*CORPUS.sections, "agent"), reads=(WORLD, CORPUS))
+CASES = Stage("cases", (*AGENT.sections, "cases"), reads=(WORLD, AGENT))
+LM = Stage("lm", (*AGENT.sections, "pretrain"), reads=(TOKENS, AGENT), resumes=True)
+TRACE = Stage("trace", (*LM.sections, "trace"), reads=(LM,))
+EDITS = Stage("edits", (*CASES.sections, "pretrain", "edit"), reads=(CASES, LM), resumes=True)
+SCORES = Stage("scores", (*EDITS.sections, "score"), reads=(CASES,), cheap=True)
+REPORT = Stage("report", SCORES.sections, reads=(SCORES,), cheap=True)
 
 
 def build(run: Run) -> None:
@@ -201,7 +201,7 @@ def trace(run: Run) -> None:
     def make(folder: Path) -> dict[str, Any]:
         world = load_world(run.folder)
         reader = AnswerReader(load_tokenizer(run.folder / "tokens" / "tokenizer"), world.objects)
-        model = load_model(finished(run.folder / "lm") / "final", device_of(run))
+        model = load_model(run.folder / "lm" / "final", device_of(run))
         effects = trace_facts(model, reader, world, run.config.trace, run.config.seed, run.quiet)
         save_effects(folder, effects)
         strongest = strongest_mlp(effects)
@@ -232,7 +232,7 @@ def measure_edits(run: Run, method: str, cases_folder: Path, measurements: Path,
         weights = {case.case: float(case.weight) for case in cases}
         subjects = {case.case: world.subjects[case.subject] for case in cases}
         reader = AnswerReader(load_tokenizer(run.folder / "tokens" / "tokenizer"), world.objects)
-        model = load_model(finished(run.folder / "lm") / "final", device_of(run))
+        model = load_model(run.folder / "lm" / "final", device_of(run))
         trials = make_trials(probes, config.requests, run.config.seed, weights, subjects)
         chunk = max(1, config.chunk_cases // config.requests)
         editor = editor_of(method, run.config, reader.tokenizer, run.folder, model, folder, cases_folder)
@@ -256,8 +256,10 @@ def record_trajectory(run: Run, method: str) -> None:
 
 
 def score_methods(run: Run) -> None:
-    """Score every method that has been measured."""
+    """Score every method that has been measured. Raises UserError for one of other cases, of another model or mode."""
     methods = measured_methods(run.folder)
+    for method in methods:
+        made_with(run.folder / "edits" / method, _comparable(run, method))
 
     def make(folder: Path) -> dict[str, Any]:
         world, cases = load_world(run.folder), load_cases(run.folder / "cases" / "cases.parquet")
@@ -279,6 +281,14 @@ def score_methods(run: Run) -> None:
         return {"methods": len(methods)}
 
     run.carry_out(SCORES, run.folder / "scores", run.inputs(SCORES.sections) | _origins(run, methods), make)
+
+
+def _comparable(run: Run, method: str) -> dict[str, Any]:
+    """What methods in one table have in common; of another program's replies it is not known how they were got."""
+    if method not in METHODS:
+        return run.inputs(CASES.sections)
+    alike = run.inputs((*CASES.sections, "pretrain"))
+    return alike | {f"edit.{name}": getattr(run.config.edit, name) for name in ("mode", "requests")}
 
 
 def report(run: Run) -> None:

@@ -16,17 +16,17 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from evaluate.load import CONFIG
+from evaluate.load import CONFIG, finished
 from worldgen.config import RunConfig, to_toml
 from worldgen.engines import Engine, Local
 from worldgen.errors import UserError
 from worldgen.files import write_text
-from worldgen.manifest import MANIFEST, begin, differences, finish, read_manifest, stage_files
+from worldgen.manifest import MANIFEST, begin, differences, differing, finish, read_manifest, stage_files
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of the pipeline. `sections` are the config's parts that its result depends on.
+    """One step of the pipeline. `sections` are the config's parts that its result depends on, `reads` the stages.
 
     A stage that `resumes` goes on with what a killed process left; the others start anew. A finished `cheap`
     stage of another config is made anew too, with a word about it; the others are refused.
@@ -34,6 +34,7 @@ class Stage:
 
     name: str
     sections: tuple[str, ...]
+    reads: tuple[Stage, ...] = ()
     resumes: bool = False
     cheap: bool = False
 
@@ -65,20 +66,19 @@ class Run:
         self, stage: Stage, folder: Path, inputs: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any]]
     ) -> None:
         """Make a stage unless it is done; `make` fills the folder and returns what the manifest shall count."""
-        finished = read_manifest(folder) is not None
-        worth_keeping = finished or (stage.resumes and bool(stage_files(folder)))
-        differing = differences(folder, inputs)
-        if differing and worth_keeping and not stage.cheap:
-            raise UserError(
-                f"{folder} was made with another config ({'; '.join(differing[:3])}): use another run folder, "
-                f"leave the setting out, or delete {folder} and what follows it to make it anew"
-            )
-        if finished and not differing:
+        is_done = read_manifest(folder) is not None
+        worth_keeping = is_done or (stage.resumes and bool(stage_files(folder)))
+        changed = differences(folder, inputs)
+        if changed and worth_keeping and not stage.cheap:
+            raise _another_config(folder, changed)
+        if is_done and not changed:
             self.say(f"{stage.name}: done already")
             return
-        if differing or not stage.resumes:
-            if finished:
-                self.say(f"{stage.name}: made anew ({differing[0]})")
+        for read in stage.reads:
+            made_with(self.folder / read.name, self.inputs(read.sections))
+        if changed or not stage.resumes:
+            if is_done:
+                self.say(f"{stage.name}: made anew ({changed[0]})")
             shutil.rmtree(folder, ignore_errors=True)
         self.say(f"{stage.name} ...")
         started = begin(folder, inputs)
@@ -87,6 +87,22 @@ class Run:
         done = read_manifest(folder)
         assert done is not None
         self.say(f"{stage.name}: {done.seconds:.1f} s, peak {done.peak_memory_bytes / 2**20:.0f} MiB")
+
+
+def made_with(folder: Path, inputs: Mapping[str, Any]) -> None:
+    """Raises UserError where a stage is not finished, or was made with other values of these inputs of its."""
+    manifest = read_manifest(finished(folder))
+    assert manifest is not None
+    noted = {name: value for name, value in manifest.inputs.items() if name in inputs}
+    if changed := differing(noted, inputs):
+        raise _another_config(folder, changed)
+
+
+def _another_config(folder: Path, changed: list[str]) -> UserError:
+    return UserError(
+        f"{folder} was made with another config ({'; '.join(changed[:3])}): use another run folder, "
+        f"leave the setting out, or delete {folder} and what follows it to make it anew"
+    )
 
 
 @contextmanager

@@ -33,7 +33,7 @@ from worldgen.errors import UserError
 from worldgen.files import write_text
 from worldgen.manifest import inputs_text
 
-HELD_OUT = Stage("held-out cases", (*CASES.sections, "tune"), cheap=True)
+HELD_OUT = Stage("held-out cases", (*CASES.sections, "tune"), reads=(CASES,), cheap=True)
 Point = tuple[str, ...]  # settings as `--set` takes them
 
 

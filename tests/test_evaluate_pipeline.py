@@ -1,6 +1,8 @@
 """A whole run in miniature: every stage, what it leaves, and that its numbers can be had the slow way too."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import miniature
 import pandas as pd
@@ -18,6 +20,7 @@ from lm.editors.lora_reference import LoraReference
 from lm.editors.request import Edition
 from lm.tokenizer import encode, load_tokenizer
 from worldgen.config import override, tiny
+from worldgen.errors import UserError
 from worldgen.manifest import read_manifest
 
 
@@ -128,6 +131,32 @@ def test_the_agent_is_the_one_that_labelled(run):
     subject = world.subjects.id_of(asked.prompt.removesuffix(f" {relation}"))
     believed = agent.root(subject, world.relations.id_of(relation))[object_]
     assert asked.credence_before == pytest.approx(believed, abs=1e-12)
+
+
+def test_a_stage_of_another_config_is_not_read(run, tmp_path):
+    """By default a stage would be made of whatever lies there, and the config say otherwise."""
+
+    def changed(*settings: str) -> Run:
+        return replace(run, folder=tmp_path / "run", config=override(run.config, settings))
+
+    shutil.copytree(run.folder, tmp_path / "run")
+    with pytest.raises(UserError, match=r"cases was made .*cases\.cases: 6 there, 5 now"):
+        pipeline.edit(changed("cases.cases=5"), "ft")
+    with pytest.raises(UserError, match=r"lm was made .*pretrain\.layers: 1 there, 2 now"):
+        pipeline.edit(changed("pretrain.layers=2"), "ft")
+    with pytest.raises(UserError, match=r"lora was made .*pretrain\.layers: 1 there, 2 now"):
+        pipeline.score_methods(changed("pretrain.layers=2"))
+    with pytest.raises(UserError, match=r'lora was made .*edit\.mode: "single" there, "together" now'):
+        pipeline.score_methods(changed("edit.mode=together"))
+    with pytest.raises(UserError, match=r"scores was made .*score\.confidence: 0\.95 there, 0\.9 now"):
+        pipeline.report(changed("score.confidence=0.9"))
+    assert not (tmp_path / "run" / "edits" / "ft").exists()
+    shutil.rmtree(tmp_path / "run" / "cases")
+    with pytest.raises(UserError, match="cases is not there or not finished"):
+        pipeline.edit(changed(), "ft")
+    pipeline.make_the_cases(changed("cases.cases=5"))
+    with pytest.raises(UserError, match=r"lora was made .*cases\.cases: 6 there, 5 now"):
+        pipeline.score_methods(changed("cases.cases=5"))
 
 
 def test_manifests_record_what_decided_the_result(run):
