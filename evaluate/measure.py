@@ -77,17 +77,21 @@ def measure(
     from a whole one's in the last bits of float32.
     """
     keep_freed_memory()
-    chunks = [trials[i : i + chunk] for i in range(0, len(trials), chunk)]
+    chunks = enumerate(trials[i : i + chunk] for i in range(0, len(trials), chunk))
+    missing = [(number, members) for number, members in chunks if not all(f.exists() for f in _files(folder, number))]
+    done = len(trials) - sum(len(members) for _, members in missing)
     work = _Work(model, editor, reader)
-    with tqdm(total=len(trials), desc="edit", unit="edit", disable=quiet) as progress:
-        for number, members in enumerate(chunks):
-            measurements, costs = folder / f"measurements-{number:05d}.parquet", folder / f"costs-{number:05d}.parquet"
-            if not (measurements.exists() and costs.exists()):
-                rows, cost = work.chunk(members, progress)
-                write_table(costs, cost)
-                write_table(measurements, rows)
-            else:
-                progress.update(len(members))
+    with tqdm(total=len(trials), initial=done, desc="edit", unit="edit", disable=quiet) as progress:
+        for number, members in missing:
+            measurements, costs = _files(folder, number)
+            rows, cost = work.chunk(members, progress)
+            write_table(costs, cost)
+            write_table(measurements, rows)
+
+
+def _files(folder: Path, number: int) -> tuple[Path, Path]:
+    """Where a chunk's measurements and its costs lie."""
+    return folder / f"measurements-{number:05d}.parquet", folder / f"costs-{number:05d}.parquet"
 
 
 def read_measurements(folder: Path) -> Any:

@@ -22,7 +22,7 @@ from evaluate.measure import make_trials, measure, read_costs, read_measurements
 from evaluate.methods import METHODS, editor_of, is_traced, section_of
 from evaluate.probes import load_probes, make_probes, save_probes
 from evaluate.run import Run, Stage, made_with
-from evaluate.scores import as_table, score
+from evaluate.scores import METRICS, as_table, score
 from evaluate.trajectory import allowed_steps, folder_of, shorter_edits, steps_of, with_steps
 from lm.tokenizer import (
     cut_labels,
@@ -280,7 +280,7 @@ def score_methods(run: Run) -> None:
             write_text(folder / f"{method}.csv", as_table(scores).to_csv(index=False))
         return {"methods": len(methods)}
 
-    run.carry_out(SCORES, run.folder / "scores", run.inputs(SCORES.sections) | _origins(run, methods), make)
+    run.carry_out(SCORES, run.folder / "scores", run.inputs(SCORES.sections) | _scored(run, methods), make)
 
 
 def _comparable(run: Run, method: str) -> dict[str, Any]:
@@ -301,15 +301,15 @@ def report(run: Run) -> None:
         write_report(run.folder, run.config, methods, folder)
         return {"methods": len(methods)}
 
-    run.carry_out(REPORT, run.folder / "report", run.inputs(REPORT.sections) | _origins(run, methods), make)
+    run.carry_out(REPORT, run.folder / "report", run.inputs(REPORT.sections) | _scored(run, methods), make)
 
 
-def _origins(run: Run, methods: list[str]) -> dict[str, str]:
-    """What each method's measurements were made from, as one hash; so for the shorter edits of its trajectory."""
+def _scored(run: Run, methods: list[str]) -> dict[str, Any]:
+    """The metrics, and what each method's measurements were made from, as one hash; so for its trajectory's."""
     folders = [run.folder / "edits" / method for method in methods]
     folders += [folder for method in methods for folder in shorter_edits(run.folder, method).values()]
     manifests = {str(folder.relative_to(run.folder)): read_manifest(folder) for folder in folders}
-    return {name: manifest.inputs_hash for name, manifest in manifests.items() if manifest}
+    return {"metrics": METRICS} | {name: manifest.inputs_hash for name, manifest in manifests.items() if manifest}
 
 
 def source_of(config: RunConfig) -> Source:

@@ -5,9 +5,9 @@ Everything on it comes from the run folder; labels are users' text, which the te
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,8 +24,8 @@ from evaluate.describe import example_sentences, pairs_of, ranked, relations_of
 from evaluate.load import load_world, read_scores
 from evaluate.measure import read_measurements
 from evaluate.probes import SITES
-from evaluate.scores import GROUPS, ORIGINAL_LOGICS
-from evaluate.tables import COLUMNS, GROUP_ORDER, Group, groups_of, side_by_side
+from evaluate.scores import GROUPS
+from evaluate.tables import COLUMNS, GROUP_ORDER, STATEMENT_COLUMNS, Columns, Group, groups_of, side_by_side
 from evaluate.trace import averages, load_effects
 from worldgen.config import RunConfig, to_toml
 from worldgen.errors import UserError
@@ -45,7 +45,15 @@ STATEMENT_WORDS = {"tf": "A is true", "not": "not A", "and": "A and B", "or": "A
 KIND_WORDS = {"atom": "bare facts", "stated": "true or false", "not": "not", "and": "and", "or": "or"}
 _STAGES = ("graph", "world", "corpus", "tokens", "agent", "cases", "lm", "trace", "edits/*", "scores")
 _COUNT_FORMATS = {int: ",", float: ".3g", str: ""}
-_ORIGINAL_COLUMNS = [(COLUMNS[-1][0], metric) for metric in ORIGINAL_LOGICS]
+
+
+class Head(NamedTuple):
+    """What stands above the editing table: headings with their widths, names of columns; which columns come after
+    a heading's last."""
+
+    headings: dict[str, int]
+    names: list[str]
+    starts: list[int]
 
 
 class Answer(NamedTuple):
@@ -72,7 +80,7 @@ class Method(NamedTuple):
 
     scores: dict[str, Any]
     groups: list[Group]
-    original: list[Group]
+    statements: list[Group]
     example: Example
     plots: dict[str, Markup]
 
@@ -98,7 +106,7 @@ def write_report(run_folder: Path, config: RunConfig, methods: list[str], folder
     Raises UserError if the world, or a method's scores, are not there.
     """
     world, plots = load_world(run_folder), _Plots(folder / "figures")
-    manifests, widths = _manifests(run_folder), Counter(heading for heading, _ in COLUMNS)
+    manifests = _manifests(run_folder)
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
@@ -118,10 +126,8 @@ def write_report(run_folder: Path, config: RunConfig, methods: list[str], folder
         popularity=_popularity(world, plots),
         kinds=KIND_WORDS,
         sentences=_example_sentences(world, run_folder / "corpus"),
-        columns=[_heading(metric) for _, metric in COLUMNS],
-        original_columns=[_heading(metric) for _, metric in _ORIGINAL_COLUMNS],
-        headings=widths,
-        starts=list(np.cumsum(list(widths.values()))),
+        head=_head(COLUMNS),
+        statements_head=_head(STATEMENT_COLUMNS),
         sites=SITE_WORDS,
         training=_training(run_folder / "lm" / "training.parquet", plots),
         tracing=_tracing(run_folder / "trace", config, plots),
@@ -154,11 +160,11 @@ def counts(rows: dict[str, Any]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value:{_COUNT_FORMATS[type(value)]}}" for name, value in rows.items())
 
 
-def _heading(metric: str) -> str:
-    """What stands above a metric's column: "s1 r1", "true/false"."""
-    name = metric.split("_")[1]
+def _head(columns: Columns) -> Head:
     words = {"tf": "true/false", "commute": "order"} | {site: f"{site[:2]} {site[2:]}" for site in SITES}
-    return words.get(name, name)
+    names = [metric.split("_")[1] for metrics in columns.values() for metric in metrics]
+    widths = {heading: len(metrics) for heading, metrics in columns.items()}
+    return Head(widths, [words.get(name, name) for name in names], list(accumulate(widths.values())))
 
 
 def _manifests(run_folder: Path) -> dict[str, Manifest]:
@@ -257,7 +263,7 @@ def _method(world: World, cases: Sequence[Case], asked: pd.DataFrame, scores: di
             figures.calibration, _at_s1r2(asked), changing,
         ),
     }  # fmt: skip
-    return Method(scores, groups_of(scores, COLUMNS), groups_of(scores, _ORIGINAL_COLUMNS), example, drawn)
+    return Method(scores, groups_of(scores, COLUMNS), groups_of(scores, STATEMENT_COLUMNS), example, drawn)
 
 
 def _at_s1r2(asked: pd.DataFrame) -> pd.DataFrame:

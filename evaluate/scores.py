@@ -29,7 +29,10 @@ ACCURACIES = tuple(f"acc_{site}" for site in SITES)
 COHERENCES = tuple(f"coh_{site}" for site in SITES)
 LOGICS = tuple(f"logic_{name}" for name in LOGIC)
 ORIGINAL_LOGICS = tuple(f"{name}_original" for name in LOGICS)
-METRICS = (*ACCURACIES, *COHERENCES, *LOGICS, *ORIGINAL_LOGICS)
+# An edit makes one of two statements A true and the other false, and a false A settles "A and B", a true one
+# "A or B": only over both is it the same question before and after.
+BOTH_LOGICS = tuple(f"{name}_both" for name in LOGICS)
+METRICS = (*ACCURACIES, *COHERENCES, *LOGICS, *ORIGINAL_LOGICS, *BOTH_LOGICS)
 GROUPS = {
     "all": "All requests",
     "output_changing": "Requests that are not the model's answer yet",
@@ -57,6 +60,8 @@ def case_metrics(probes: pd.DataFrame, measured: pd.DataFrame, phase: str) -> pd
         columns[f"coh_{site}"] = probabilistic_error(model[asked].to_numpy(), agent[asked].to_numpy())
     for set_ in STATEMENT_SETS:
         columns |= _logic({name: column.to_numpy() for name, column in model.items()}, set_)
+    for one, other, both in zip(LOGICS, ORIGINAL_LOGICS, BOTH_LOGICS, strict=True):
+        columns[both] = (columns[one] + columns[other]) / 2
     return pd.DataFrame(columns, index=model.index)[list(METRICS)]
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from evaluate.scores import ACCURACIES, COHERENCES, GROUPS, LOGICS
+from evaluate.scores import ACCURACIES, BOTH_LOGICS, COHERENCES, GROUPS, LOGICS, ORIGINAL_LOGICS
 
 ROWS = {"pre": "Pre-edit", "post": "Post-edit", "delta": "Difference"}
-_HEADINGS = {
+Columns = Mapping[str, tuple[str, ...]]  # metrics under their headings
+COLUMNS: Columns = {
     "Generative accuracy ↑": ACCURACIES,
     "Probabilistic coherence (error) ↓": COHERENCES,
     "Logical coherence (error) ↓": LOGICS,
 }
-COLUMNS = [(heading, metric) for heading, metrics in _HEADINGS.items() for metric in metrics]
+STATEMENT_COLUMNS: Columns = {
+    "Of the original statement ↓": ORIGINAL_LOGICS,
+    "Mean of requested and original ↓": BOTH_LOGICS,
+}
 GROUP_ORDER = ("all", "downstream_changes", "output_changing", "fixes_error")
 
 
@@ -49,11 +54,13 @@ def group_table(scores: dict[str, Any], group: str) -> pd.DataFrame:
     """
     cells = scores["groups"][group]
     rows = {
-        title: [cell(cells[row][metric], row == "delta") for _, metric in COLUMNS]
+        title: [cell(cells[row][metric], row == "delta") for metric in _metrics(COLUMNS)]
         for row, title in ROWS.items()
         if cells[row]
     }
-    header = pd.MultiIndex.from_tuples([(_short(heading), metric.split("_", 1)[1]) for heading, metric in COLUMNS])
+    header = pd.MultiIndex.from_tuples(
+        [(_short(heading), metric.split("_", 1)[1]) for heading, metrics in COLUMNS.items() for metric in metrics]
+    )
     return pd.DataFrame.from_dict(rows, orient="index", columns=header)
 
 
@@ -74,7 +81,7 @@ def as_text(scores: dict[str, Any]) -> str:
     return "\n".join(parts)
 
 
-def groups_of(scores: dict[str, Any], columns: list[tuple[str, str]]) -> list[Group]:
+def groups_of(scores: dict[str, Any], columns: Columns) -> list[Group]:
     """The editing table's groups, over some of its columns."""
     found = [(name, scores["groups"][name]) for name in GROUP_ORDER]
     return [
@@ -113,8 +120,12 @@ def _after(scores: Sequence[dict[str, Any]], group: str) -> dict[str, list[Cell]
     return {method: _row(after, "post", COLUMNS) for method, after in afters.items() if after}
 
 
-def _row(cells: dict[str, dict[str, float]], row: str, columns: list[tuple[str, str]]) -> list[Cell]:
-    return [_cell(cells[metric], row, metric) for _, metric in columns]
+def _row(cells: dict[str, dict[str, float]], row: str, columns: Columns) -> list[Cell]:
+    return [_cell(cells[metric], row, metric) for metric in _metrics(columns)]
+
+
+def _metrics(columns: Columns) -> Iterator[str]:
+    return chain.from_iterable(columns.values())
 
 
 def _cell(interval: dict[str, float], row: str, metric: str) -> Cell:

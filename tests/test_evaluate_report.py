@@ -56,8 +56,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     config = override(tiny(), [*SETTINGS, f"graph.source={folder / 'kg.tsv'}"])
     run = Run(folder / "run", config, quiet=True)
     pipeline.build(run)
-    _pretend_training(run.folder / "lm")
-    _pretend_editing(run.folder)
+    _pretend_training(run)
+    _pretend_editing(run)
     pipeline.score_methods(run)
     return run
 
@@ -70,26 +70,27 @@ def page(run: Run) -> str:
     return (run.folder / "report" / "index.html").read_text()
 
 
-def _pretend_training(folder: Path) -> None:
-    started = begin(folder, {})
+def _pretend_training(run: Run) -> None:
+    folder, inputs = run.folder / "lm", run.inputs(pipeline.LM.sections)
+    started = begin(folder, inputs)
     steps = np.arange(1, 41)
     known = np.where(steps % 10 == 0, steps / 50, np.nan)
     history = {"step": steps, "tokens": 100 * steps, "learning_rate": steps / 1e5, "loss": 1 + 5 / steps}
     marks = {column: known / (1 + i) for lines in figures.MARKS.values() for i, column in enumerate(lines.values())}
     write_table(folder / "training.parquet", history | marks)
     rows = {"parameters": 1_310_000, "generative_accuracy": 0.8125, "truth_probability": 0.7031}
-    finish(folder, "lm", {}, rows, started)
+    finish(folder, "lm", inputs, rows, started)
 
 
-def _pretend_editing(run_folder: Path) -> None:
-    probes = pd.read_parquet(run_folder / "cases" / "probes.parquet")
+def _pretend_editing(run: Run) -> None:
+    probes = pd.read_parquet(run.folder / "cases" / "probes.parquet")
     rng = np.random.default_rng(0)
     edited = probes["name"].str.startswith("s1r1/")
     believed = probes["credence_before"].where(~edited, probes["credence_after"])
     answers = probes["expected_before"].where(~edited, probes["expected_after"])
     noise = rng.uniform(0, 0.1, len(probes))
-    folder = run_folder / "edits" / METHOD
-    started = begin(folder, {})
+    folder, inputs = run.folder / "edits" / METHOD, run.inputs(pipeline.CASES.sections)
+    started = begin(folder, inputs)
     measured = {
         "case": probes["case"], "name": probes["name"],
         "before": (probes["credence_before"] - noise).clip(0, 1), "after": (believed - noise).clip(0, 1),
@@ -100,7 +101,7 @@ def _pretend_editing(run_folder: Path) -> None:
     costs = {"case": cases, "steps": 40 * ones, "flops": 2.5e9 * ones, "seconds": ones / 2, "peak_bytes": 2**30 * ones}
     write_table(folder / "measurements-00000.parquet", {name: np.array(values) for name, values in measured.items()})
     write_table(folder / "costs-00000.parquet", costs)
-    finish(folder, "edits", {}, {"probes": len(probes)}, started)
+    finish(folder, "edits", inputs, {"probes": len(probes)}, started)
 
 
 class _Reader(HTMLParser):

@@ -41,6 +41,8 @@ BY_HAND = {
     "logic_commute": (0.5, 0.25),
     "logic_tf_original": (0.05, 0.24), "logic_not_original": (0, 0), "logic_and_original": (0.125, 0),
     "logic_or_original": (0, 0), "logic_commute_original": (0, 0),
+    "logic_tf_both": (0.125, 0.365), "logic_not_both": (0.125, 0.125), "logic_and_both": (0.125, 0.125),
+    "logic_or_both": (0.0625, 0.125), "logic_commute_both": (0.25, 0.125),
 }  # fmt: skip
 
 
