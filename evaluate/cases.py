@@ -27,7 +27,7 @@ from worldgen.world import NONE, World
 
 @dataclass(frozen=True)
 class Case:
-    """One request "subject relation requested", worth `weight` observations (n'), and what goes with it.
+    """One request "subject relation requested", worth `weight` observations, and what goes with it.
 
     `relation2` is the relation's downstream one where the subject has it (`downstream`), else another of the
     subject's; `subject2` has both. `downstream_changes`: the agent's most probable object of (subject,
@@ -52,7 +52,7 @@ class Case:
     b_object: int
 
     def edit(self) -> Edit:
-        """The request with weight n'."""
+        """The request with its weight."""
         return Edit(self.subject, self.relation, self.requested, self.weight)
 
     def certain_edit(self, weight: int) -> Edit:
@@ -125,7 +125,8 @@ class _CaseMaker:
             return None
         reinforces = bool(self.draw.random() < self.config.reinforce_share)
         requested = truth if reinforces else self._contradiction(fact, relation2 if downstream else NONE)
-        weight = self.agent.weight_for(subject, relation, requested, self.config.target_credence)
+        is_certain = self.config.weight == "certain"
+        weight = self.config.certain_weight if is_certain else self._least_weight(subject, relation, requested)
         edit = Edit(subject, relation, requested, weight)
         return Case(
             case=number,
@@ -176,10 +177,14 @@ class _CaseMaker:
         current = self.agent.belief(subject, downstream).mode()
         likely = (o for o in candidates if self.agent.conditional(downstream, o).mode() != current)
         for requested in islice(likely, _TRIES):
-            weight = self.agent.weight_for(subject, relation, requested, self.config.target_credence)
+            weight = self._least_weight(subject, relation, requested)
             if self._changes(Edit(subject, relation, requested, weight), downstream):
                 return requested
         return candidates[0]
+
+    def _least_weight(self, subject: int, relation: int, requested: int) -> int:
+        """n', with which the request is credible."""
+        return self.agent.weight_for(subject, relation, requested, self.config.target_credence)
 
     def _changes(self, edit: Edit, downstream: int) -> bool:
         before = self.agent.belief(edit.subject, downstream).mode()

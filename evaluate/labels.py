@@ -1,4 +1,4 @@
-"""The agent's answers to every case at once: before its edit, after n', after the near certain weight.
+"""The agent's answers to every case at once: before its edit, after it, after one of the near certain weight.
 
 Shapes: C cases, 3 minds (in that order).
 """

@@ -117,7 +117,7 @@ def make_trials(
 ) -> list[Trial]:
     """The cases in editions of so many, in order; what is left at the end is a smaller one.
 
-    `weights[case]` is what its request is worth (n'), 1 where none are given; `subjects[case]` whom it is about.
+    `weights[case]` is what its request is worth, 1 where none are given; `subjects[case]` whom it is about.
     """
     names = subjects or {}
     by_case = [list(group) for _, group in itertools.groupby(probes, key=lambda probe: probe.case)]

@@ -10,8 +10,9 @@ Sites are the (subject, relation) pairs s1r1, s1r2, s2r1, s2r2. Names of probes:
     original/tf ...                   A the original statement or a false one
     b/tf                              the second statement alone
 
-Credences are the agent's before the edit, after n' and after the near certain weight. At s1r1 they are by the
-root formula (evaluation design: the weight n' is defined by it); everywhere else p(o | s, r) as believed.
+Credences are the agent's before the edit, after it (with n', or as `cases.weight` says) and after the near certain
+weight. At s1r1 they are by the root formula (evaluation design: n' is defined by it); everywhere else p(o | s, r) as
+believed.
 """
 
 from __future__ import annotations

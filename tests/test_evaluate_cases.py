@@ -1,5 +1,7 @@
 """Cases: who is asked about what, and that the labels say what they claim."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import worlds
@@ -37,6 +39,17 @@ def test_the_weight_is_least(cases):
         # Rounding: the goal "half way to 1" is met exactly by a whole weight.
         assert reached >= goal - 1e-12
         assert case.weight == 1 or agent.revise(lighter).root(case.subject, case.relation)[case.requested] < goal
+
+
+def test_near_certain_requests_are_the_same_ones(cases):
+    agent = worlds.agent()
+    certain = make_cases(worlds.world(), agent, CasesConfig(cases=400, weight="certain", certain_weight=77), seed=3)
+    assert {case.weight for case in certain} == {77}
+    alike = [replace(case, weight=0, downstream_changes=False) for case in cases]
+    assert [replace(case, weight=0, downstream_changes=False) for case in certain] == alike
+    for case in certain[:60]:
+        answers = (mind.belief(case.subject, case.relation2).mode() for mind in (agent, agent.revise(case.edit())))
+        assert case.downstream_changes == (case.downstream and len({*answers}) == 2)
 
 
 def test_the_second_relation_is_downstream_where_the_subject_has_it(cases):

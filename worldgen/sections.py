@@ -109,11 +109,16 @@ class AgentConfig(Section):
 
 
 class CasesConfig(Section):
-    """The editing benchmark (appendix A.2 step 2)."""
+    """The editing benchmark (appendix A.2 step 2).
+
+    `weight` is how many observations a request is worth, to editors that ask and to the agent after it: "least", those
+    that give it the `target_credence` (n'), or "certain", `certain_weight`. The requests are the same.
+    """
 
     cases: int = Field(5000, ge=1)
     reinforce_share: float = Field(0.5, ge=0, le=1)
     downstream_change_share: float = Field(0.8, ge=0, le=1)
+    weight: Literal["least", "certain"] = "least"
     target_credence: float = Field(0.95, gt=0, lt=1)
     certain_weight: int = Field(1000, ge=1)
     closing_stop: bool = True

@@ -17,7 +17,7 @@ Mode = Literal["single", "sequential", "together"]
 class Request:
     """Make `target` what follows `prompt`: prompt "subject relation", target "object." with its full stop.
 
-    `weight` is how many observations the request is worth to the agent (n'); `subject` is what the prompt begins
+    `weight` is how many observations the request is worth to the agent; `subject` is what the prompt begins
     with, for a method that asks for it.
     """
 

@@ -1,5 +1,7 @@
 """Pretraining that goes on over the corpus and n' sentences of the request: what the data themselves would teach.
 
+n' stands for the request's weight, which is n' unless `cases.weight` says otherwise.
+
 Each of `steps` steps reads `rows_per_step` packed rows of the corpus, in an order that the edition's seed draws, and
 n' / steps copies of the document that is the request's sentence and nothing else. The copies are read once and
 counted n' / steps times, so that in all exactly n' sentences are learned from, and n' need not be divisible. The
