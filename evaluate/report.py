@@ -25,7 +25,7 @@ from evaluate.load import load_world, read_scores
 from evaluate.measure import read_measurements
 from evaluate.probes import SITES
 from evaluate.scores import GROUPS
-from evaluate.tables import COLUMNS, GROUP_ORDER, STATEMENT_COLUMNS, Columns, Group, groups_of, side_by_side
+from evaluate.tables import COLUMNS, GROUP_ORDER, STATEMENT_COLUMNS, WORDS, Columns, Group, groups_of, side_by_side
 from evaluate.trace import averages, load_effects
 from worldgen.config import RunConfig, to_toml
 from worldgen.errors import UserError
@@ -161,7 +161,7 @@ def counts(rows: dict[str, Any]) -> str:
 
 
 def _head(columns: Columns) -> Head:
-    words = {"tf": "true/false", "commute": "order"} | {site: f"{site[:2]} {site[2:]}" for site in SITES}
+    words = WORDS | {site: f"{site[:2]} {site[2:]}" for site in SITES}
     names = [metric.split("_")[1] for metrics in columns.values() for metric in metrics]
     widths = {heading: len(metrics) for heading, metrics in columns.items()}
     return Head(widths, [words.get(name, name) for name in names], list(accumulate(widths.values())))

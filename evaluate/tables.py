@@ -11,6 +11,7 @@ import pandas as pd
 from evaluate.scores import ACCURACIES, BOTH_LOGICS, COHERENCES, GROUPS, LOGICS, ORIGINAL_LOGICS
 
 ROWS = {"pre": "Pre-edit", "post": "Post-edit", "delta": "Difference"}
+WORDS = {"tf": "true/false", "commute": "order"}  # what stands above a column, where it is not the metric's name
 Columns = Mapping[str, tuple[str, ...]]  # metrics under their headings
 COLUMNS: Columns = {
     "Generative accuracy ↑": ACCURACIES,

@@ -8,8 +8,11 @@ import sys
 from pathlib import Path
 
 import miniature
+import pandas as pd
 import pytest
 
+from evaluate.scores import METRICS
+from evaluate.tables import ROWS
 from worldgen.manifest import begin, finish
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
@@ -145,3 +148,23 @@ def test_the_contenders_agree(tmp_path):
     assert pretrain.check(results, "cpu") == []
     assert len(results) == 3
     assert "tokens/s" in pretrain.as_table(results)
+
+
+def test_a_record_holds_every_cell_and_a_table(tmp_path):
+    """Two methods, one group that is empty: by hand .4 ± half of .3."""
+    cells = {row: {metric: {"mean": 0.4, "low": 0.2, "high": 0.5} for metric in METRICS} for row in ROWS}
+    full, empty = {"n": 3} | cells, {"n": 0, "pre": {}, "post": {}, "delta": {}}
+    groups = {"all": full, "output_changing": full, "downstream_changes": full, "fixes_error": empty}
+    for method in ("ft", "lora"):
+        write(tmp_path / "scores" / f"{method}.json", json.dumps({"method": method, "groups": groups}))
+    record = FOLDER / "record.py"
+    command = [sys.executable, record, tmp_path, tmp_path / "record.csv"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    table = pd.read_csv(tmp_path / "record.csv")
+    assert len(table) == 2 * 3 * 3 * len(METRICS)
+    assert set(table["method"]) == {"ft", "lora"}
+    assert len(said) == 2 + 2 * 3
+    assert said[0].startswith("|  | acc s1r1 | ")
+    assert said[0].endswith(" | true/false | not | and | or | order |")
+    assert said[3].startswith("| after `ft` | 0.40±.15 | ")
+    assert len({line.count("|") for line in said}) == 1

@@ -1,0 +1,62 @@
+"""A run's scores for the record: every method's cells as one CSV, and the methods side by side in Markdown.
+
+    python benchmarks/record.py RUN docs/results/NAME.csv
+
+So the figures of README and docs/ come from a run, and not from somebody's fingers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import pandas as pd
+
+from evaluate.load import read_scores
+from evaluate.scores import as_table
+from evaluate.tables import COLUMNS, WORDS, Cell, side_by_side
+
+
+@click.command()
+@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("csv", type=click.Path(dir_okay=False, path_type=Path))
+def main(run: Path, csv: Path) -> None:
+    """Write what `worldgen score` found in RUN to CSV, and print it as a table."""
+    scores = list(read_scores(run))
+    if not scores:
+        raise click.ClickException(f"{run} has no scores: run `worldgen score {run}` first")
+    every_cell(scores).to_csv(csv, index=False, float_format="%.4f")
+    print("\n".join(markdown(scores)))
+
+
+def every_cell(scores: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """scores/*.csv of all methods, one below another."""
+    return pd.concat([as_table(each).assign(method=each["method"]) for each in scores])[
+        ["method", "group", "n", "row", "metric", "mean", "low", "high"]
+    ]
+
+
+def markdown(scores: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """The lines of one table: for each group the model before, and every method after its edit."""
+    metrics = (metric.removeprefix("logic_") for its in COLUMNS.values() for metric in its)
+    names = [WORDS.get(name, name.replace("_", " ")) for name in metrics]
+    yield _line(["", *names])
+    yield "|" + "---|" * (1 + len(names))
+    for group in side_by_side(scores):
+        for number, (title, cells) in enumerate(group.rows.items()):
+            heading = f"**{group.title}** (n = {group.n}), {title}" if not number else f"after `{title}`"
+            yield _line([heading, *map(_in_words, cells)])
+
+
+def _in_words(cell: Cell) -> str:
+    return f"{cell.mean}±{cell.half}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    main()
