@@ -107,15 +107,22 @@ def _another_config(folder: Path, changed: list[str]) -> UserError:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the run folder for this process. Raises UserError while another one holds it."""
+    """Hold the run folder for this process; a new one that nothing came of is gone again afterwards.
+
+    Raises UserError while another process holds it.
+    """
+    is_new, lock = not folder.exists(), folder / ".lock"
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / ".lock", timeout=0):
+        with FileLock(lock, timeout=0):
             yield
     except Timeout:
         raise UserError(
             f"another worldgen process is working in {folder}: wait for it, or use another folder"
         ) from None
+    finally:
+        if is_new and set(folder.iterdir()) <= {lock}:
+            shutil.rmtree(folder)
 
 
 @contextmanager

@@ -297,7 +297,9 @@ class TestMistakes:
         code, _, _ = worldgen("build", built)
         assert code == 0, "a refused command leaves the run's own config in place"
 
-    def test_a_first_try_leaves_no_config_behind(self, worldgen, tmp_path):
+    def test_a_first_try_leaves_nothing_behind(self, worldgen, tmp_path):
+        refused(worldgen("score", tmp_path / "r"))
+        assert not (tmp_path / "r").exists()
         refused(worldgen("build", tmp_path / "r", "--kg", FIXTURE))
         assert not (tmp_path / "r" / "config.toml").exists()
 
