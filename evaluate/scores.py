@@ -29,8 +29,8 @@ ACCURACIES = tuple(f"acc_{site}" for site in SITES)
 COHERENCES = tuple(f"coh_{site}" for site in SITES)
 LOGICS = tuple(f"logic_{name}" for name in LOGIC)
 ORIGINAL_LOGICS = tuple(f"{name}_original" for name in LOGICS)
-# An edit makes one of two statements A true and the other false, and a false A settles "A and B", a true one
-# "A or B": only over both is it the same question before and after.
+# A request makes its own statement A true, and the original one, if it is another and was true, false. A false A
+# settles "A and B", a true one "A or B": over both statements, less of a difference is due to which became easy.
 BOTH_LOGICS = tuple(f"{name}_both" for name in LOGICS)
 METRICS = (*ACCURACIES, *COHERENCES, *LOGICS, *ORIGINAL_LOGICS, *BOTH_LOGICS)
 GROUPS = {
