@@ -1,8 +1,8 @@
-"""A run's scores for the record: every method's cells as one CSV, and the methods side by side in Markdown.
+"""Runs' scores for the record: every method's cells as one CSV, and the methods side by side in Markdown.
 
-    python benchmarks/record.py RUN docs/results/NAME.csv
+    python benchmarks/record.py RUN ... docs/results/NAME.csv
 
-So the figures of README and docs/ come from a run, and not from somebody's fingers.
+So the figures of README and docs/ come from runs, and not from somebody's fingers.
 """
 
 from __future__ import annotations
@@ -14,27 +14,32 @@ from typing import Any
 import click
 import pandas as pd
 
-from evaluate.load import read_scores
+from evaluate.load import config_of, read_scores
 from evaluate.scores import as_table
 from evaluate.tables import COLUMNS, WORDS, Cell, side_by_side
 
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
 
 @click.command()
-@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("runs", type=FOLDER, nargs=-1, required=True)
 @click.argument("csv", type=click.Path(dir_okay=False, path_type=Path))
-def main(run: Path, csv: Path) -> None:
-    """Write what `worldgen score` found in RUN to CSV, and print it as a table."""
-    scores = list(read_scores(run))
-    if not scores:
-        raise click.ClickException(f"{run} has no scores: run `worldgen score {run}` first")
-    every_cell(scores).to_csv(csv, index=False, float_format="%.4f")
-    print("\n".join(markdown(scores)))
+def main(runs: tuple[Path, ...], csv: Path) -> None:
+    """Write what `worldgen score` found in RUNS to CSV, and print a table for each."""
+    tables = []
+    for run in runs:
+        scores, config = list(read_scores(run)), config_of(run)
+        if not scores or config is None:
+            raise click.ClickException(f"{run} has no scores: run `worldgen score {run}` first")
+        tables.append(every_cell(scores, config.edit.mode, config.edit.requests))
+        print("\n".join(markdown(scores)))
+    pd.concat(tables).to_csv(csv, index=False, float_format="%.4f")
 
 
-def every_cell(scores: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """scores/*.csv of all methods, one below another."""
-    return pd.concat([as_table(each).assign(method=each["method"]) for each in scores])[
-        ["method", "group", "n", "row", "metric", "mean", "low", "high"]
+def every_cell(scores: Sequence[dict[str, Any]], mode: str, requests: int) -> pd.DataFrame:
+    """scores/*.csv of all methods, one below another, by what an edition was."""
+    return pd.concat([as_table(each).assign(mode=mode, requests=requests, method=each["method"]) for each in scores])[
+        ["mode", "requests", "method", "group", "n", "row", "metric", "mean", "low", "high"]
     ]
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from evaluate.scores import METRICS
 from evaluate.tables import ROWS
+from worldgen.config import override, tiny, to_toml
 from worldgen.manifest import begin, finish
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
@@ -151,19 +152,21 @@ def test_the_contenders_agree(tmp_path):
 
 
 def test_a_record_holds_every_cell_and_a_table(tmp_path):
-    """Two methods, one group that is empty: by hand .4 ± half of .3."""
+    """Two methods in each of two runs, one group that is empty: by hand .4 ± half of .3."""
     cells = {row: {metric: {"mean": 0.4, "low": 0.2, "high": 0.5} for metric in METRICS} for row in ROWS}
     full, empty = {"n": 3} | cells, {"n": 0, "pre": {}, "post": {}, "delta": {}}
     groups = {"all": full, "output_changing": full, "downstream_changes": full, "fixes_error": empty}
-    for method in ("ft", "lora"):
-        write(tmp_path / "scores" / f"{method}.json", json.dumps({"method": method, "groups": groups}))
-    record = FOLDER / "record.py"
-    command = [sys.executable, record, tmp_path, tmp_path / "record.csv"]
+    for run, mode in (("a", []), ("b", ["edit.mode=together", "edit.requests=10"])):
+        write(tmp_path / run / "config.toml", to_toml(override(tiny(), mode)))
+        for method in ("ft", "lora"):
+            write(tmp_path / run / "scores" / f"{method}.json", json.dumps({"method": method, "groups": groups}))
+    command = [sys.executable, FOLDER / "record.py", tmp_path / "a", tmp_path / "b", tmp_path / "record.csv"]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     table = pd.read_csv(tmp_path / "record.csv")
-    assert len(table) == 2 * 3 * 3 * len(METRICS)
+    assert len(table) == 2 * 2 * 3 * 3 * len(METRICS)
     assert set(table["method"]) == {"ft", "lora"}
-    assert len(said) == 2 + 2 * 3
+    assert set(zip(table["mode"], table["requests"], strict=True)) == {("single", 1), ("together", 10)}
+    assert len(said) == 2 * (2 + 2 * 3)
     assert said[0].startswith("|  | acc s1r1 | ")
     assert said[0].endswith(" | true/false | not | and | or | order |")
     assert said[3].startswith("| after `ft` | 0.40±.15 | ")
