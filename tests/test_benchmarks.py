@@ -124,7 +124,7 @@ def test_a_reproduction_in_miniature_goes_on_from_its_packed_state(tmp_path):
     subprocess.run([*cli, "pretrain", *options, "--max-minutes", "0"], check=True, capture_output=True)
     benchmark("paper").pack(run, state)
     shutil.rmtree(run)
-    told = piece(8)
+    told = piece(60)  # more than a slow machine takes
     assert told["done"]
     assert told["stages"]["lm"]["parameters"] > 0
     assert told["state_bytes"] > 0
