@@ -8,6 +8,7 @@ request's own (s2, and that of the second statement B) are kept out of its lesso
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -51,12 +52,13 @@ class Teacher:
         parts, draw = rounds(self.mode, edition), generator(edition.seed, f"lessons {turn}")
         seen = [(self._fact(request), request.weight) for part in parts[: turn + 1] for request in part]
         mind = self.agent.revise(*(Edit(*fact, weight) for fact, weight in seen))
-        requests = [fact for fact, _ in seen[-len(parts[turn]) :]]
+        earlier = seen[: -len(parts[turn])]
+        requests = [fact for fact, _ in seen[len(earlier) :]]
         claims = [self._claims(mind, fact, draw) for fact in requests]
         answers = tuple(lesson for fact in requests for lesson in self._answers(mind, fact))
         truths = tuple(lesson for said in claims for claim in said for lesson in self._truths(*claim))
-        joined = self._joined(model, requests, claims, draw)
-        kept = self._kept(requests, draw)
+        joined = self._joined(model, requests, claims, {fact.subject for fact, _ in earlier}, draw)
+        kept = self._kept(self.agent.revise(*(Edit(*fact, weight) for fact, weight in earlier)), requests, draw)
         return [Sheet((answers, truths, some), habits) for some, habits in zip(joined, kept, strict=True)]
 
     def _fact(self, request: Request) -> Fact:
@@ -108,15 +110,17 @@ class Teacher:
     # -- what goes with it, and what should stay -------------------------------------------------------------------
 
     def _joined(
-        self, model: Any, requests: Sequence[Fact], claims: Sequence[Claims], draw: Any
+        self, model: Any, requests: Sequence[Fact], claims: Sequence[Claims], edited: set[int], draw: Any
     ) -> list[tuple[Lesson, ...]]:
         """And / or of a claim A and another subject's statement X, by P(A) and what the model believes of X.
+
+        X is of no subject that was edited in an earlier turn, of whom the unedited model knows no better.
 
         Every other time A leaves the whole to X: in "and" it is the request, in "or" something else that was said of
         the request's relation; in between it is anything that was said of the subject.
         """
-        others = self._others(requests, self.config.joined * self.config.steps, draw)
-        statements = [self._statement(*other, draw) for other in others]
+        others = self._others(requests, self.config.joined * self.config.steps, draw, edited)
+        statements = [self._statement(self.agent, *other, draw) for other in others]
         pairs = [(truth_prompt(x), TRUE) for x in statements]
         believed = np.exp(log_probabilities(model, self.reader.tokenizer, pairs)).tolist()
         sides = [
@@ -139,20 +143,21 @@ class Teacher:
         fact, credence = claims[int(draw.integers(len(claims)))]
         return self._atom(fact), credence
 
-    def _kept(self, requests: Sequence[Fact], draw: Any) -> list[tuple[Habit, ...]]:
-        """What the model says of other subjects: after "s r", and of a statement's truth."""
+    def _kept(self, mind: Agent, requests: Sequence[Fact], draw: Any) -> list[tuple[Habit, ...]]:
+        """What the model says of other subjects, the edited ones of earlier turns too: after "s r", and of a
+        statement's truth. `mind` is the agent after those turns."""
         world, habits = self.world, []
         for s, r in self._others(requests, self.config.kept * self.config.steps, draw):
-            answer = Habit(
-                f"{world.subjects[s]} {world.relations[r]}", f"{world.objects[self.agent.belief(s, r).mode()]}."
-            )
-            habits.append([answer, Habit(truth_prompt(self._statement(s, r, draw)), TRUE)])
+            answer = Habit(f"{world.subjects[s]} {world.relations[r]}", f"{world.objects[mind.belief(s, r).mode()]}.")
+            habits.append([answer, Habit(truth_prompt(self._statement(mind, s, r, draw)), TRUE)])
         return _dealt(habits, self.config.steps)
 
-    def _others(self, requests: Sequence[Fact], count: int, draw: Any) -> list[tuple[int, int]]:
+    def _others(
+        self, requests: Sequence[Fact], count: int, draw: Any, edited: AbstractSet[int] = frozenset()
+    ) -> list[tuple[int, int]]:
         """(subject, relation) of known facts of other subjects, every second one of a relation that is taught."""
         world = self.world
-        closed = {fact.subject for fact in requests}.union(*(self.kept_out.get(fact, ()) for fact in requests))
+        closed = {fact.subject for fact in requests}.union(edited, *(self.kept_out.get(fact, ()) for fact in requests))
         relations = {relation for fact in requests for relation in self._relations(fact.subject)}
         open_ = ~np.isin(world.subject, list(closed))
         anywhere = np.flatnonzero(open_)
@@ -162,10 +167,10 @@ class Teacher:
         chosen = np.where(np.arange(count) % 2, draw.choice(near, count), draw.choice(anywhere, count))
         return list(zip(world.subject[chosen].tolist(), world.relation[chosen].tolist(), strict=True))
 
-    def _statement(self, subject: int, relation: int, draw: Any) -> Atom:
-        """What the agent believes of a fact, or something else, by a coin."""
+    def _statement(self, mind: Agent, subject: int, relation: int, draw: Any) -> Atom:
+        """What the mind believes of a fact, or something else, by a coin."""
         likely = draw.random() < 0.5
-        object_ = self.agent.belief(subject, relation).mode() if likely else draw.choice(self.world.ranges[relation])
+        object_ = mind.belief(subject, relation).mode() if likely else draw.choice(self.world.ranges[relation])
         return self._atom(Fact(subject, relation, int(object_)))
 
     # -- in words --------------------------------------------------------------------------------------------------

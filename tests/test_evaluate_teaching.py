@@ -208,6 +208,23 @@ def test_several_requests(mode, turn, revised_by, model, tokenizer, cases):
         np.testing.assert_allclose(lesson.credences, [belief[o] for o in objects], rtol=0, atol=1e-12)
 
 
+def test_what_earlier_turns_taught_is_kept_and_not_asked_of_the_unedited_model(model, tokenizer, cases):
+    """Else each turn would undo those before it: most facts of a small world come by among the habits."""
+    config = CONFIG.model_copy(update={"kept": 1500, "joined": 600})
+    world, first = worlds.world(), next(case for case in cases if not case.reinforces)
+    second = next(case for case in cases if first.subject not in (case.subject, case.subject2, case.b_subject))
+    teacher = teacher_of(world, worlds.agent(), tokenizer, config, "sequential", cases)
+    edition = Edition((request_of(first), request_of(second)), seed=7)
+    habits = [habit for sheet in teacher.sheets(model, edition, 1) for habit in sheet.habits]
+    prompt, target = request_of(first).prompt, request_of(first).target
+    assert {habit.continuation for habit in habits if habit.prompt == prompt} == {target}
+    lessons = lessons_of(teacher, model, first, second, turn=1)
+    pairs = [formula for formula in map(read, lessons) if isinstance(formula, Both)]
+    named = {atom.subject for pair in pairs for atom in (pair.left, pair.right)}
+    assert world.subjects[second.subject] in named
+    assert world.subjects[first.subject] not in named
+
+
 def test_credence_of_a_claim_is_the_statements(cases):
     """P(A and X) of two subjects is a product: what the lessons build on."""
     case, agent = cases[0], worlds.agent()

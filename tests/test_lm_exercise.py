@@ -108,6 +108,15 @@ def test_an_unedited_model_has_its_habits(model, tokenizer):
     assert gradient.abs().max() < 1e-6
 
 
+def test_habits_are_those_of_the_turns_beginning(model, tokenizer, adapters):
+    """With the layers that earlier turns left nothing has moved yet; without any, something has."""
+    sheets, since = [Sheet((), HABITS)] * 2, adapters.merged(adapters.layers())
+    nothing = [(torch.zeros_like(A), torch.zeros_like(B)) for A, B in since]
+    exercise = Exercise(model, tokenizer, sheets, adapters, since)
+    assert exercise.losses(since).abs().max() < 1e-6
+    assert (exercise.losses(nothing) > 1e-4).all()
+
+
 def test_the_ids_are_the_tokenizers(tokenizer):
     assert tokenizer.convert_tokens_to_ids(list(IDS)) == list(IDS.values())
 

@@ -85,7 +85,7 @@ class Belief:
         everyone = torch.ones(len(editions), dtype=torch.bool, device=adapters.weights.device)
         losses: list[torch.Tensor] = []
         for step, sheets in enumerate(zip(*taught, strict=True)):
-            exercise = Exercise(model, self.tokenizer, sheets, adapters)
+            exercise = Exercise(model, self.tokenizer, sheets, adapters, since)
             with torch.enable_grad():
                 layers = adapters.merged(leaves)
                 loss = exercise.losses(layers) + restraint * disturbance.of(layers)
