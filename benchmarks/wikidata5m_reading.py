@@ -49,7 +49,7 @@ def read_graph(folder: Path, settings: list[str]) -> dict[str, Any]:
     made_up = not folder.exists() or not any(folder.iterdir())
     if made_up:
         in_own_process(make, folder, TRIPLES, False, 0)
-    from evaluate.pipeline import source_of, spelling_of
+    from evaluate.resources import source_of, spelling_of
     from worldgen.config import override, paper
     from worldgen.selection import select
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from evaluate.load import finished, load_world
-from evaluate.pipeline import CORPUS, TOKENS, make_graph, make_the_world, tokenizer_for
+from evaluate.pipeline import CORPUS, TOKENS, make_graph, make_the_world
+from evaluate.resources import tokenizer_for
 from evaluate.run import Run
 from evaluate.shards import Order, make_files, record_name
 from lm.encode import Encoder, token_rows

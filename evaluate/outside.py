@@ -19,8 +19,9 @@ from evaluate.answers import AnswerReader
 from evaluate.load import finished, load_world
 from evaluate.measure import ask
 from evaluate.methods import METHODS
-from evaluate.pipeline import CASES, device_of
+from evaluate.pipeline import CASES
 from evaluate.probes import load_probes
+from evaluate.resources import device_of
 from evaluate.run import Run, Stage
 from worldgen.errors import UserError
 from worldgen.files import write_table

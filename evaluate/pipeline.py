@@ -21,33 +21,21 @@ from evaluate.load import load_agent, load_world, measured_methods
 from evaluate.measure import make_trials, measure, read_costs, read_measurements
 from evaluate.methods import METHODS, editor_of, is_traced, section_of
 from evaluate.probes import load_probes, make_probes, save_probes
+from evaluate.resources import device_of, source_of, spelling_of, tokenizer_for
 from evaluate.run import Run, Stage, made_with
 from evaluate.scores import METRICS, as_table, score
 from evaluate.trajectory import allowed_steps, folder_of, shorter_edits, steps_of, with_steps
-from lm.tokenizer import (
-    cut_labels,
-    load_mistral_tokenizer,
-    load_tokenizer,
-    pieces,
-    save_tokenizer,
-    spelt,
-    train_word_tokenizer,
-)
+from lm.tokenizer import load_tokenizer, save_tokenizer
 from worldgen.aliases import with_aliases
-from worldgen.config import RunConfig
-from worldgen.errors import UserError
 from worldgen.files import write_text
 from worldgen.generation import Recipe, write_corpus
 from worldgen.graph import KnowledgeGraph
-from worldgen.labels import Spelling
 from worldgen.manifest import read_manifest, sha256
 from worldgen.selection import select
 from worldgen.sentences import read_shards
 from worldgen.sources import Source
 from worldgen.stores import LocalFolder
-from worldgen.synthetic import BuiltinGraph
-from worldgen.wikidata import open_graph
-from worldgen.world import World, make_world
+from worldgen.world import make_world
 
 if TYPE_CHECKING:
     from lm.trainer import Execution
@@ -59,8 +47,8 @@ TOKENS = Stage("tokens", CORPUS.sections, reads=(WORLD, CORPUS))
 AGENT = Stage("agent", (*CORPUS.sections, "agent"), reads=(WORLD, CORPUS))
 CASES = Stage("cases", (*AGENT.sections, "cases"), reads=(WORLD, AGENT))
 LM = Stage("lm", (*AGENT.sections, "pretrain"), reads=(TOKENS, AGENT), resumes=True)
-TRACE = Stage("trace", (*LM.sections, "trace"), reads=(LM,))
-EDITS = Stage("edits", (*CASES.sections, "pretrain", "edit"), reads=(CASES, LM), resumes=True)
+TRACE = Stage("trace", (*LM.sections, "trace"), reads=(TOKENS, LM))
+EDITS = Stage("edits", (*CASES.sections, "pretrain", "edit"), reads=(TOKENS, CASES, LM), resumes=True)
 SCORES = Stage("scores", (*EDITS.sections, "score"), reads=(CASES,), cheap=True)
 REPORT = Stage("report", SCORES.sections, reads=(SCORES,), cheap=True)
 
@@ -310,40 +298,6 @@ def _scored(run: Run, methods: list[str]) -> dict[str, Any]:
     folders += [folder for method in methods for folder in shorter_edits(run.folder, method).values()]
     manifests = {str(folder.relative_to(run.folder)): read_manifest(folder) for folder in folders}
     return {"metrics": METRICS} | {name: manifest.inputs_hash for name, manifest in manifests.items() if manifest}
-
-
-def source_of(config: RunConfig) -> Source:
-    """The knowledge graph that the config names."""
-    if config.graph.source == "builtin":
-        return BuiltinGraph(config.graph.builtin_facts, config.seed)
-    return open_graph(Path(config.graph.source), config.graph.language, config.graph.properties)
-
-
-def spelling_of(config: RunConfig) -> Spelling:
-    """How the config's tokenizer sees labels."""
-    kind = config.tokens.tokenizer
-    return Spelling(
-        lambda labels, most: cut_labels(kind, labels, most),
-        lambda labels: pieces(kind, labels),
-        lambda labels: spelt(kind, labels),
-    )
-
-
-def tokenizer_for(config: RunConfig, world: World) -> Any:
-    """The config's tokenizer, trained on the world's names if it is one of words."""
-    if config.tokens.tokenizer == "mistral":
-        return load_mistral_tokenizer()
-    roles = world.relations, world.objects, world.subjects
-    return train_word_tokenizer([name for names in roles for name in names.every_name])
-
-
-def device_of(run: Run) -> str:
-    """The device to work on: CUDA where there is one, unless the user chose."""
-    import torch
-
-    if run.device == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: no GPU is to be seen here, take --device cpu")
-    return ("cuda" if torch.cuda.is_available() else "cpu") if run.device == "auto" else run.device
 
 
 def _fingerprints(source: Source) -> dict[str, str]:

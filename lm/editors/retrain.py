@@ -1,6 +1,6 @@
 """Pretraining that goes on over the corpus and n' sentences of the request: what the data themselves would teach.
 
-n' stands for the request's weight, which is n' unless `cases.weight` says otherwise.
+n' is the request's weight here, whatever `cases.weight` makes of it.
 
 Each of `steps` steps reads `rows_per_step` packed rows of the corpus, in an order that the edition's seed draws, and
 n' / steps copies of the document that is the request's sentence and nothing else. The copies are read once and
