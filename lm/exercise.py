@@ -7,7 +7,7 @@ q_i is the product over the continuation's tokens, q_v what the model gives to v
 answers are told apart at their first token. Were all that are not named one event, their share could go to a name
 that is begun and not ended, which greedy decoding would then follow.
 The divergence of a habit is the sum over its continuation's tokens of KL(p || q) over the whole vocabulary, p being
-the model without adapters, or as earlier turns left it. The loss of an edition is the mean of them by their shares.
+the model as earlier turns left it. The loss of an edition is the mean of them by their shares.
 Shapes: E editions, Q lessons or habits of them all, B texts, N asked tokens, R rests, V vocabulary.
 """
 
@@ -20,7 +20,7 @@ import torch
 from torch.nn import functional
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
-from lm.editors.adapters import Adapters, Layers
+from lm.editors.adapters import Adapters, Layers, beside
 from lm.editors.frozen import FrozenMistral
 from lm.editors.packing import pack
 from lm.lessons import Habit, Lesson, Sheet
@@ -34,14 +34,14 @@ LEAST_REST = 1e-6  # of what begins with a token: float32 cannot tell 1 - sum of
 class Exercise:
     """One sheet of each of E editions; their lessons are read in one pass, their habits in another.
 
-    Habits are what the model says with the layers `since`, or without adapters.
+    All is read through the adapters of `earlier` turns too, [E, ...] as the others, which stay as they are.
     """
 
     def __init__(
         self, model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, sheets: Sequence[Sheet],
-        adapters: Adapters, since: Layers | None = None,
+        adapters: Adapters, earlier: Sequence[Layers] = (),
     ) -> None:  # fmt: skip
-        self.E = len(sheets)
+        self.E, self.earlier = len(sheets), earlier
         lessons = [(edition, *each) for edition, sheet in enumerate(sheets) for each in sheet.shared_lessons()]
         habits = [(edition, *each) for edition, sheet in enumerate(sheets) for each in sheet.shared_habits()]
         self.parts: list[_Lessons | _Habits] = []
@@ -50,11 +50,11 @@ class Exercise:
             self.parts.append(_Lessons(reading, [lesson for _, lesson, _ in lessons]))
         if habits:
             nothing = [(torch.zeros_like(A), torch.zeros_like(B)) for A, B in adapters.layers()]
-            self.parts.append(_Habits(_Reading(model, tokenizer, habits, adapters.scale), since or nothing))
+            self.parts.append(_Habits(_Reading(model, tokenizer, habits, adapters.scale), beside([*earlier, nothing])))
 
     def losses(self, layers: Layers) -> torch.Tensor:
         """The divergences of each edition, summed by their shares, [E], in nats; the keys read by A as they are."""
-        losses = layers[0][0].new_zeros(self.E)
+        losses, layers = layers[0][0].new_zeros(self.E), beside([*self.earlier, layers])
         for part in self.parts:
             losses = losses.index_add(0, part.reading.edition, part.reading.share * part.divergences(layers))
         return losses
@@ -152,12 +152,12 @@ class _Rests:
 
 
 class _Habits:
-    """Habits, of which the model with the layers `since` says what they are."""
+    """Habits, of which the model with the layers `before` says what they are."""
 
-    def __init__(self, reading: _Reading, since: Layers) -> None:
+    def __init__(self, reading: _Reading, before: Layers) -> None:
         self.reading = reading
         with torch.no_grad():
-            self.log_p = reading.logits(since).log_softmax(-1)  # [N, V]
+            self.log_p = reading.logits(before).log_softmax(-1)  # [N, V]
 
     def divergences(self, layers: Layers) -> torch.Tensor:
         """KL of every habit, [Q]."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lm.editors.adapters import fresh_adapters, gradients_of, leaves_of
+from lm.editors.adapters import combined, fresh_adapters, gradients_of, leaves_of
 from lm.editors.belief import Belief
 from lm.editors.disturbance import Disturbance
 from lm.editors.request import Edition, Request
@@ -116,7 +116,7 @@ def test_restraint_leaves_an_edit_less_of_it(sure, covariances, tokenizer, edito
     disturbances = []
     for restraint in (0.0, 1e-3):
         adapters = fresh_adapters(sure, CONFIG, [1])
-        editor_of(restraint)._learn(sure, adapters, [EDITION], 0)
+        editor_of(restraint)._learn(sure, adapters, (), [EDITION], 0)
         disturbances.append(float(Disturbance(sure, covariances, adapters.scale).of(adapters.layers())))
         assert believed(sure, tokenizer, adapters) == pytest.approx(0.9, abs=0.02)
     assert disturbances[1] < disturbances[0] / 5
@@ -124,26 +124,12 @@ def test_restraint_leaves_an_edit_less_of_it(sure, covariances, tokenizer, edito
 
 def test_a_later_turn_does_not_wear_an_edit_away(sure, tokenizer, editor_of):
     """However restrained: in the first turn such an editor learns nothing, in the second it keeps what there is."""
-    never = fresh_adapters(sure, CONFIG, [1])
-    editor_of(1e3)._learn(sure, never, [EDITION], 0)
+    never, first, second = (fresh_adapters(sure, CONFIG, [seed]) for seed in (1, 1, 2))
+    editor_of(1e3)._learn(sure, never, (), [EDITION], 0)
     assert believed(sure, tokenizer, never) < 0.5
-    adapters = fresh_adapters(sure, CONFIG, [1])
-    editor_of(0.0)._learn(sure, adapters, [EDITION], 0)
-    editor_of(1e3)._learn(sure, adapters, [EDITION], 1)
-    assert believed(sure, tokenizer, adapters) == pytest.approx(0.9, abs=0.02)
-
-
-def test_what_was_there_before_is_not_held_against_it(model, keys, covariances, adapters):
-    """Since a state: the disturbance of the difference of the products; since itself: none."""
-    layers = adapters.layers()
-    since = [(A + 0.1, B - 0.2) for A, B in layers]
-    changes = [
-        np.subtract(*(products(adapters.scale, each, edition) for each in (layers, since))) for edition in range(2)
-    ]
-    expected = [by_keys(model, keys, change) for change in changes]
-    found = Disturbance(model, covariances, adapters.scale, since).of(layers)
-    np.testing.assert_allclose(found, expected, rtol=1e-4)
-    np.testing.assert_allclose(Disturbance(model, covariances, adapters.scale, layers).of(layers), 0, atol=1e-5)
+    editor_of(0.0)._learn(sure, first, (), [EDITION], 0)
+    editor_of(1e3)._learn(sure, second, [first.merged(first.layers())], [EDITION], 1)
+    assert believed(sure, tokenizer, combined([first, second])) == pytest.approx(0.9, abs=0.02)
 
 
 @pytest.mark.parametrize(("mode", "turn", "expected"), [("together", 0, [4.0, 6.0]), ("sequential", 1, [12.0, 12.0])])

@@ -1,5 +1,7 @@
 """lm.lessons, lm.exercise: the divergence is the definition's, its gradient each edition's own."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -108,13 +110,23 @@ def test_an_unedited_model_has_its_habits(model, tokenizer):
     assert gradient.abs().max() < 1e-6
 
 
-def test_habits_are_those_of_the_turns_beginning(model, tokenizer, adapters):
-    """With the layers that earlier turns left nothing has moved yet; without any, something has."""
-    sheets, since = [Sheet((), HABITS)] * 2, adapters.merged(adapters.layers())
-    nothing = [(torch.zeros_like(A), torch.zeros_like(B)) for A, B in since]
-    exercise = Exercise(model, tokenizer, sheets, adapters, since)
-    assert exercise.losses(since).abs().max() < 1e-6
-    assert (exercise.losses(nothing) > 1e-4).all()
+def test_a_turn_goes_on_from_earlier_ones(model, tokenizer, adapters):
+    """What is read through earlier turns' adapters too is as if these were twice as strong; it is from what the model
+    says with the earlier ones that habits are told."""
+    sheets = [Sheet((PLACES, TRUTHS), ()), Sheet((), HABITS), Sheet(((),), ())]
+    once = adapters.merged(adapters.layers())
+    strong = replace(adapters, alpha=2 * adapters.alpha)
+    found = Exercise(model, tokenizer, sheets, adapters, [once]).losses(once)
+    expected = Exercise(model, tokenizer, sheets[:1], strong).losses(strong.of([0]).merged(strong.of([0]).layers()))
+    with adapters.in_place(model):
+        adapters.route([1])
+        before = [next_words(model, tokenizer, habit) for habit in HABITS]
+    with strong.in_place(model):
+        strong.route([1])
+        after = [next_words(model, tokenizer, habit) for habit in HABITS]
+    moved = np.mean([float((p.exp() * (p - q)).sum()) for p, q in zip(before, after, strict=True)])
+    np.testing.assert_allclose(found, [expected[0], moved, 0], **ROUNDING)
+    assert moved > 10 * ROUNDING["atol"]
 
 
 def test_the_ids_are_the_tokenizers(tokenizer):
@@ -152,7 +164,7 @@ def test_what_reads_through_a_map_is_the_product(model, tokenizer, adapters):
 def test_kept_adapters_load_in_peft(model, tokenizer, adapters, tmp_path):
     """With the map in A: nothing else is needed to have the edited model again."""
     pairs = [pair for lesson in PLACES for pair in lesson.pairs]
-    adapters.save(1, CONFIG, tmp_path)
+    adapters.save(1, tmp_path)
     with adapters.in_place(model):
         adapters.route([1])
         during = log_probabilities(model, tokenizer, pairs)
@@ -197,7 +209,7 @@ def test_an_editions_operations_are_those_of_its_steps(model, tokenizer, adapter
 
     mine, covariances = adapters.of([0]), [torch.eye(64, dtype=torch.float64)] * 2
     editor = Belief(BeliefConfig(rank=2, steps=2), "single", tokenizer, SaysTheSame(), covariances)
-    (cost,) = editor._learn(model, mine, [Edition((Request("ada born in", "paris."),), 0)], 0)
+    (cost,) = editor._learn(model, mine, (), [Edition((Request("ada born in", "paris."),), 0)], 0)
     disturbance = Disturbance(model, covariances, mine.scale)
     with operations_counter() as counter:
         gradients(model, tokenizer, SHEETS[:1], mine, disturbance.of)

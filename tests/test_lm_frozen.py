@@ -118,4 +118,4 @@ def test_editions_are_copied_not_shared():
     assert torch.equal(two.weights, adapters.weights[[2, 0]])
     two.weights.zero_()
     assert adapters.weights[[2, 0]].abs().sum() > 0
-    assert replace(two, scale=2.0).scale == 2.0
+    assert replace(two, alpha=2.0).scale == 2.0

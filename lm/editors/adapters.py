@@ -35,9 +35,14 @@ class Adapters:
     inner: int
     hidden: int
     rank: int
-    scale: float
+    alpha: float
     rows: torch.Tensor
     maps: Sequence[torch.Tensor] = ()
+
+    @property
+    def scale(self) -> float:
+        """What the product of B and A counts."""
+        return self.alpha / self.rank
 
     def layers(self) -> Layers:
         """A and B of each layer, as views."""
@@ -71,7 +76,7 @@ class Adapters:
             for hook in hooks:
                 hook.remove()
 
-    def save(self, edition: int, config: AdapterSize, folder: Path) -> None:
+    def save(self, edition: int, folder: Path) -> None:
         """Write one edition's adapters in peft's format: adapter_model.safetensors and adapter_config.json."""
         named = {}
         for number, (A, B) in enumerate(self.merged(self.layers())):
@@ -80,7 +85,7 @@ class Adapters:
             named[f"{place}.lora_B.weight"] = B[edition].cpu().contiguous()
         folder.mkdir(parents=True, exist_ok=True)
         save_file(named, folder / "adapter_model.safetensors", metadata={"format": "pt"})
-        peft_config(config).save_pretrained(str(folder))
+        peft_config(self).save_pretrained(str(folder))
 
     def _adding(self, A: torch.Tensor, B: torch.Tensor) -> Callable[..., torch.Tensor]:
         def add(_: Any, inputs: tuple[torch.Tensor], output: torch.Tensor) -> torch.Tensor:
@@ -106,7 +111,23 @@ def fresh_adapters(
         torch.nn.init.kaiming_uniform_(numbers, a=math.sqrt(5), generator=torch.Generator().manual_seed(seed))
         weights[edition, :, : r * inner] = numbers.view(-1)[: L * drawn].view(L, drawn)[:, -r * inner :]
     rows = torch.zeros(1, dtype=torch.long, device=device)
-    return Adapters(weights.flatten(1).to(device), inner, hidden, r, config.alpha / r, rows, maps)
+    return Adapters(weights.flatten(1).to(device), inner, hidden, r, config.alpha, rows, maps)
+
+
+def combined(parts: Sequence[Adapters]) -> Adapters:
+    """Several adapters of the same editions, all of one size, as those that add what they all add."""
+    layers = beside([part.layers() for part in parts])
+    weights = torch.cat([half.flatten(1) for layer in layers for half in layer], dim=1)
+    rank, alpha = sum(part.rank for part in parts), sum(part.alpha for part in parts)
+    return replace(parts[0], weights=weights, rank=rank, alpha=alpha)
+
+
+def beside(parts: Sequence[Layers]) -> Layers:
+    """An A and a B for each layer, whose product is the sum of the parts' products."""
+    return [
+        (torch.cat([A for A, _ in layer], dim=1), torch.cat([B for _, B in layer], dim=2))
+        for layer in zip(*parts, strict=True)
+    ]
 
 
 def leaves_of(adapters: Adapters) -> Layers:

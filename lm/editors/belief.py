@@ -18,7 +18,7 @@ import torch
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
 from lm.editors.adamw import StackedAdamW
-from lm.editors.adapters import Adapters, gradients_of, leaves_of
+from lm.editors.adapters import Adapters, Layers, gradients_of, leaves_of
 from lm.editors.disturbance import Disturbance
 from lm.editors.memory import whitening_of
 from lm.editors.operations import operations_counter
@@ -65,7 +65,7 @@ class Belief:
     def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> AbstractContextManager[Edited]:
         """The model with each edition's adapters in it; without them again afterwards."""
         learn = partial(self._learn, model)
-        return adapted(model, self.config, self.mode, editions, self.adapters, learn, self._maps)
+        return adapted(model, self.config, self.mode, editions, self.adapters, learn, self._maps, anew=True)
 
     @cached_property
     def _maps(self) -> list[torch.Tensor]:
@@ -73,19 +73,19 @@ class Belief:
         return [whitening_of(C, self.config.ridge).float() for C in self.covariances]
 
     def _learn(
-        self, model: MistralForCausalLM, adapters: Adapters, editions: Sequence[Edition], turn: int
-    ) -> list[Cost]:
+        self, model: MistralForCausalLM, adapters: Adapters, earlier: Sequence[Layers], editions: Sequence[Edition],
+        turn: int,
+    ) -> list[Cost]:  # fmt: skip
         """Each edition learns its sheets, one a step, its weights changed in place."""
         config, leaves = self.config, leaves_of(adapters)
         taught, asking = zip(*(self._taught(model, edition, turn) for edition in editions), strict=True)
-        since = adapters.merged(adapters.of(range(len(editions))).layers()) if turn else None
-        disturbance = Disturbance(model, self.covariances, adapters.scale, since)
+        disturbance = Disturbance(model, self.covariances, adapters.scale)
         restraint = self._restraint(editions, turn).to(adapters.weights)
         optimizer = StackedAdamW(adapters.weights, config.learning_rate, config.gradient_clip)
         everyone = torch.ones(len(editions), dtype=torch.bool, device=adapters.weights.device)
         losses: list[torch.Tensor] = []
         for step, sheets in enumerate(zip(*taught, strict=True)):
-            exercise = Exercise(model, self.tokenizer, sheets, adapters, since)
+            exercise = Exercise(model, self.tokenizer, sheets, adapters, earlier)
             with torch.enable_grad():
                 layers = adapters.merged(leaves)
                 loss = exercise.losses(layers) + restraint * disturbance.of(layers)
@@ -95,7 +95,8 @@ class Belief:
             losses.append(loss.detach())
         by_edition = torch.stack(losses, dim=1).tolist() if losses else [[]] * len(editions)
         holding = _operations(disturbance, adapters) // len(editions)
-        flops = [asked + self._flops(model, mine, holding) for asked, mine in zip(asking, taught, strict=True)]
+        rank = turn * adapters.rank  # of the earlier turns' adapters
+        flops = [asked + self._flops(model, mine, rank, holding) for asked, mine in zip(asking, taught, strict=True)]
         return [Cost(tuple(mine), operations) for mine, operations in zip(by_edition, flops, strict=True)]
 
     def _restraint(self, editions: Sequence[Edition], turn: int) -> torch.Tensor:
@@ -109,12 +110,12 @@ class Belief:
             sheets = self.teacher.sheets(model, edition, turn)
         return sheets, counter.get_total_flops()
 
-    def _flops(self, model: MistralForCausalLM, sheets: Sequence[Sheet], holding: int) -> int:
+    def _flops(self, model: MistralForCausalLM, sheets: Sequence[Sheet], earlier: int, holding: int) -> int:
         """The operations of a step on each sheet: on its texts, habits once more, and what holds the adapters."""
         lessons = [pair for sheet in sheets for lesson, _ in sheet.shared_lessons() for pair in lesson.pairs]
         habits = [pair for sheet in sheets for habit in sheet.habits for pair in habit.pairs]
         learned, kept = (
-            [self._cost.of(model, self.config, text) for text in texts_of(self.tokenizer, pairs)]
+            [self._cost.of(model, self.config, text, earlier) for text in texts_of(self.tokenizer, pairs)]
             for pairs in (lessons, habits)
         )
         texts = sum(each.once + each.step for each in [*learned, *kept]) + sum(each.forward for each in kept)

@@ -18,15 +18,9 @@ from lm.editors.adapters import Layers
 
 
 class Disturbance:
-    """By the covariances of the layers' keys, [I, I] each, for adapters whose product counts `scale`.
+    """By the covariances of the layers' keys, [I, I] each, for adapters whose product counts `scale`."""
 
-    Where adapters go on from what they were, it is what they add `since`, so that no earlier edit is held against them.
-    """
-
-    def __init__(
-        self, model: MistralForCausalLM, covariances: Sequence[torch.Tensor], scale: float, since: Layers | None = None
-    ) -> None:
-        self.since = since
+    def __init__(self, model: MistralForCausalLM, covariances: Sequence[torch.Tensor], scale: float) -> None:
         weights = [layer.mlp.down_proj.weight.detach() for layer in model.model.layers]
         self.covariances = [
             (C * (scale**2 / _said(W.to(C.dtype), C))).float() for W, C in zip(weights, covariances, strict=True)
@@ -34,19 +28,10 @@ class Disturbance:
 
     def of(self, layers: Layers) -> torch.Tensor:
         """That of each edition, [E], in shares of what the layers say; A [E, r, I] reads the keys themselves."""
-        added = layers if self.since is None else _difference(layers, self.since)
         squares = [
-            ((B.mT @ B) * (A @ C @ A.mT)).sum(dim=(1, 2)) for (A, B), C in zip(added, self.covariances, strict=True)
+            ((B.mT @ B) * (A @ C @ A.mT)).sum(dim=(1, 2)) for (A, B), C in zip(layers, self.covariances, strict=True)
         ]
         return torch.stack(squares).sum(dim=0)
-
-
-def _difference(layers: Layers, since: Layers) -> Layers:
-    """B A - B' A' as one product, of twice the rank."""
-    return [
-        (torch.cat([A, A_since], dim=1), torch.cat([B, -B_since], dim=2))
-        for (A, B), (A_since, B_since) in zip(layers, since, strict=True)
-    ]
 
 
 def _said(W: torch.Tensor, C: torch.Tensor) -> float:

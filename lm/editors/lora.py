@@ -46,7 +46,7 @@ class Lora:
     def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> AbstractContextManager[Edited]:
         """The model with each edition's adapters in it; without them again afterwards."""
 
-        def learn(adapters: Adapters, members: Sequence[Edition], turn: int) -> list[Cost]:
+        def learn(adapters: Adapters, _: Sequence[Layers], members: Sequence[Edition], turn: int) -> list[Cost]:
             parts = [rounds(self.config.mode, edition)[turn] for edition in members]
             return self._learn(model, adapters, [self._texts(part) for part in parts])
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from transformers import MistralForCausalLM
 
-from lm.editors.adapters import AdapterSize, fresh_adapters, gradients_of, leaves_of
+from lm.editors.adapters import AdapterSize, beside, fresh_adapters, gradients_of, leaves_of
 from lm.editors.frozen import FrozenMistral
 from lm.editors.operations import operations_counter
 from lm.editors.packing import pack
@@ -27,26 +27,29 @@ class Operations(NamedTuple):
 class TextCost:
     """The operations on texts by their length and their asked tokens, for one model and size of adapters.
 
+    `earlier`: the rank of other adapters that a text is read through too, and that learn nothing.
+
     Each text is counted alone, so that padding is not in it and an edition costs the same in any batch.
     """
 
-    _known: dict[tuple[int, int], Operations] = field(default_factory=dict, repr=False)
+    _known: dict[tuple[int, int, int], Operations] = field(default_factory=dict, repr=False)
 
-    def of(self, model: MistralForCausalLM, size: AdapterSize, text: Text) -> Operations:
+    def of(self, model: MistralForCausalLM, size: AdapterSize, text: Text, earlier: int = 0) -> Operations:
         """The operations on this text."""
-        shape = (len(text.ids), text.asked)
+        shape = (len(text.ids), text.asked, earlier)
         if shape not in self._known:
-            self._known[shape] = _counted(model, size, text)
+            self._known[shape] = _counted(model, size, text, earlier)
         return self._known[shape]
 
 
-def _counted(model: MistralForCausalLM, size: AdapterSize, text: Text) -> Operations:
+def _counted(model: MistralForCausalLM, size: AdapterSize, text: Text, earlier: int) -> Operations:
     alone = fresh_adapters(model, size, [0])
+    others = [(A.new_zeros(1, earlier, A.shape[2]), B.new_zeros(1, B.shape[1], earlier)) for A, B in alone.layers()]
     with operations_counter() as once:
         frozen = FrozenMistral(model, pack([text], alone.weights.device, one_group=True), alone.scale)
     with torch.no_grad(), operations_counter() as forward:
-        frozen.logits(alone.layers())
+        frozen.logits(beside([others, alone.layers()]))
     leaves = leaves_of(alone)
     with torch.enable_grad(), operations_counter() as step:
-        gradients_of(frozen.logits(leaves).sum(), leaves)
+        gradients_of(frozen.logits(beside([others, leaves])).sum(), leaves)
     return Operations(once.get_total_flops(), forward.get_total_flops(), step.get_total_flops())

@@ -9,42 +9,57 @@ from pathlib import Path
 import torch
 from transformers import MistralForCausalLM
 
-from lm.editors.adapters import Adapters, AdapterSize, fresh_adapters
+from lm.editors.adapters import Adapters, AdapterSize, Layers, combined, fresh_adapters
 from lm.editors.request import Cost, Edited, Edition, Mode, restored, rounds
+from worldgen.randomness import generator
 
-# Changes the adapters of some editions in place, in their turn (see `rounds`), and says what each of them cost.
-Learn = Callable[[Adapters, Sequence[Edition], int], list[Cost]]
+# Changes the adapters of some editions in place, in their turn (see `rounds`), beside those of earlier turns, which
+# stay as they are; says what each of them cost.
+Learn = Callable[[Adapters, Sequence[Layers], Sequence[Edition], int], list[Cost]]
 
 
 @contextmanager
 def adapted(
     model: MistralForCausalLM, size: AdapterSize, mode: Mode, editions: Sequence[Edition], folder: Path | None,
-    learn: Learn, maps: Sequence[torch.Tensor] = (),
+    learn: Learn, maps: Sequence[torch.Tensor] = (), anew: bool = False,
 ) -> Iterator[Edited]:  # fmt: skip
     """The model with each edition's adapters in it, which have learned; without them again afterwards.
 
-    They are written below `folder`, in peft's format, where one is given. `maps`: see `lm.editors.adapters`.
+    One turn's go on from the last one's or, `anew`, every turn has its own. They are written below `folder`, in peft's
+    format, where one is given. `maps`: see `lm.editors.adapters`.
     """
     with restored(model):
         model.eval().requires_grad_(False)
-        adapters = fresh_adapters(model, size, [edition.seed for edition in editions], maps)
-        costs = _learned(adapters, mode, editions, learn)
+        parts, costs = _learned(model, size, mode, editions, learn, maps, anew)
         if folder:
             for number, edition in enumerate(editions):
-                adapters.save(number, size, folder / edition.name)
+                combined(parts[: len(rounds(mode, edition))]).save(number, folder / edition.name)
+        adapters = combined(parts)
         with adapters.in_place(model):
             yield Edited(model, tuple(costs), adapters.route)
 
 
-def _learned(adapters: Adapters, mode: Mode, editions: Sequence[Edition], learn: Learn) -> list[Cost]:
-    """Turn after turn, of those editions that have as many; the weights are changed in place."""
+def _learned(
+    model: MistralForCausalLM, size: AdapterSize, mode: Mode, editions: Sequence[Edition], learn: Learn,
+    maps: Sequence[torch.Tensor], anew: bool,
+) -> tuple[list[Adapters], list[Cost]]:  # fmt: skip
+    """Turn after turn, of those editions that have as many: all adapters, which add up, and what it cost."""
     turns = [len(rounds(mode, edition)) for edition in editions]
+    parts: list[Adapters] = []
     costs = [Cost()] * len(editions)
     for turn in range(max(turns)):
+        if anew or not parts:
+            parts.append(fresh_adapters(model, size, [_seed(edition, turn) for edition in editions], maps))
         members = [number for number, mine in enumerate(turns) if turn < mine]
-        learning = adapters.of(members)
-        spent = learn(learning, [editions[member] for member in members], turn)
-        adapters.weights[members] = learning.weights
+        *earlier, learning = [part.of(members) for part in parts]
+        layers = [part.merged(part.layers()) for part in earlier]
+        spent = learn(learning, layers, [editions[member] for member in members], turn)
+        parts[-1].weights[members] = learning.weights
         for member, cost in zip(members, spent, strict=True):
             costs[member] += cost
-    return costs
+    return parts, costs
+
+
+def _seed(edition: Edition, turn: int) -> int:
+    """What the adapters of a turn are drawn from: were they alike, each would write over what the last one reads."""
+    return int(generator(edition.seed, f"adapters {turn}").integers(2**63)) if turn else edition.seed
