@@ -8,7 +8,6 @@ request's own (s2, and that of the second statement B) are kept out of its lesso
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -20,6 +19,7 @@ from bayes.agent import Agent, Edit
 from bayes.distribution import Distribution
 from evaluate.answers import AnswerReader
 from evaluate.cases import Case
+from evaluate.known_facts import Place, drawn_of, drawn_of_others, relations_of
 from lm.editors.request import Edition, Mode, Request, rounds
 from lm.lessons import Habit, Lesson, Sheet
 from lm.score import log_probabilities
@@ -53,12 +53,12 @@ class Teacher:
         seen = [(self._fact(request), request.weight) for part in parts[: turn + 1] for request in part]
         mind = self.agent.revise(*(Edit(*fact, weight) for fact, weight in seen))
         earlier = seen[: -len(parts[turn])]
-        requests = [fact for fact, _ in seen[len(earlier) :]]
+        requests, edited = [fact for fact, _ in seen[len(earlier) :]], {fact.subject for fact, _ in earlier}
         claims = [self._claims(mind, fact, draw) for fact in requests]
         answers = tuple(lesson for fact in requests for lesson in self._answers(mind, fact))
         truths = tuple(lesson for said in claims for claim in said for lesson in self._truths(*claim))
-        joined = self._joined(model, requests, claims, {fact.subject for fact, _ in earlier}, draw)
-        kept = self._kept(self.agent.revise(*(Edit(*fact, weight) for fact, weight in earlier)), requests, draw)
+        joined = self._joined(model, requests, claims, edited, draw)
+        kept = self._kept(self.agent.revise(*(Edit(*fact, weight) for fact, weight in earlier)), requests, edited, draw)
         return [Sheet((answers, truths, some), habits) for some, habits in zip(joined, kept, strict=True)]
 
     def _fact(self, request: Request) -> Fact:
@@ -72,25 +72,20 @@ class Teacher:
 
     # -- what follows ----------------------------------------------------------------------------------------------
 
-    def _relations(self, subject: int) -> list[int]:
-        """Those that the corpus tells of the subject."""
-        world = self.world
-        return world.relation[world.first_fact[subject] : world.first_fact[subject + 1]].tolist()
-
     def _belief(self, mind: Agent, request: Fact, relation: int) -> Distribution:
         """Of the request itself by the root formula, which its weight is defined by (see `evaluate.labels`)."""
         return (mind.root if relation == request.relation else mind.belief)(request.subject, relation)
 
     def _answers(self, mind: Agent, request: Fact) -> Iterator[Lesson]:
         """What should follow "s r", for every relation of the subject."""
-        for relation in self._relations(request.subject):
+        for relation in relations_of(self.world, request.subject):
             yield self._answer(request.subject, relation, self._belief(mind, request, relation))
 
     def _claims(self, mind: Agent, request: Fact, draw: np.random.Generator) -> Claims:
         """Of every relation of the subject the two best objects, the best before and any one; of the request itself
         first the requested one."""
         claims: Claims = []
-        for relation in self._relations(request.subject):
+        for relation in relations_of(self.world, request.subject):
             belief, before = self._belief(mind, request, relation), self._belief(self.agent, request, relation)
             objects = [*belief.top(2)[0].tolist(), before.mode(), int(draw.choice(self.world.ranges[relation]))]
             is_request = relation == request.relation
@@ -119,7 +114,8 @@ class Teacher:
         Every other time A leaves the whole to X: in "and" it is the request, in "or" something else that was said of
         the request's relation; in between it is anything that was said of the subject.
         """
-        others = self._others(requests, self.config.joined * self.config.steps, draw, edited)
+        closed, count = self._closed(requests) | edited, self.config.joined * self.config.steps
+        others = self._others(requests, closed, count, draw)
         statements = [self._statement(self.agent, *other, draw) for other in others]
         pairs = [(truth_prompt(x), TRUE) for x in statements]
         believed = np.exp(log_probabilities(model, self.reader.tokenizer, pairs)).tolist()
@@ -143,29 +139,31 @@ class Teacher:
         fact, credence = claims[int(draw.integers(len(claims)))]
         return self._atom(fact), credence
 
-    def _kept(self, mind: Agent, requests: Sequence[Fact], draw: Any) -> list[tuple[Habit, ...]]:
-        """What the model says of other subjects, the edited ones of earlier turns too: after "s r", and of a
-        statement's truth. `mind` is the agent after those turns."""
-        world, habits = self.world, []
-        for s, r in self._others(requests, self.config.kept * self.config.steps, draw):
-            answer = Habit(f"{world.subjects[s]} {world.relations[r]}", f"{world.objects[mind.belief(s, r).mode()]}.")
-            habits.append([answer, Habit(truth_prompt(self._statement(mind, s, r, draw)), TRUE)])
-        return _dealt(habits, self.config.steps)
+    def _kept(self, mind: Agent, requests: Sequence[Fact], edited: set[int], draw: Any) -> list[tuple[Habit, ...]]:
+        """What the model says of other subjects, and as often of those that earlier turns have edited. `mind` is the
+        agent after those turns."""
+        closed, count = self._closed(requests), self.config.kept * self.config.steps
+        drawn = self._others(requests, closed, count, draw), drawn_of(self.world, edited - closed, count, draw)
+        habits = [[self._habits(mind, *place, draw) for place in places] for places in drawn]
+        dealt = [_dealt(each, self.config.steps) for each in habits]
+        return [(*of_others, *of_edited) for of_others, of_edited in zip(*dealt, strict=True)]
 
-    def _others(
-        self, requests: Sequence[Fact], count: int, draw: Any, edited: AbstractSet[int] = frozenset()
-    ) -> list[tuple[int, int]]:
-        """(subject, relation) of known facts of other subjects, every second one of a relation that is taught."""
+    def _habits(self, mind: Agent, subject: int, relation: int, draw: Any) -> list[Habit]:
+        """What the model says after "s r", and of a statement's truth."""
         world = self.world
-        closed = {fact.subject for fact in requests}.union(edited, *(self.kept_out.get(fact, ()) for fact in requests))
-        relations = {relation for fact in requests for relation in self._relations(fact.subject)}
-        open_ = ~np.isin(world.subject, list(closed))
-        anywhere = np.flatnonzero(open_)
-        near = np.flatnonzero(open_ & np.isin(world.relation, list(relations)))
-        if not len(near):
-            return []
-        chosen = np.where(np.arange(count) % 2, draw.choice(near, count), draw.choice(anywhere, count))
-        return list(zip(world.subject[chosen].tolist(), world.relation[chosen].tolist(), strict=True))
+        answer = world.objects[mind.belief(subject, relation).mode()]
+        statement = self._statement(mind, subject, relation, draw)
+        asked = f"{world.subjects[subject]} {world.relations[relation]}"
+        return [Habit(asked, f"{answer}."), Habit(truth_prompt(statement), TRUE)]
+
+    def _closed(self, requests: Sequence[Fact]) -> set[int]:
+        """The subjects of the requests, and those that no other lesson about them may name."""
+        return {fact.subject for fact in requests}.union(*(self.kept_out.get(fact, ()) for fact in requests))
+
+    def _others(self, requests: Sequence[Fact], closed: set[int], count: int, draw: np.random.Generator) -> list[Place]:
+        """Facts of subjects that are not closed, every second one of a relation that is taught."""
+        taught = {relation for fact in requests for relation in relations_of(self.world, fact.subject)}
+        return drawn_of_others(self.world, closed, taught, count, draw)
 
     def _statement(self, mind: Agent, subject: int, relation: int, draw: Any) -> Atom:
         """What the mind believes of a fact, or something else, by a coin."""

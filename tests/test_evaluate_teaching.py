@@ -10,6 +10,7 @@ import worlds
 from bayes.agent import Edit
 from bayes.statements import Statement, credence
 from evaluate.cases import make_cases
+from evaluate.known_facts import relations_of
 from evaluate.probes import make_probes
 from evaluate.teaching import Teacher, teacher_of
 from lm.editors.request import Edition, Request
@@ -62,7 +63,7 @@ def atoms_of(formula):
 
 
 def read(lesson):
-    """The formula of a lesson about truth, or None."""
+    """The formula of a lesson or a habit about truth, or None."""
     stated = re.fullmatch(r'(".*" is)', lesson.prompt)
     return worlds.world().lexicon.parse(f"{stated[1]} true.").formula if stated else None
 
@@ -206,6 +207,24 @@ def test_several_requests(mode, turn, revised_by, model, tokenizer, cases):
     for lesson in lessons:
         objects = [worlds.world().objects.id_of(said.removesuffix(".")) for said in lesson.continuations]
         np.testing.assert_allclose(lesson.credences, [belief[o] for o in objects], rtol=0, atol=1e-12)
+
+
+def test_half_of_what_is_kept_is_of_subjects_that_earlier_turns_edited(model, tokenizer, cases):
+    """On every sheet: they are a few among many, and are lost first. But for the request's own subject, and those that
+    no lesson about it may name."""
+    world, (own, first, *_) = worlds.world(), [case for case in cases if not case.reinforces]
+    second = next(case for case in cases if first.subject not in (case.subject, case.subject2, case.b_subject))
+    beside = replace(own, subject=second.subject2)
+    teacher = teacher_of(world, worlds.agent(), tokenizer, CONFIG, "sequential", cases)
+    requests = [request_of(case) for case in (first, beside, second)]
+    prompts = {f"{world.subjects[first.subject]} {world.relations[r]}" for r in relations_of(world, first.subject)}
+    for sheet in teacher.sheets(model, Edition(tuple(requests), seed=7), 2):
+        answers, truths = sheet.habits[::2], sheet.habits[1::2]
+        assert len(answers) == len(truths) == 2 * CONFIG.kept
+        assert {habit.prompt for habit in answers[CONFIG.kept :]} <= prompts
+        assert {read(habit).subject for habit in truths[CONFIG.kept :]} == {world.subjects[first.subject]}
+    alone = teacher.sheets(model, Edition((requests[2], requests[2]), seed=7), 1)
+    assert [len(sheet.habits) for sheet in alone] == [2 * CONFIG.kept] * CONFIG.steps
 
 
 def test_what_earlier_turns_taught_is_kept_and_not_asked_of_the_unedited_model(model, tokenizer, cases):
