@@ -60,11 +60,11 @@ def adapters(model, request):
     return made
 
 
-def gradients(model, tokenizer, sheets, adapters, and_=lambda layers: 0.0):
+def gradients(model, tokenizer, sheets, adapters, and_=lambda layers: 0.0, earlier=()):
     """Those of each edition [E, P], and the losses [E]."""
     leaves = leaves_of(adapters)
     layers = adapters.merged(leaves)
-    losses = Exercise(model, tokenizer, sheets, adapters).losses(layers) + and_(layers)
+    losses = Exercise(model, tokenizer, sheets, adapters, earlier).losses(layers) + and_(layers)
     return gradients_of(losses.sum(), leaves), losses.detach()
 
 
@@ -200,19 +200,22 @@ def test_the_gradient_is_the_slope(model, tokenizer, adapters):
     np.testing.assert_allclose((gradient * direction).sum(dim=1), slope, rtol=1e-2, atol=5e-3)
 
 
-def test_an_editions_operations_are_those_of_its_steps(model, tokenizer, adapters):
-    """Counted text by text, they come to what is counted in one go where texts of one length ask for as much."""
+@pytest.mark.parametrize("turn", [0, 2])
+def test_an_editions_operations_are_those_of_its_steps(turn, model, tokenizer, adapters):
+    """Counted text by text, they come to what is counted in one go where texts of one length ask for as much. What is
+    read through earlier turns' adapters is counted too."""
 
     class SaysTheSame:
         def sheets(self, *_):
             return SHEETS[:1] * 2
 
     mine, covariances = adapters.of([0]), [torch.eye(64, dtype=torch.float64)] * 2
-    editor = Belief(BeliefConfig(rank=2, steps=2), "single", tokenizer, SaysTheSame(), covariances)
-    (cost,) = editor._learn(model, mine, (), [Edition((Request("ada born in", "paris."),), 0)], 0)
+    editor = Belief(BeliefConfig(rank=2, steps=2), "sequential", tokenizer, SaysTheSame(), covariances)
+    earlier, edition = [mine.of([0]).layers()] * turn, Edition((Request("ada born in", "paris."),) * 3, 0)
+    (cost,) = editor._learn(model, mine, earlier, [edition], turn)
     disturbance = Disturbance(model, covariances, mine.scale)
     with operations_counter() as counter:
-        gradients(model, tokenizer, SHEETS[:1], mine, disturbance.of)
+        gradients(model, tokenizer, SHEETS[:1], mine, disturbance.of, earlier)
     assert len(cost.losses) == 2
     assert cost.flops == 2 * counter.get_total_flops()
 
