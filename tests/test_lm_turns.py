@@ -20,7 +20,7 @@ SIZE = PretrainConfig(hidden=32, intermediate=64, layers=2, heads=4, kv_heads=2,
 CONFIG = EditConfig(rank=2, alpha=3.0)
 TEXTS = [("ada", "paris"), ("paris", "ada ada")]
 EDITIONS = [
-    Edition(tuple(Request("ada", f"{turn}.") for turn in range(turns)), 5 + turns, name=str(turns)) for turns in (1, 3)
+    Edition(tuple(Request("ada", f"{turn}.") for turn in range(turns)), 5 + turns, name=str(turns)) for turns in (1, 20)
 ]
 
 
@@ -43,14 +43,15 @@ class Learning:
     """Adds to an edition's weights what its name and the turn say; remembers what it is shown."""
 
     def __init__(self):
-        self.learned, self.earlier = {}, {}
+        self.learned, self.earlier, self.ranks = {}, {}, []
 
     def __call__(self, adapters, earlier, editions, turn):
         for number, edition in enumerate(editions):
             draw = torch.Generator().manual_seed(10 * turn + len(edition.requests))
             adapters.weights[number] += 0.1 * torch.randn(adapters.weights.shape[1], generator=draw)
             self.learned[edition.name, turn] = products(adapters.merged(adapters.layers()), number)
-            self.earlier[edition.name, turn] = [products(layers, number) for layers in earlier]
+            self.earlier[edition.name, turn] = sum(np.array(products(layers, number)) for layers in earlier)
+            self.ranks.append(sum(A.shape[1] for (A, _), *_ in earlier))
         return [Cost((float(turn),), 1) for _ in editions]
 
 
@@ -72,12 +73,18 @@ def maps(request):
 
 def test_adapters_of_their_own_leave_those_of_earlier_turns_as_they_are(model, tokenizer, maps):
     learning, costs, _ = edited(model, tokenizer, EDITIONS, anew=True, maps=maps)
-    assert set(learning.learned) == {("1", 0), ("3", 0), ("3", 1), ("3", 2)}
+    assert set(learning.learned) == {("1", 0), *(("20", turn) for turn in range(20))}
     for (name, turn), earlier in learning.earlier.items():
-        expected = [learning.learned[name, before] for before in range(turn)]
-        np.testing.assert_allclose(earlier, expected, atol=1e-6)
-    assert [cost.losses for cost in costs] == [(0.0,), (0.0, 1.0, 2.0)]
-    assert [cost.flops for cost in costs] == [1, 3]
+        expected = sum(np.array(learning.learned[name, before]) for before in range(turn))
+        np.testing.assert_allclose(earlier, expected, atol=1e-5)
+    assert [cost.losses for cost in costs] == [(0.0,), tuple(range(20))]
+    assert [cost.flops for cost in costs] == [1, 20]
+
+
+def test_what_earlier_turns_left_is_as_small_as_can_be(model, tokenizer):
+    """Two more rows a turn, until there are as many as outputs."""
+    learning, _, _ = edited(model, tokenizer, EDITIONS[1:], anew=True)
+    assert learning.ranks == [min(2 * turn, SIZE.hidden) for turn in range(20)]
 
 
 def test_all_turns_are_in_the_model(model, tokenizer, maps):
@@ -94,9 +101,9 @@ def test_all_turns_are_in_the_model(model, tokenizer, maps):
 
 def test_without_their_own_a_turn_goes_on_from_the_last(model, tokenizer):
     learning, _, said = edited(model, tokenizer, EDITIONS[1:], anew=False)
-    assert set(map(len, learning.earlier.values())) == {0}
+    assert set(learning.ranks) == {0}
     changed = new_model(SIZE, tokenizer, seed=0).requires_grad_(False)
-    for layer, change in zip(changed.model.layers, learning.learned["3", 2], strict=True):
+    for layer, change in zip(changed.model.layers, learning.learned["20", 19], strict=True):
         layer.mlp.down_proj.weight += torch.from_numpy(CONFIG.alpha / CONFIG.rank * change).float()
     np.testing.assert_allclose(said[0], log_probabilities(changed, tokenizer, TEXTS), atol=1e-4)
 

@@ -130,6 +130,14 @@ def beside(parts: Sequence[Layers]) -> Layers:
     ]
 
 
+def compact(layers: Layers) -> Layers:
+    """The same products: B A itself, read out by the identity, where A has more rows than there are outputs."""
+    return [
+        (B @ A, torch.eye(B.shape[1], device=B.device).expand(len(B), -1, -1)) if B.shape[2] > B.shape[1] else (A, B)
+        for A, B in layers
+    ]
+
+
 def leaves_of(adapters: Adapters) -> Layers:
     """The layers' views of the weights, as what a gradient can be asked of."""
     return [(A.detach().requires_grad_(), B.detach().requires_grad_()) for A, B in adapters.layers()]

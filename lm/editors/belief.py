@@ -95,7 +95,7 @@ class Belief:
             losses.append(loss.detach())
         by_edition = torch.stack(losses, dim=1).tolist() if losses else [[]] * len(editions)
         holding = _operations(disturbance, adapters) // len(editions)
-        rank = turn * adapters.rank  # of the earlier turns' adapters
+        rank = sum(A.shape[1] for (A, _), *_ in earlier)
         flops = [asked + self._flops(model, mine, rank, holding) for asked, mine in zip(asking, taught, strict=True)]
         return [Cost(tuple(mine), operations) for mine, operations in zip(by_edition, flops, strict=True)]
 

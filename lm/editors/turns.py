@@ -9,12 +9,12 @@ from pathlib import Path
 import torch
 from transformers import MistralForCausalLM
 
-from lm.editors.adapters import Adapters, AdapterSize, Layers, combined, fresh_adapters
+from lm.editors.adapters import Adapters, AdapterSize, Layers, beside, combined, compact, fresh_adapters
 from lm.editors.request import Cost, Edited, Edition, Mode, restored, rounds
 from worldgen.randomness import generator
 
-# Changes the adapters of some editions in place, in their turn (see `rounds`), beside those of earlier turns, which
-# stay as they are; says what each of them cost.
+# Changes the adapters of some editions in place, in their turn (see `rounds`), beside what earlier turns have left, if
+# anything, which stays as it is; says what each of them cost.
 Learn = Callable[[Adapters, Sequence[Layers], Sequence[Edition], int], list[Cost]]
 
 
@@ -53,7 +53,8 @@ def _learned(
         members = [number for number, mine in enumerate(turns) if turn < mine]
         *earlier, learning = [part.of(members) for part in parts]
         layers = [part.merged(part.layers()) for part in earlier]
-        spent = learn(learning, layers, [editions[member] for member in members], turn)
+        before = [compact(beside(layers))] if layers else []
+        spent = learn(learning, before, [editions[member] for member in members], turn)
         parts[-1].weights[members] = learning.weights
         for member, cost in zip(members, spent, strict=True):
             costs[member] += cost
