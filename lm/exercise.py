@@ -20,8 +20,9 @@ import torch
 from torch.nn import functional
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
-from lm.editors.adapters import Adapters, Layers, beside
+from lm.editors.adapters import Adapters
 from lm.editors.frozen import FrozenMistral
+from lm.editors.layers import Layers, beside
 from lm.editors.packing import pack
 from lm.lessons import Habit, Lesson, Sheet
 from lm.texts import texts_of

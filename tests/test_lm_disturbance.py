@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from lm.editors.adapters import combined, fresh_adapters, gradients_of, leaves_of
+from lm.editors.adapters import combined, fresh_adapters
 from lm.editors.belief import Belief
 from lm.editors.disturbance import Disturbance
+from lm.editors.layers import gradients_of, leaves_of
 from lm.editors.request import Edition, Request
 from lm.lessons import Lesson, Sheet
 from lm.model import new_model
@@ -78,7 +79,7 @@ def test_fresh_adapters_disturb_nothing(model, covariances):
 
 def test_its_gradient_is_its_slope(model, covariances, adapters):
     """Of degree four in the weights: at w the directional derivative along w is four times the value."""
-    leaves, disturbance = leaves_of(adapters), Disturbance(model, covariances, adapters.scale)
+    leaves, disturbance = leaves_of(adapters.layers()), Disturbance(model, covariances, adapters.scale)
     value = disturbance.of(leaves)
     slope = (gradients_of(value.sum(), leaves) * adapters.weights).sum(dim=1)
     torch.testing.assert_close(slope, 4 * value.detach(), rtol=1e-4, atol=0.0)

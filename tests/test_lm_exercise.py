@@ -7,9 +7,10 @@ import pytest
 import torch
 from peft import PeftModel
 
-from lm.editors.adapters import fresh_adapters, gradients_of, leaves_of
+from lm.editors.adapters import fresh_adapters
 from lm.editors.belief import Belief
 from lm.editors.disturbance import Disturbance
+from lm.editors.layers import gradients_of, leaves_of
 from lm.editors.operations import operations_counter
 from lm.editors.request import Edition, Request
 from lm.exercise import Exercise
@@ -62,7 +63,7 @@ def adapters(model, request):
 
 def gradients(model, tokenizer, sheets, adapters, and_=lambda layers: 0.0, earlier=()):
     """Those of each edition [E, P], and the losses [E]."""
-    leaves = leaves_of(adapters)
+    leaves = leaves_of(adapters.layers())
     layers = adapters.merged(leaves)
     losses = Exercise(model, tokenizer, sheets, adapters, earlier).losses(layers) + and_(layers)
     return gradients_of(losses.sum(), leaves), losses.detach()

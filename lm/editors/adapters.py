@@ -20,7 +20,7 @@ from peft import LoraConfig
 from safetensors.torch import save_file
 from transformers import MistralForCausalLM
 
-Layers = list[tuple[torch.Tensor, torch.Tensor]]  # of each layer A [E, r, I] and B [E, H, r]
+from lm.editors.layers import Layers, beside, in_rows
 
 
 @dataclass
@@ -116,40 +116,9 @@ def fresh_adapters(
 
 def combined(parts: Sequence[Adapters]) -> Adapters:
     """Several adapters of the same editions, all of one size, as those that add what they all add."""
-    layers = beside([part.layers() for part in parts])
-    weights = torch.cat([half.flatten(1) for layer in layers for half in layer], dim=1)
+    weights = in_rows(beside([part.layers() for part in parts]))
     rank, alpha = sum(part.rank for part in parts), sum(part.alpha for part in parts)
     return replace(parts[0], weights=weights, rank=rank, alpha=alpha)
-
-
-def beside(parts: Sequence[Layers]) -> Layers:
-    """An A and a B for each layer, whose product is the sum of the parts' products."""
-    return [
-        (torch.cat([A for A, _ in layer], dim=1), torch.cat([B for _, B in layer], dim=2))
-        for layer in zip(*parts, strict=True)
-    ]
-
-
-def compact(layers: Layers) -> Layers:
-    """The same products: B A itself, read out by the identity, where A has more rows than there are outputs."""
-    return [
-        (B @ A, torch.eye(B.shape[1], device=B.device).expand(len(B), -1, -1)) if B.shape[2] > B.shape[1] else (A, B)
-        for A, B in layers
-    ]
-
-
-def leaves_of(adapters: Adapters) -> Layers:
-    """The layers' views of the weights, as what a gradient can be asked of."""
-    return [(A.detach().requires_grad_(), B.detach().requires_grad_()) for A, B in adapters.layers()]
-
-
-def gradients_of(total: torch.Tensor, leaves: Layers) -> torch.Tensor:
-    """The gradient of each edition's loss in its own adapters, [E, P], from the sum of their losses.
-
-    No edition's loss depends on another's adapters: the sum's gradient is each one's own.
-    """
-    parts = torch.autograd.grad(total, [half for layer in leaves for half in layer])
-    return torch.cat([part.flatten(1) for part in parts], dim=1)
 
 
 class AdapterSize(Protocol):

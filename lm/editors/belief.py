@@ -18,8 +18,9 @@ import torch
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
 from lm.editors.adamw import StackedAdamW
-from lm.editors.adapters import Adapters, Layers, gradients_of, leaves_of
+from lm.editors.adapters import Adapters
 from lm.editors.disturbance import Disturbance
+from lm.editors.layers import Layers, gradients_of, leaves_of
 from lm.editors.memory import whitening_of
 from lm.editors.operations import operations_counter
 from lm.editors.request import Cost, Edited, Edition, Mode, rounds
@@ -77,7 +78,7 @@ class Belief:
         turn: int,
     ) -> list[Cost]:  # fmt: skip
         """Each edition learns its sheets, one a step, its weights changed in place."""
-        config, leaves = self.config, leaves_of(adapters)
+        config, leaves = self.config, leaves_of(adapters.layers())
         taught, asking = zip(*(self._taught(model, edition, turn) for edition in editions), strict=True)
         disturbance = Disturbance(model, self.covariances, adapters.scale)
         restraint = self._restraint(editions, turn).to(adapters.weights)
@@ -124,7 +125,7 @@ class Belief:
 
 def _operations(disturbance: Disturbance, adapters: Adapters) -> int:
     """Those of merging all editions' maps, of their disturbance and of the way back."""
-    leaves = leaves_of(adapters)
+    leaves = leaves_of(adapters.layers())
     with torch.enable_grad(), operations_counter() as counter:
         gradients_of(disturbance.of(adapters.merged(leaves)).sum(), leaves)
     return counter.get_total_flops()

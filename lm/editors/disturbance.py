@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import torch
 from transformers import MistralForCausalLM
 
-from lm.editors.adapters import Layers
+from lm.editors.layers import Layers
 
 
 class Disturbance:

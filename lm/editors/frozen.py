@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional
 from transformers import MistralForCausalLM
 
-from lm.editors.adapters import Layers
+from lm.editors.layers import Layers
 from lm.editors.packing import Packing
 
 

@@ -17,8 +17,9 @@ from torch.nn import functional
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
 from lm.editors.adamw import StackedAdamW
-from lm.editors.adapters import Adapters, Layers, gradients_of, leaves_of
+from lm.editors.adapters import Adapters
 from lm.editors.frozen import FrozenMistral
+from lm.editors.layers import Layers, gradients_of, leaves_of
 from lm.editors.packing import pack
 from lm.editors.request import Cost, Edited, Edition, Request, rounds
 from lm.editors.text_cost import TextCost
@@ -115,7 +116,7 @@ def _fit(
     An edition takes no further step once each of its targets has a probability above `config.stop_probability`.
     The losses stay on the device until the end, so that a GPU is not waited for.
     """
-    task, leaves = _Task(model, adapters, texts), leaves_of(adapters)
+    task, leaves = _Task(model, adapters, texts), leaves_of(adapters.layers())
     optimizer = StackedAdamW(adapters.weights, config.learning_rate, config.gradient_clip)
     active = torch.ones(len(texts), dtype=torch.bool, device=adapters.weights.device)
     losses, taken = [], []

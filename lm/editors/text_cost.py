@@ -8,8 +8,9 @@ from typing import NamedTuple
 import torch
 from transformers import MistralForCausalLM
 
-from lm.editors.adapters import AdapterSize, beside, fresh_adapters, gradients_of, leaves_of
+from lm.editors.adapters import AdapterSize, fresh_adapters
 from lm.editors.frozen import FrozenMistral
+from lm.editors.layers import beside, gradients_of, leaves_of
 from lm.editors.operations import operations_counter
 from lm.editors.packing import pack
 from lm.texts import Text
@@ -49,7 +50,7 @@ def _counted(model: MistralForCausalLM, size: AdapterSize, text: Text, earlier: 
         frozen = FrozenMistral(model, pack([text], alone.weights.device, one_group=True), alone.scale)
     with torch.no_grad(), operations_counter() as forward:
         frozen.logits(beside([others, alone.layers()]))
-    leaves = leaves_of(alone)
+    leaves = leaves_of(alone.layers())
     with torch.enable_grad(), operations_counter() as step:
         gradients_of(frozen.logits(beside([others, leaves])).sum(), leaves)
     return Operations(once.get_total_flops(), forward.get_total_flops(), step.get_total_flops())

@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 from transformers import MistralForCausalLM
 
-from lm.editors.adapters import Adapters, AdapterSize, Layers, beside, combined, compact, fresh_adapters
+from lm.editors.adapters import Adapters, AdapterSize, combined, fresh_adapters
+from lm.editors.layers import Layers, beside, compact
 from lm.editors.request import Cost, Edited, Edition, Mode, restored, rounds
 from worldgen.randomness import generator
 
