@@ -183,10 +183,11 @@ class BeliefConfig(Section):
     """Editing towards the agent (`belief`): low-rank adapters, and what is taught (see `evaluate.teaching`).
 
     Every step has a sheet of its own. Beside the request's neighbourhood it holds `joined` facts of other subjects in
-    and / or with it, and `kept` that should stay; a lesson names at most `objects`. The adapters read keys that are
-    whitened by their covariance over `covariance_tokens` tokens of the corpus, with a `ridge` that is a share of its
-    mean; a large one leaves keys as they are. What the adapters add to the layers over that sample, in shares of what
-    these say there, counts `restraint` nats, divided among the requests of a turn (see `lm.editors.disturbance`).
+    and / or with it, and `kept` that should stay, in turn as many of subjects that earlier turns edited; a lesson names
+    at most `objects`. Every turn has adapters of its own, of this `rank`. They read keys that are whitened by their
+    covariance over `covariance_tokens` tokens of the corpus, with a `ridge` that is a share of its mean; a large one
+    leaves keys as they are. What the adapters add to the layers over that sample, in shares of what these say there,
+    counts `restraint` nats, divided among the requests of a turn (see `lm.editors.disturbance`).
     """
 
     rank: int = Field(4, ge=1)
