@@ -129,6 +129,27 @@ class _Reader(HTMLParser):
         self.text += data
 
 
+@pytest.mark.parametrize(
+    ("settings", "lead", "cost"),
+    [
+        ([], "single facts are edited", "An edit takes at most 40 steps, on average 0.50 s and 2.5 GFLOP"),
+        (
+            ["edit.mode=sequential", "edit.requests=10"],
+            "10 facts at a time are edited, one after another",
+            "10 requests take at most 40 steps, each on average 0.50 s and 2.5 GFLOP",
+        ),
+        (["edit.mode=together", "edit.requests=7"], "7 facts at a time are edited, as one", "7 requests take at most"),
+    ],
+)
+def test_it_says_how_many_facts_are_edited_at_a_time(
+    settings: list[str], lead: str, cost: str, run: Run, tmp_path: Path
+) -> None:
+    write_report(run.folder, override(run.config, settings), [METHOD], tmp_path)
+    page = " ".join((tmp_path / "index.html").read_text().split())
+    assert f"Then {lead}, and model and agent" in page
+    assert cost in page
+
+
 def test_needs_nothing_from_elsewhere(page: str) -> None:
     for tag, attributes in _Reader(page).tags:
         assert tag not in ("script", "link", "img", "iframe", "object", "embed", "image")
