@@ -50,15 +50,15 @@ class Teacher:
     def sheets(self, model: Any, edition: Edition, turn: int) -> list[Sheet]:
         """One for each step: on all of them what follows from the turn's requests, on each others' facts of its own."""
         parts, draw = rounds(self.mode, edition), generator(edition.seed, f"lessons {turn}")
-        seen = [(self._fact(request), request.weight) for part in parts[: turn + 1] for request in part]
-        mind = self.agent.revise(*(Edit(*fact, weight) for fact, weight in seen))
-        earlier = seen[: -len(parts[turn])]
-        requests, edited = [fact for fact, _ in seen[len(earlier) :]], {fact.subject for fact, _ in earlier}
+        edits = [[Edit(*self._fact(request), request.weight) for request in part] for part in parts]
+        earlier, requests = list(chain(*edits[:turn])), [self._fact(request) for request in parts[turn]]
+        before, mind = self.agent.revise(*earlier), self.agent.revise(*earlier, *edits[turn])
+        edited, closed = {edit.subject for edit in earlier}, self._closed(requests, edition)
         claims = [self._claims(mind, fact, draw) for fact in requests]
         answers = tuple(lesson for fact in requests for lesson in self._answers(mind, fact))
         truths = tuple(lesson for said in claims for claim in said for lesson in self._truths(*claim))
-        joined = self._joined(model, requests, claims, edited, draw)
-        kept = self._kept(self.agent.revise(*(Edit(*fact, weight) for fact, weight in earlier)), requests, edited, draw)
+        joined = self._joined(model, requests, claims, closed | edited, draw)
+        kept = self._kept(before, requests, closed, edited - closed, draw)
         return [Sheet((answers, truths, some), habits) for some, habits in zip(joined, kept, strict=True)]
 
     def _fact(self, request: Request) -> Fact:
@@ -105,17 +105,16 @@ class Teacher:
     # -- what goes with it, and what should stay -------------------------------------------------------------------
 
     def _joined(
-        self, model: Any, requests: Sequence[Fact], claims: Sequence[Claims], edited: set[int], draw: Any
+        self, model: Any, requests: Sequence[Fact], claims: Sequence[Claims], closed: set[int], draw: Any
     ) -> list[tuple[Lesson, ...]]:
         """And / or of a claim A and another subject's statement X, by P(A) and what the model believes of X.
 
-        X is of no subject that was edited in an earlier turn, of whom the unedited model knows no better.
+        X is of no closed subject; those that an earlier turn edited are too, as the unedited model knows no better.
 
         Every other time A leaves the whole to X: in "and" it is the request, in "or" something else that was said of
         the request's relation; in between it is anything that was said of the subject.
         """
-        closed, count = self._closed(requests) | edited, self.config.joined * self.config.steps
-        others = self._others(requests, closed, count, draw)
+        others = self._others(requests, closed, self.config.joined * self.config.steps, draw)
         statements = [self._statement(self.agent, *other, draw) for other in others]
         pairs = [(truth_prompt(x), TRUE) for x in statements]
         believed = np.exp(log_probabilities(model, self.reader.tokenizer, pairs)).tolist()
@@ -139,11 +138,13 @@ class Teacher:
         fact, credence = claims[int(draw.integers(len(claims)))]
         return self._atom(fact), credence
 
-    def _kept(self, mind: Agent, requests: Sequence[Fact], edited: set[int], draw: Any) -> list[tuple[Habit, ...]]:
+    def _kept(
+        self, mind: Agent, requests: Sequence[Fact], closed: set[int], edited: set[int], draw: Any
+    ) -> list[tuple[Habit, ...]]:
         """What the model says of other subjects, and as often of those that earlier turns have edited. `mind` is the
         agent after those turns."""
-        closed, count = self._closed(requests), self.config.kept * self.config.steps
-        drawn = self._others(requests, closed, count, draw), drawn_of(self.world, edited - closed, count, draw)
+        count = self.config.kept * self.config.steps
+        drawn = self._others(requests, closed, count, draw), drawn_of(self.world, edited, count, draw)
         habits = [[self._habits(mind, *place, draw) for place in places] for places in drawn]
         dealt = [_dealt(each, self.config.steps) for each in habits]
         return [(*of_others, *of_edited) for of_others, of_edited in zip(*dealt, strict=True)]
@@ -156,9 +157,11 @@ class Teacher:
         asked = f"{world.subjects[subject]} {world.relations[relation]}"
         return [Habit(asked, f"{answer}."), Habit(truth_prompt(statement), TRUE)]
 
-    def _closed(self, requests: Sequence[Fact]) -> set[int]:
-        """The subjects of the requests, and those that no other lesson about them may name."""
-        return {fact.subject for fact in requests}.union(*(self.kept_out.get(fact, ()) for fact in requests))
+    def _closed(self, requests: Sequence[Fact], edition: Edition) -> set[int]:
+        """The subjects of a turn's requests, and those that are kept out for any request of the edition, whose probes
+        are all asked at its end."""
+        kept_out = (self.kept_out.get(self._fact(request), ()) for request in edition.requests)
+        return {fact.subject for fact in requests}.union(*kept_out)
 
     def _others(self, requests: Sequence[Fact], closed: set[int], count: int, draw: np.random.Generator) -> list[Place]:
         """Facts of subjects that are not closed, every second one of a relation that is taught."""

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from evaluate.cases import make_cases
 from evaluate.known_facts import relations_of
 from evaluate.probes import make_probes
 from evaluate.teaching import Teacher, teacher_of
-from lm.editors.request import Edition, Request
+from lm.editors.request import Edition, Request, rounds
 from lm.model import new_model
 from lm.score import log_probabilities
 from lm.tokenizer import train_word_tokenizer
@@ -225,6 +226,24 @@ def test_half_of_what_is_kept_is_of_subjects_that_earlier_turns_edited(model, to
         assert {read(habit).subject for habit in truths[CONFIG.kept :]} == {world.subjects[first.subject]}
     alone = teacher.sheets(model, Edition((requests[2], requests[2]), seed=7), 1)
     assert [len(sheet.habits) for sheet in alone] == [2 * CONFIG.kept] * CONFIG.steps
+
+
+@pytest.mark.parametrize("mode", ["sequential", "together"])
+def test_no_turn_names_what_any_case_of_the_edition_asks_about(mode, model, tokenizer, cases):
+    """All are asked at its end, so that a later turn must not keep what an earlier case measures, nor the other way
+    round; but for subjects that are edited themselves, in their own turn."""
+    config = CONFIG.model_copy(update={"kept": 1500, "joined": 600})
+    chosen = cases[:3]
+    world, teacher = worlds.world(), teacher_of(worlds.world(), worlds.agent(), tokenizer, config, mode, cases)
+    edition = Edition(tuple(request_of(case) for case in chosen), seed=7)
+    asked = {subject for case in chosen for subject in (case.subject2, case.b_subject)}
+    for turn, part in enumerate(rounds(mode, edition)):
+        own = {case.subject for case in chosen if request_of(case) in part}
+        secret = {world.subjects[subject] for subject in asked - own}
+        assert secret
+        sheets = teacher.sheets(model, edition, turn)
+        texts = {said.prompt for sheet in sheets for said in (*chain(*sheet.lessons), *sheet.habits)}
+        assert not [text for text in texts for name in secret if f" {name} " in f" {text} ".replace(chr(34), " ")]
 
 
 def test_what_earlier_turns_taught_is_kept_and_not_asked_of_the_unedited_model(model, tokenizer, cases):
