@@ -2,7 +2,8 @@
 
 The teacher sees: the request and its weight; the agent, revised by it; which facts the corpus is about; and what the
 unedited model believes of other facts. It never sees a probe. Subjects that a case's probes ask about beside the
-request's own (s2, and that of the second statement B) are kept out of its lessons altogether.
+request's own (s2, and that of the second statement B) are kept out of all lessons of its edition, but for those that
+another of its requests is about.
 """
 
 from __future__ import annotations
