@@ -260,7 +260,7 @@ def score_methods(run: Run) -> None:
             )  # fmt: skip
 
         for method in methods:
-            scores = scored(method, run.folder / "edits" / method)
+            scores = scored(method, run.folder / "edits" / method) | _at_a_time(run, method)
             shorter = shorter_edits(run.folder, method).items()
             scores["steps"] = allowed_steps(run.folder, method)
             scores["trajectory"] = [{"steps": steps} | scored(method, measured) for steps, measured in shorter]
@@ -276,7 +276,12 @@ def _comparable(run: Run, method: str) -> dict[str, Any]:
     if method not in METHODS:
         return run.inputs(CASES.sections)
     alike = run.inputs((*CASES.sections, "pretrain"))
-    return alike | {f"edit.{name}": getattr(run.config.edit, name) for name in ("mode", "requests")}
+    return alike | {f"edit.{name}": value for name, value in _at_a_time(run, method).items()}
+
+
+def _at_a_time(run: Run, method: str) -> dict[str, Any]:
+    """How many requests the edited model held, and how they were made; of another program's replies it is not known."""
+    return {"mode": run.config.edit.mode, "requests": run.config.edit.requests} if method in METHODS else {}
 
 
 def report(run: Run) -> None:
@@ -293,11 +298,13 @@ def report(run: Run) -> None:
 
 
 def _scored(run: Run, methods: list[str]) -> dict[str, Any]:
-    """The metrics, and what each method's measurements were made from, as one hash; so for its trajectory's."""
+    """The metrics, how the edits were made, and what each method's measurements were made from, as one hash; so for
+    its trajectory's."""
     folders = [run.folder / "edits" / method for method in methods]
     folders += [folder for method in methods for folder in shorter_edits(run.folder, method).values()]
     manifests = {str(folder.relative_to(run.folder)): read_manifest(folder) for folder in folders}
-    return {"metrics": METRICS} | {name: manifest.inputs_hash for name, manifest in manifests.items() if manifest}
+    made_from = {name: manifest.inputs_hash for name, manifest in manifests.items() if manifest}
+    return {"metrics": METRICS, "mode": run.config.edit.mode, "requests": run.config.edit.requests} | made_from
 
 
 def _fingerprints(source: Source) -> dict[str, str]:

@@ -25,7 +25,17 @@ from evaluate.load import load_world, read_scores
 from evaluate.measure import read_measurements
 from evaluate.probes import SITES
 from evaluate.scores import GROUPS
-from evaluate.tables import COLUMNS, GROUP_ORDER, STATEMENT_COLUMNS, WORDS, Columns, Group, groups_of, side_by_side
+from evaluate.tables import (
+    COLUMNS,
+    GROUP_ORDER,
+    MODES,
+    STATEMENT_COLUMNS,
+    WORDS,
+    Columns,
+    Group,
+    groups_of,
+    side_by_side,
+)
 from evaluate.trace import averages, load_effects
 from worldgen.config import RunConfig, to_toml
 from worldgen.errors import UserError
@@ -129,6 +139,7 @@ def write_report(run_folder: Path, config: RunConfig, methods: list[str], folder
         head=_head(COLUMNS),
         statements_head=_head(STATEMENT_COLUMNS),
         sites=SITE_WORDS,
+        modes=MODES,
         training=_training(run_folder / "lm" / "training.parquet", plots),
         tracing=_tracing(run_folder / "trace", config, plots),
         methods=edited,

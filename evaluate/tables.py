@@ -12,6 +12,7 @@ from evaluate.scores import ACCURACIES, BOTH_LOGICS, COHERENCES, GROUPS, LOGICS,
 
 ROWS = {"pre": "Pre-edit", "post": "Post-edit", "delta": "Difference"}
 WORDS = {"tf": "true/false", "commute": "order"}  # what stands above a column, where it is not the metric's name
+MODES = {"sequential": "one after another", "together": "as one"}  # how several requests are made
 Columns = Mapping[str, tuple[str, ...]]  # metrics under their headings
 COLUMNS: Columns = {
     "Generative accuracy ↑": ACCURACIES,
@@ -71,8 +72,9 @@ def _short(heading: str) -> str:
 
 def as_text(scores: dict[str, Any]) -> str:
     """The whole table for a terminal."""
+    several = f", {scores['requests']} at a time {MODES[scores['mode']]}" if scores.get("requests", 1) > 1 else ""
     parts = [
-        f"Editing with {scores['method']}, {scores['cases']} cases (mean ± half of the 95% interval)",
+        f"Editing with {scores['method']}, {scores['cases']} cases{several} (mean ± half of the 95% interval)",
         "generative accuracy ↑, probabilistic coherence (error) ↓, logical coherence (error) ↓",
     ]
     for group, title in GROUPS.items():

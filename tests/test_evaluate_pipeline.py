@@ -47,6 +47,7 @@ def test_scores_hold_every_cell(run):
     (scores,) = read_scores(run.folder)
     assert scores["method"] == "lora"
     assert scores["cases"] == 6
+    assert (scores["mode"], scores["requests"]) == ("single", 1)
     everything = scores["groups"]["all"]
     assert everything["n"] == 6
     for row in ("pre", "post", "delta"):

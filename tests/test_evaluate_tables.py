@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from evaluate.scores import GROUPS, METRICS
-from evaluate.tables import COLUMNS, side_by_side
+from evaluate.tables import COLUMNS, as_text, side_by_side
 
 
 def scores_of(method: str, before: float, after: float, changing: int = 3) -> dict[str, Any]:
@@ -39,3 +41,16 @@ def test_an_empty_group_has_no_rows() -> None:
     changing, everything = side_by_side([scores_of("ft", 0.5, 0.75, 0), scores_of("lora", 0.5, 0.25, 0)])
     assert (changing.n, changing.rows) == (0, {})
     assert len(everything.rows) == 3
+
+
+@pytest.mark.parametrize(
+    ("manner", "said"),
+    [
+        ({}, "Editing with ft, 8 cases (mean"),  # another program's
+        ({"mode": "single", "requests": 1}, "Editing with ft, 8 cases (mean"),
+        ({"mode": "sequential", "requests": 4}, "Editing with ft, 8 cases, 4 at a time one after another (mean"),
+        ({"mode": "together", "requests": 4}, "Editing with ft, 8 cases, 4 at a time as one (mean"),
+    ],
+)
+def test_the_text_says_how_many_are_edited_at_a_time(manner: dict[str, Any], said: str) -> None:
+    assert as_text(scores_of("ft", 0.5, 0.75) | manner).startswith(said)
