@@ -109,4 +109,4 @@ def test_the_score_file():
     assert np.allclose([delta["mean"], delta["low"], delta["high"]], 0.30, atol=1e-12)
     table = as_table(scores)
     assert len(table) == 3 * 3 * len(METRICS)
-    assert "Requests that fix an error of the model (n = 0)" in as_text(scores)
+    assert "Requests that fix an error of the model (n = 0)" in as_text(scores, 0.95)

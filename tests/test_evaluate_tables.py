@@ -53,4 +53,8 @@ def test_an_empty_group_has_no_rows() -> None:
     ],
 )
 def test_the_text_says_how_many_are_edited_at_a_time(manner: dict[str, Any], said: str) -> None:
-    assert as_text(scores_of("ft", 0.5, 0.75) | manner).startswith(said)
+    assert as_text(scores_of("ft", 0.5, 0.75) | manner, 0.95).startswith(said)
+
+
+def test_the_text_says_what_its_intervals_are() -> None:
+    assert "half of the 97.5% interval" in as_text(scores_of("ft", 0.5, 0.75), 0.975)
