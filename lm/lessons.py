@@ -28,7 +28,7 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Habit:
-    """After `prompt`, and at every token of `continuation`, the model should go on as it does without any edit."""
+    """After `prompt`, and at every token of `continuation`, the model should go on as it did before the turn."""
 
     prompt: str
     continuation: str
