@@ -91,7 +91,7 @@ def run_command(run: Any, method: str) -> tuple[dict[str, Any], str]:
     from evaluate import pipeline, summary
 
     pipeline.run_all(run, method)
-    return summary.scores(run.folder, run.config, with_page=True)
+    return summary.scores(run.folder, with_page=True)
 
 
 @stage_command("build")
@@ -216,7 +216,7 @@ def score_command(
     elif name:
         raise UserError("--name goes with --measurements or --model")
     pipeline.score_methods(run)
-    return summary.scores(run.folder, run.config, with_page=False)
+    return summary.scores(run.folder, with_page=False)
 
 
 @stage_command("report")

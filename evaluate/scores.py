@@ -101,7 +101,8 @@ def score(
     groups = {}
     for name, mask in group_masks(world, cases, measured).items():
         groups[name] = {"n": int(mask.sum())} | _rows(pre[mask], post[mask], config, seed)
-    return {"method": method, "cases": len(cases), "groups": groups, "cost": _cost(costs, len(cases))}
+    cost = _cost(costs, len(cases))
+    return {"method": method, "cases": len(cases), "confidence": config.confidence, "groups": groups, "cost": cost}
 
 
 def _cost(costs: pd.DataFrame, cases: int) -> dict[str, float]:

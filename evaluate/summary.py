@@ -21,12 +21,12 @@ def stages(run_folder: Path) -> Summary:
     return rows, "\n".join(lines)
 
 
-def scores(run_folder: Path, config: RunConfig, with_page: bool) -> Summary:
+def scores(run_folder: Path, with_page: bool) -> Summary:
     """The editing table of every method, and where the page is."""
     from evaluate.tables import as_text
 
     by_method = {score["method"]: score for score in read_scores(run_folder)}
-    parts = [as_text(score, config.score.confidence) for score in by_method.values()]
+    parts = [as_text(score) for score in by_method.values()]
     if with_page:
         parts.append(f"Report: {run_folder / 'report' / 'index.html'}")
     return by_method, "\n\n".join(parts)

@@ -70,10 +70,10 @@ def _short(heading: str) -> str:
     return f"{heading.split()[0]} {heading[-1]}".lower()
 
 
-def as_text(scores: dict[str, Any], confidence: float) -> str:
-    """The whole table for a terminal; the intervals' `confidence` is that of the config they were made with."""
+def as_text(scores: dict[str, Any]) -> str:
+    """The whole table for a terminal."""
     several = f", {scores['requests']} at a time {MODES[scores['mode']]}" if scores.get("requests", 1) > 1 else ""
-    interval = f"{100 * confidence:g}% interval"
+    interval = f"{100 * scores['confidence']:g}% interval"
     parts = [
         f"Editing with {scores['method']}, {scores['cases']} cases{several} (mean ± half of the {interval})",
         "generative accuracy ↑, probabilistic coherence (error) ↓, logical coherence (error) ↓",

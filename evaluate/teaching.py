@@ -8,7 +8,7 @@ another of its requests is about.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -51,10 +51,11 @@ class Teacher:
     def sheets(self, model: Any, edition: Edition, turn: int) -> list[Sheet]:
         """One for each step: on all of them what follows from the turn's requests, on each others' facts of its own."""
         parts, draw = rounds(self.mode, edition), generator(edition.seed, f"lessons {turn}")
-        edits = [[Edit(*self._fact(request), request.weight) for request in part] for part in parts]
-        earlier, requests = list(chain(*edits[:turn])), [self._fact(request) for request in parts[turn]]
+        facts = {request: self._fact(request) for request in edition.requests}
+        edits = [[Edit(*facts[request], request.weight) for request in part] for part in parts]
+        earlier, requests = list(chain(*edits[:turn])), [facts[request] for request in parts[turn]]
         before, mind = self.agent.revise(*earlier), self.agent.revise(*earlier, *edits[turn])
-        edited, closed = {edit.subject for edit in earlier}, self._closed(requests, edition)
+        edited, closed = {edit.subject for edit in earlier}, self._closed(requests, facts.values())
         claims = [self._claims(mind, fact, draw) for fact in requests]
         answers = tuple(lesson for fact in requests for lesson in self._answers(mind, fact))
         truths = tuple(lesson for said in claims for claim in said for lesson in self._truths(*claim))
@@ -110,7 +111,8 @@ class Teacher:
     ) -> list[tuple[Lesson, ...]]:
         """And / or of a claim A and another subject's statement X, by P(A) and what the model believes of X.
 
-        X is of no closed subject; those that an earlier turn edited are too, as the unedited model knows no better.
+        X is of no closed subject. Those that an earlier turn edited are closed too: what the unedited model believes of
+        them is out of date.
 
         Every other time A leaves the whole to X: in "and" it is the request, in "or" something else that was said of
         the request's relation; in between it is anything that was said of the subject.
@@ -158,11 +160,10 @@ class Teacher:
         asked = f"{world.subjects[subject]} {world.relations[relation]}"
         return [Habit(asked, f"{answer}."), Habit(truth_prompt(statement), TRUE)]
 
-    def _closed(self, requests: Sequence[Fact], edition: Edition) -> set[int]:
+    def _closed(self, requests: Sequence[Fact], of_edition: Iterable[Fact]) -> set[int]:
         """The subjects of a turn's requests, and those that are kept out for any request of the edition, whose probes
         are all asked at its end."""
-        kept_out = (self.kept_out.get(self._fact(request), ()) for request in edition.requests)
-        return {fact.subject for fact in requests}.union(*kept_out)
+        return {fact.subject for fact in requests}.union(*(self.kept_out.get(fact, ()) for fact in of_edition))
 
     def _others(self, requests: Sequence[Fact], closed: set[int], count: int, draw: np.random.Generator) -> list[Place]:
         """Facts of subjects that are not closed, every second one of a relation that is taught."""

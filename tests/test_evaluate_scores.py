@@ -99,8 +99,11 @@ def test_the_score_file():
     probes, measured = (pd.concat(frame) for frame in zip(*(frames(number) for number in range(3)), strict=True))
     costs = pd.DataFrame({"steps": [40] * 3, "seconds": [1.0, 2.0, 3.0], "flops": [10] * 3, "peak_bytes": [5, 7, 6]})
     cases = [case(0, 0, 1, True), case(1, 0, 1, False), case(2, 0, 1, False)]
-    scores = score("lora", TwoObjects(), cases, probes, measured, costs, ScoreConfig(bootstrap_samples=50), seed=0)
+    scores = score(
+        "lora", TwoObjects(), cases, probes, measured, costs, ScoreConfig(bootstrap_samples=50, confidence=0.9), seed=0
+    )
     assert scores["cost"] == {"steps": 40, "seconds_per_edit": 2.0, "flops_per_edit": 10.0, "peak_bytes": 7}
+    assert scores["confidence"] == 0.9
     assert set(scores["groups"]) == set(GROUPS)
     assert scores["groups"]["downstream_changes"]["n"] == 1
     assert scores["groups"]["fixes_error"] == {"n": 0, "pre": {}, "post": {}, "delta": {}}
@@ -109,4 +112,4 @@ def test_the_score_file():
     assert np.allclose([delta["mean"], delta["low"], delta["high"]], 0.30, atol=1e-12)
     table = as_table(scores)
     assert len(table) == 3 * 3 * len(METRICS)
-    assert "Requests that fix an error of the model (n = 0)" in as_text(scores, 0.95)
+    assert "Requests that fix an error of the model (n = 0)" in as_text(scores)

@@ -17,7 +17,7 @@ def scores_of(method: str, before: float, after: float, changing: int = 3) -> di
     full = {"n": 8, "pre": row(before), "post": row(after), "delta": row(after - before)}
     groups = dict.fromkeys(GROUPS, full)
     groups["downstream_changes"] = full | {"n": changing} if changing else {"n": 0, "pre": {}, "post": {}, "delta": {}}
-    return {"method": method, "cases": 8, "groups": groups, "cost": {}}
+    return {"method": method, "cases": 8, "confidence": 0.95, "groups": groups, "cost": {}}
 
 
 def test_a_row_for_each_method_under_the_model_before() -> None:
@@ -53,8 +53,8 @@ def test_an_empty_group_has_no_rows() -> None:
     ],
 )
 def test_the_text_says_how_many_are_edited_at_a_time(manner: dict[str, Any], said: str) -> None:
-    assert as_text(scores_of("ft", 0.5, 0.75) | manner, 0.95).startswith(said)
+    assert as_text(scores_of("ft", 0.5, 0.75) | manner).startswith(said)
 
 
 def test_the_text_says_what_its_intervals_are() -> None:
-    assert "half of the 97.5% interval" in as_text(scores_of("ft", 0.5, 0.75), 0.975)
+    assert "half of the 97.5% interval" in as_text(scores_of("ft", 0.5, 0.75) | {"confidence": 0.975})

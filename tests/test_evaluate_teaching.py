@@ -243,7 +243,7 @@ def test_no_turn_names_what_any_case_of_the_edition_asks_about(mode, model, toke
         assert secret
         sheets = teacher.sheets(model, edition, turn)
         texts = {said.prompt for sheet in sheets for said in (*chain(*sheet.lessons), *sheet.habits)}
-        assert not [text for text in texts for name in secret if f" {name} " in f" {text} ".replace(chr(34), " ")]
+        assert not [text for text in texts for name in secret if f" {name} " in f" {text} ".replace('"', " ")]
 
 
 def test_what_earlier_turns_taught_is_kept_and_not_asked_of_the_unedited_model(model, tokenizer, cases):
