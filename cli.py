@@ -16,10 +16,17 @@ from typing import Any
 
 import click
 
-from evaluate import inquiries
-from evaluate.methods import METHODS
-from evaluate.options import CONFIG_NAMES, CONFIG_OPTIONS, RUN_ARGUMENT, WORK_OPTIONS, config_from, with_options
 from worldgen.errors import Paused, UserError
+from worldgen.evaluate.commands import inquiries
+from worldgen.evaluate.commands.options import (
+    CONFIG_NAMES,
+    CONFIG_OPTIONS,
+    RUN_ARGUMENT,
+    WORK_OPTIONS,
+    config_from,
+    with_options,
+)
+from worldgen.evaluate.methods.methods import METHODS
 
 
 def stage_command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
@@ -33,8 +40,8 @@ def stage_command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
         def command(
             run: Path, device: str, workers: int | None, engine: Any, as_json: bool, quiet: bool, **options: Any
         ) -> None:
-            from evaluate.run import Run, keeping_config, locked
-            from worldgen.engines import engine_of
+            from worldgen.evaluate.runs.run import Run, keeping_config, locked
+            from worldgen.storage.engines import engine_of
 
             rest = {name: options.pop(name) for name in list(options) if name not in CONFIG_NAMES}
             config = config_from(run, **options)
@@ -88,7 +95,8 @@ def run_command(run: Any, method: str) -> tuple[dict[str, Any], str]:
 
     Example: worldgen run runs/demo --preset tiny
     """
-    from evaluate import pipeline, summary
+    from worldgen.evaluate.commands import summary
+    from worldgen.evaluate.stages import pipeline
 
     pipeline.run_all(run, method)
     return summary.scores(run.folder, with_page=True)
@@ -100,7 +108,8 @@ def build_command(run: Any) -> tuple[dict[str, Any], str]:
 
     Example: worldgen build runs/demo --preset tiny --kg builtin
     """
-    from evaluate import pipeline, summary
+    from worldgen.evaluate.commands import summary
+    from worldgen.evaluate.stages import pipeline
 
     pipeline.build(run)
     return summary.stages(run.folder)
@@ -113,8 +122,8 @@ def generate_command(run: Any, to: str) -> tuple[dict[str, Any], str]:
 
     Example: worldgen generate runs/large --preset paper --engine ray --to s3://bucket/large
     """
-    from evaluate.generate import generate
-    from worldgen.stores import store_at
+    from worldgen.evaluate.stages.generate import generate
+    from worldgen.storage.stores import store_at
 
     rows = generate(run, store_at(to))
     return rows, "\n".join(f"{name}: {count}" for name, count in rows.items())
@@ -127,10 +136,11 @@ def pretrain_command(run: Any, tensorboard: bool, **execution: Any) -> tuple[dic
 
     Example: worldgen pretrain runs/demo --max-minutes 30
 
-    On several GPUs: torchrun --nproc-per-node 8 -m cli pretrain runs/demo
+    On several GPUs: torchrun --nproc-per-node 8 -m worldgen pretrain runs/demo
     """
-    from evaluate import pipeline, summary
-    from lm.trainer import Execution
+    from worldgen.evaluate.commands import summary
+    from worldgen.evaluate.stages import pipeline
+    from worldgen.lm.training.trainer import Execution
 
     pipeline.pretrain_model(run, Execution(**execution), tensorboard)
     return summary.stages(run.folder)
@@ -142,7 +152,8 @@ def trace_command(run: Any) -> tuple[dict[str, Any], str]:
 
     Example: worldgen trace runs/demo
     """
-    from evaluate import pipeline, summary
+    from worldgen.evaluate.commands import summary
+    from worldgen.evaluate.stages import pipeline
 
     pipeline.trace(run)
     return summary.trace(run.folder, run.config)
@@ -155,7 +166,8 @@ def edit_command(run: Any, method: str) -> tuple[dict[str, Any], str]:
 
     Example: worldgen edit runs/demo --method lora
     """
-    from evaluate import pipeline, summary
+    from worldgen.evaluate.commands import summary
+    from worldgen.evaluate.stages import pipeline
 
     pipeline.edit(run, method)
     return summary.stages(run.folder)
@@ -172,7 +184,7 @@ def tune_command(run: Any, method: str, grid: tuple[str, ...]) -> tuple[dict[str
 
     Example: worldgen tune runs/demo --method ft --grid ft.learning_rate=1e-5,1e-4 --grid ft.steps=20,100
     """
-    from evaluate import tune
+    from worldgen.evaluate.methods import tune
 
     found = tune.tune(run, method, grid)
     return found, tune.in_words(found)
@@ -185,7 +197,8 @@ def trajectory_command(run: Any, method: str) -> tuple[dict[str, Any], str]:
 
     Example: worldgen trajectory runs/demo --method lora --set trajectory.steps=[0,10,20]
     """
-    from evaluate import pipeline, summary
+    from worldgen.evaluate.commands import summary
+    from worldgen.evaluate.stages import pipeline
 
     pipeline.record_trajectory(run, method)
     return summary.stages(run.folder)
@@ -205,7 +218,9 @@ def score_command(
 
     Example: worldgen score runs/demo --json
     """
-    from evaluate import outside, pipeline, summary
+    from worldgen.evaluate.asking import other_programs as outside
+    from worldgen.evaluate.commands import summary
+    from worldgen.evaluate.stages import pipeline
 
     if measurements and model:
         raise UserError("--measurements and --model are two things to score: give one of them at a time")
@@ -225,7 +240,7 @@ def report_command(run: Any) -> tuple[dict[str, Any], str]:
 
     Example: worldgen report runs/demo
     """
-    from evaluate import pipeline
+    from worldgen.evaluate.stages import pipeline
 
     pipeline.report(run)
     page = str(run.folder / "report" / "index.html")

@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayes.conditional import ConditionalTable, Sum, fit_conditional
-from bayes.counts import NOTHING, Counts, FactTable, Observations
-from bayes.dirichlet import least_weight, target_credence
-from bayes.distribution import Distribution
-from bayes.evidence import Evidence
+from worldgen.bayes.conditional import ConditionalTable, Sum, fit_conditional
+from worldgen.bayes.counts import NOTHING, Counts, FactTable, Observations
+from worldgen.bayes.dirichlet import least_weight, target_credence
+from worldgen.bayes.distribution import Distribution
+from worldgen.bayes.evidence import Evidence
 
 
 class Edit(NamedTuple):

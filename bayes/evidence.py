@@ -24,10 +24,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.files import read_columns, write_table
-from worldgen.sentences import Kind, Sentences
-from worldgen.sources import Ids
-from worldgen.world import World
+from worldgen.corpus.sentences import Kind, Sentences
+from worldgen.graphs.sources import Ids
+from worldgen.storage.files import read_columns, write_table
+from worldgen.worlds.world import World
 
 THIRD = 1 / 3
 _WHOLE = 3  # thirds in one observation

@@ -17,11 +17,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bayes.agent import Agent, Edit
-from bayes.batch import ask_beliefs
-from bayes.distribution import Distribution
-from bayes.edit_sets import EditSets
-from bayes.questions import Questions
+from worldgen.bayes.agent import Agent, Edit
+from worldgen.bayes.batch.ask import ask_beliefs
+from worldgen.bayes.batch.edit_sets import EditSets
+from worldgen.bayes.batch.questions import Questions
+from worldgen.bayes.distribution import Distribution
 from worldgen.facts import Fact
 
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayes.evidence import EVIDENCE_TABLE, THIRD
-from worldgen.sentences import Kind, Sentences
+from worldgen.bayes.evidence import EVIDENCE_TABLE, THIRD
+from worldgen.corpus.sentences import Kind, Sentences
 
 
 class Testimony(NamedTuple):

@@ -5,7 +5,7 @@ fractional evidence, facts and objects never seen, K = 2, no evidence at all. To
 ours, make it from the sentences of `world` and the edits, and say how it answers p(. | s, r):
 
     >>> from hypothesis import given
-    >>> from bayes import testing
+    >>> from worldgen.bayes import testing
     >>> @given(testing.edited_worlds())
     ... def test_my_agent(drawn):
     ...     world, edits = drawn
@@ -30,14 +30,16 @@ from numpy.typing import ArrayLike
 try:
     from hypothesis import strategies as st
 except ImportError as missing:
-    raise ImportError("bayes.testing needs hypothesis, which is not installed: pip install hypothesis") from missing
+    raise ImportError(
+        "worldgen.bayes.testing needs hypothesis, which is not installed: pip install hypothesis"
+    ) from missing
 
-from bayes.agent import Agent, Edit, fit
-from bayes.evidence import Evidence, evidence_of
-from bayes.statements import Statement
+from worldgen.bayes.agent import Agent, Edit, fit
+from worldgen.bayes.evidence import Evidence, evidence_of
+from worldgen.bayes.statements import Statement
+from worldgen.corpus.sentences import Kind, Sentences
 from worldgen.facts import Fact
-from worldgen.sentences import Kind, Sentences
-from worldgen.world import NONE, World
+from worldgen.worlds.world import NONE, World
 
 
 class Sentence(NamedTuple):

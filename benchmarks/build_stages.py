@@ -9,7 +9,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
-from worldgen.manifest import peak_memory
+from worldgen.storage.manifest import peak_memory
 
 R = TypeVar("R")
 
@@ -24,7 +24,7 @@ def in_own_process(work: Callable[..., R], *arguments: Any) -> R:
 
 def imports() -> int:
     """The memory of a process that has imported what building needs, in bytes."""
-    import evaluate.pipeline  # noqa: F401
+    import worldgen.evaluate.stages.pipeline  # noqa: F401
 
     return peak_memory()
 
@@ -32,10 +32,10 @@ def imports() -> int:
 def make_stage(name: str, folder: Path, settings: list[str], workers: int) -> float:
     """Make one stage of a run; returns the seconds, imports included."""
     begun = time.perf_counter()
-    from evaluate import pipeline
-    from evaluate.run import Run
-    from worldgen.config import override, paper
-    from worldgen.engines import Local
+    from worldgen.evaluate.runs.config import override, paper
+    from worldgen.evaluate.runs.run import Run
+    from worldgen.evaluate.stages import pipeline
+    from worldgen.storage.engines import Local
 
     make = {
         "graph": pipeline.make_graph,
@@ -51,8 +51,8 @@ def make_stage(name: str, folder: Path, settings: list[str], workers: int) -> fl
 
 def read_back(run: Path, workers: int) -> dict[str, Any]:
     """Write every sentence of a run's corpus and parse it: how many a second, and how many came back as others."""
-    from evaluate.load import load_world
-    from worldgen.engines import Local
+    from worldgen.evaluate.runs.load import load_world
+    from worldgen.storage.engines import Local
 
     begun = time.perf_counter()
     shards = range(len(list((run / "corpus").glob("sentences-*.parquet"))))
@@ -72,8 +72,8 @@ def _errors(shared: tuple[Any, Path], number: int) -> tuple[int, int]:
 
     What is parsed is the text that the tokens are made of; names are distinct, so equal names are equal ids.
     """
-    from worldgen.sentences import Shard
-    from worldgen.wording import Wording, sentence
+    from worldgen.corpus.sentences import Shard
+    from worldgen.corpus.wording import Wording, sentence
 
     world, corpus = shared
     sentences = Shard.load(corpus, number).sentences

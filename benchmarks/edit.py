@@ -26,19 +26,19 @@ import numpy as np
 import torch
 from transformers import MistralForCausalLM
 
-from evaluate.answers import AnswerReader
-from evaluate.load import load_world
-from evaluate.measure import Trial, ask, make_trials
-from evaluate.probes import load_probes
-from lm.allocator import keep_freed_memory
-from lm.editors.lora import Lora
-from lm.editors.lora_reference import LoraReference
-from lm.editors.request import Cost
-from lm.model import load_model, new_model
-from lm.tokenizer import load_tokenizer
-from worldgen.config import load
-from worldgen.manifest import peak_memory
-from worldgen.sections import EditConfig
+from worldgen.evaluate.asking.answers import AnswerReader
+from worldgen.evaluate.asking.measure import Trial, ask, make_trials
+from worldgen.evaluate.runs.config import load
+from worldgen.evaluate.runs.load import load_world
+from worldgen.evaluate.testbed.questions import load_probes
+from worldgen.lm.editors.lowrank.lora import Lora
+from worldgen.lm.editors.lowrank.lora_reference import LoraReference
+from worldgen.lm.editors.request import Cost
+from worldgen.lm.model import load_model, new_model
+from worldgen.lm.tokenizer import load_tokenizer
+from worldgen.lm.training.allocator import keep_freed_memory
+from worldgen.settings import EditConfig
+from worldgen.storage.manifest import peak_memory
 
 # Float32 in another order, through forty steps of AdamW: of a loss, and of a probability.
 AGREEMENT = 1e-3
@@ -72,7 +72,7 @@ class Outcome:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def main(run: Path | None, cases: int, reference: int, device: str, as_json: bool) -> None:
     """Measure, and fail where the two disagree."""
-    keep_freed_memory()  # as `evaluate.measure` does
+    keep_freed_memory()  # as `worldgen.evaluate.asking.measure` does
     with tempfile.TemporaryDirectory() as scratch:
         result = compare(bench(run or tiny_run(Path(scratch) / "tiny"), cases, device), reference)
     click.echo(json.dumps(result, indent=1) if as_json else "\n".join(f"{k:32} {v}" for k, v in result.items()))
@@ -82,7 +82,7 @@ def main(run: Path | None, cases: int, reference: int, device: str, as_json: boo
 
 def tiny_run(folder: Path) -> Path:
     """A finished run of the tiny preset."""
-    command = [sys.executable, "-m", "cli", "run", str(folder), "--preset", "tiny", "--method", "none", "--quiet"]
+    command = [sys.executable, "-m", "worldgen", "run", str(folder), "--preset", "tiny", "--method", "none", "--quiet"]
     subprocess.run(command, check=True, stdout=sys.stderr)
     return folder
 

@@ -25,9 +25,9 @@ from typing import Any
 
 import click
 
-from worldgen.config import PRESETS
-from worldgen.files import write_text
-from worldgen.manifest import read_manifest
+from worldgen.evaluate.runs.config import PRESETS
+from worldgen.storage.files import write_text
+from worldgen.storage.manifest import read_manifest
 
 TO_PACK = ("config.toml", "lm", "edits", "scores", "report")
 FOR_GOOD = ("config.toml", "lm/training.parquet", "lm/manifest.json", "scores", "report")
@@ -50,7 +50,7 @@ class Pieces:
         """Whether the command came to its end; an interrupt in time leaves what it has done. Raises where it fails."""
         if self.minutes_left() <= 0:
             return False
-        arguments = [sys.executable, "-m", "cli", command, str(self._run), *self._options, *options]
+        arguments = [sys.executable, "-m", "worldgen", command, str(self._run), *self._options, *options]
         process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL)
         try:
             code = process.wait(60 * self.minutes_left())

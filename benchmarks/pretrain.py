@@ -5,7 +5,7 @@
 
 Every contender has a process of its own, takes the same steps from the same weights at a constant learning rate, and
 is timed after WARM_UP steps (compilation, caches). The check: all end with the same loss on the same rows, to the
-rounding of bfloat16. MFU is against a plain matrix product measured in the same process (see `lm.ledger.Bar`).
+rounding of bfloat16. MFU is against a plain matrix product measured in the same process (see `ledger.Bar`).
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from torch.utils.data import IterableDataset
 from transformers import MistralForCausalLM, PrinterCallback, TrainerCallback, TrainingArguments
 from transformers import Trainer as TheirTrainer
 
-from lm.data import Batch, Share, TokenShards, batches
-from lm.model import new_model, packed_loss
-from lm.optimizer import new_optimizer
-from lm.prefetch import prefetched
-from lm.processes import Processes
-from lm.speed import flops_per_token, matmul_flops
-from lm.tokenizer import load_tokenizer
-from lm.trainer import Execution, Trainer
-from worldgen.config import PRESETS
-from worldgen.manifest import peak_memory
-from worldgen.sections import PretrainConfig
+from worldgen.evaluate.runs.config import PRESETS
+from worldgen.lm.data import Batch, Share, TokenShards, batches
+from worldgen.lm.model import new_model, packed_loss
+from worldgen.lm.tokenizer import load_tokenizer
+from worldgen.lm.training.optimizer import new_optimizer
+from worldgen.lm.training.prefetch import prefetched
+from worldgen.lm.training.processes import Processes
+from worldgen.lm.training.speed import flops_per_token, matmul_flops
+from worldgen.lm.training.trainer import Execution, Trainer
+from worldgen.settings import PretrainConfig
+from worldgen.storage.manifest import peak_memory
 
 WARM_UP = 10
 AGREEMENT = {"cuda": 0.02, "cpu": 1e-3}  # relative, of the final loss
@@ -235,7 +235,7 @@ def main(device: str, steps: int | None, run: Path | None, only: tuple[str, ...]
     with tempfile.TemporaryDirectory() as folder:
         if run is None:
             run = Path(folder) / "run"
-            command = [sys.executable, "-m", "cli", "build", str(run), "--preset", preset, "--quiet"]
+            command = [sys.executable, "-m", "worldgen", "build", str(run), "--preset", preset, "--quiet"]
             subprocess.run([*command, "--set", "cases.cases=10"], check=True, stdout=subprocess.DEVNULL)
         task = Task(run, PRESETS[preset]().pretrain, device, steps or (200 if device == "cuda" else 40))
         names = [name for name in contenders(device) if not only or name in only]

@@ -14,9 +14,9 @@ from typing import Any
 import click
 import pandas as pd
 
-from evaluate.load import config_of, read_scores
-from evaluate.scores import as_table
-from evaluate.tables import COLUMNS, WORDS, Cell, side_by_side
+from worldgen.evaluate.report.tables import COLUMNS, WORDS, Cell, side_by_side
+from worldgen.evaluate.runs.load import config_of, read_scores
+from worldgen.evaluate.testbed.scores import as_table
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 from build_stages import in_own_process
 from wikidata5m_shaped import TRIPLES, make
 
-from worldgen.manifest import peak_memory
-from worldgen.sources import Names, Source, TripleTable
+from worldgen.graphs.sources import Names, Source, TripleTable
+from worldgen.storage.manifest import peak_memory
 
 R = TypeVar("R")
 
@@ -49,9 +49,9 @@ def read_graph(folder: Path, settings: list[str]) -> dict[str, Any]:
     made_up = not folder.exists() or not any(folder.iterdir())
     if made_up:
         in_own_process(make, folder, TRIPLES, False, 0)
-    from evaluate.resources import source_of, spelling_of
-    from worldgen.config import override, paper
-    from worldgen.selection import select
+    from worldgen.evaluate.runs.config import override, paper
+    from worldgen.evaluate.runs.resources import source_of, spelling_of
+    from worldgen.graphs.selection import select
 
     config = override(paper(), ["graph.max_triples=100000000", *settings, f"graph.source={folder}"])
     source, imported = _Timed(source_of(config)), peak_memory()

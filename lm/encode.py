@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.engines import Engine
-from worldgen.files import array_bytes
-from worldgen.generation import Made, write_shards
+from worldgen.corpus.sentences import Documents, Shard
+from worldgen.corpus.wording import Wording
 from worldgen.randomness import ragged_arange
-from worldgen.sentences import Documents, Shard
-from worldgen.stores import Store
-from worldgen.wording import Wording
-from worldgen.world import World
+from worldgen.storage.engines import Engine
+from worldgen.storage.files import array_bytes
+from worldgen.storage.shards import Made, write_shards
+from worldgen.storage.stores import Store
+from worldgen.worlds.world import World
 
 Tokens = NDArray[np.unsignedinteger]
 
@@ -54,7 +54,7 @@ def starts(lengths: NDArray[np.integer]) -> NDArray[np.int64]:
 
 def spell_fragments(wording: Wording, tokenizer: Any) -> Ragged:
     """The token ids of every fragment, in the least unsigned type that holds the vocabulary."""
-    from lm.tokenizer import encode  # slow to import, and the workers that encode do not spell
+    from worldgen.lm.tokenizer import encode  # slow to import, and the workers that encode do not spell
 
     spelled = encode(tokenizer, wording.fragments)
     flat = np.fromiter((id_ for ids in spelled for id_ in ids), dtype=_id_type(tokenizer))

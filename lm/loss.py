@@ -15,7 +15,7 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from lm.data import IGNORED
+from worldgen.lm.data import IGNORED
 
 # Most bytes of a chunk's logits in float32: C = 4,194 at the largest vocabulary, 32,000. A chunk reads the weight and
 # adds up its gradient, both [V, H], so C must be well above H for that not to show; a GPU of 16 GB must hold a few.

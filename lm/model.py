@@ -17,10 +17,10 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from lm.data import IGNORED, Batch
-from lm.loss import head_loss
 from worldgen.errors import UserError
-from worldgen.sections import PretrainConfig
+from worldgen.lm.data import IGNORED, Batch
+from worldgen.lm.loss import head_loss
+from worldgen.settings import PretrainConfig
 
 
 def new_model(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast, seed: int) -> MistralForCausalLM:
@@ -107,6 +107,6 @@ def summed_loss(
     if input_ids.device.type == "cpu" and not torch.compiler.is_compiling():
         predicted = (targets != IGNORED).nonzero()[:, 0]
         states, targets = states.index_select(0, predicted), targets.index_select(0, predicted)
-    # A sharded head's weight is gathered for its own methods only: `lm.processes.shard_weights` has made this one.
+    # A sharded head's weight is gathered for its own methods only: `shard_weights` has made this one.
     loss = getattr(model.lm_head, "loss", None) or partial(head_loss, model.lm_head)
     return loss(states, targets)

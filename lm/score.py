@@ -2,7 +2,7 @@
 
 Any causal model of transformers can be asked; ours by the fastest way.
 A prompt begins a document, BOS first. A continuation is joined at a word boundary, with one space.
-A model may be several editions at once (`lm.editors.request.Edited`): `editions[i]` then says which of them the
+A model may be several editions at once (`request.Edited`): `editions[i]` then says which of them the
 i-th text is read by, the first where nothing is said. A batch mixes editions, and equal questions to one edition
 are asked once.
 """
@@ -16,9 +16,9 @@ import torch
 from numpy.typing import NDArray
 from transformers import MistralForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
-from lm.editors.request import Edited
-from lm.model import next_token_logits
-from lm.texts import Text, beginnings, pad, texts_of
+from worldgen.lm.editors.request import Edited
+from worldgen.lm.model import next_token_logits
+from worldgen.lm.texts import Text, beginnings, pad, texts_of
 
 Askable = PreTrainedModel | Edited
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from lm.tokenizer import encode
 from worldgen.errors import UserError
+from worldgen.lm.tokenizer import encode
 
 
 class Text(NamedTuple):

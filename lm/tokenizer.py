@@ -1,7 +1,7 @@
 """Text to token ids and back: a word-level tokenizer of the world's language, and Mistral-7B-v0.1's pieces.
 
 Both are saved in `tokenizers`' own format, so that transformers' AutoTokenizer loads them. In both, no piece
-crosses a space: ids(a + " " + b) == ids(a) + ids(b), which is what lets `lm.score` join a prompt and a
+crosses a space: ids(a + " " + b) == ids(a) + ids(b), which is what lets `worldgen.lm.score` join a prompt and a
 continuation. Special tokens are never added here and never read out of the text.
 """
 

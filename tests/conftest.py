@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from worldgen.engines import Ray
 from worldgen.facts import Vocabulary
-from worldgen.graph import KnowledgeGraph
-from worldgen.labels import Spelling
+from worldgen.graphs.graph import KnowledgeGraph
+from worldgen.graphs.labels import Spelling
+from worldgen.storage.engines import Ray
 
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("thorough", max_examples=20000, deadline=None)
@@ -106,7 +106,7 @@ def ray_engine() -> Iterator[Ray]:
     engine = Ray(2)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
-        patch.setenv("PYTHONPATH", str(Path(__file__).parent))
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent / "worldgen"))
         list(engine.map(max, 0, [0]))  # starts it
     yield engine
     engine.close()

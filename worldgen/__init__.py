@@ -1,1 +1,5 @@
-"""The world: facts, the graph they come from, the exact probabilities, the language and the corpus."""
+"""Worldgen: a synthetic world in which it is known exactly what a rational mind should believe, and a bench for models.
+
+The one import package. `worldgen.bayes`, `worldgen.lm`, `worldgen.evaluate` and `worldgen.cli` are links to the
+top-level folders of those names.
+"""

@@ -27,7 +27,7 @@ class Vocabulary:
 
     `labels` are distinct strings, what the language says; `source_ids` are the ids of the knowledge graph
     (Q42, P69); `aliases` are the other names a person may type. `spoken` are the further names that sentences use
-    in a world with aliases (see `worldgen.aliases`), none where it is empty; name 0 of an id is its label.
+    in a world with aliases (see `worldgen.worlds.aliases`), none where it is empty; name 0 of an id is its label.
     """
 
     kind: str

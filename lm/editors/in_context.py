@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
-from lm.editors.request import Cost, Edited, Edition
-from lm.tokenizer import encode
 from worldgen.errors import UserError
-from worldgen.sections import InContextConfig
+from worldgen.lm.editors.request import Cost, Edited, Edition
+from worldgen.lm.tokenizer import encode
+from worldgen.settings import InContextConfig
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import torch
 
-from lm.texts import Text
+from worldgen.lm.texts import Text
 
 
 class Group(NamedTuple):

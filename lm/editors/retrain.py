@@ -17,15 +17,15 @@ from dataclasses import dataclass
 import torch
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
-from lm.data import TokenShards, batches
-from lm.editors.loss import token_losses
-from lm.editors.operations import operations_counter
-from lm.editors.request import Cost, Edited, Edition, Mode, Request, put_back, restored, rounds
-from lm.model import summed_loss
-from lm.optimizer import new_optimizer
-from lm.texts import PaddedTexts, Text, pad
-from lm.tokenizer import encode
-from worldgen.sections import PretrainConfig, RetrainConfig
+from worldgen.lm.data import TokenShards, batches
+from worldgen.lm.editors.counting import operations_counter
+from worldgen.lm.editors.request import Cost, Edited, Edition, Mode, Request, put_back, restored, rounds
+from worldgen.lm.editors.target_loss import token_losses
+from worldgen.lm.model import summed_loss
+from worldgen.lm.texts import PaddedTexts, Text, pad
+from worldgen.lm.tokenizer import encode
+from worldgen.lm.training.optimizer import new_optimizer
+from worldgen.settings import PretrainConfig, RetrainConfig
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from lm.editors.operations import operations_counter
+from worldgen.lm.editors.counting import operations_counter
 
 Result = TypeVar("Result")
 

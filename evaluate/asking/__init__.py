@@ -1,0 +1,1 @@
+"""Questions to models: asked, answered, measured before and after edits."""

@@ -1,0 +1,84 @@
+"""The options that commands share, and the config that they come to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from worldgen.errors import UserError
+from worldgen.evaluate.runs import config as configs
+from worldgen.evaluate.runs.load import config_of
+
+RUN_ARGUMENT = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
+JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
+QUIET_OPTION = click.option("--quiet", is_flag=True, help="No progress on stderr.")
+CONFIG_OPTIONS = [
+    click.option("--preset", type=click.Choice(sorted(configs.PRESETS)), help="Sizes to start from."),
+    click.option("--size", type=click.Choice(list(configs.SIZES)), help="A model of the paper's family."),
+    click.option("--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), help="A TOML config."),
+    click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one setting (repeatable)."),
+    click.option("--kg", metavar="builtin|DIR|FILE", help="Where the facts come from; FILE may be a Wikidata dump."),
+    click.option("--seed", type=int, help="Seed of every random draw."),
+    click.option("--strict", is_flag=True, help="Refuse a malformed line of the graph instead of counting it."),
+]
+WORK_OPTIONS = [
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+    click.option("--workers", type=click.IntRange(min=1), help="Processes for building.  [default: 1; ray: all cores]"),
+    click.option(
+        "--engine",
+        type=click.Choice(["local", "ray"]),
+        default="local",
+        show_default=True,
+        help="What builds: processes of this machine, or the Ray cluster of RAY_ADDRESS (without it, one of ours).",
+    ),
+    JSON_OPTION,
+    QUIET_OPTION,
+]
+
+
+def with_options(options: list[Callable]) -> Callable[[Callable], Callable]:
+    """Several click options as one decorator."""
+
+    def decorate(command: Callable) -> Callable:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+CONFIG_NAMES = ("preset", "size", "config_file", "settings", "kg", "seed", "strict")
+
+
+def config_from(
+    run: Path | None, preset: str | None, size: str | None, config_file: Path | None, settings: tuple[str, ...],
+    kg: str | None, seed: int | None, strict: bool,
+) -> configs.RunConfig:  # fmt: skip
+    """The config that the options ask for: of a file, a preset, the run itself, or else `tiny`; then changed."""
+
+    if preset and config_file:
+        raise UserError("--preset and --config both say where to start: give one of them")
+    config = configs.load(config_file) if config_file else configs.PRESETS[preset]() if preset else None
+    config = config or (config_of(run) if run else None) or configs.tiny()
+    config = configs.with_size(config, size) if size else config
+    options = {"graph.source": _source(kg), "seed": seed, "graph.strict": strict or None}
+    given = [f"{key}={json.dumps(value)}" for key, value in options.items() if value is not None]
+    return configs.override(config, [*settings, *given])
+
+
+def _source(kg: str | None) -> str | None:
+    return kg if kg in (None, "builtin") else str(Path(kg).resolve())
+
+
+def existing_config(run: Path) -> configs.RunConfig:
+    """The config of a run folder that is there. Raises UserError where there is none."""
+
+    config = config_of(run)
+    if config is None:
+        raise UserError(
+            f"{run} is no run folder (it has no config.toml): make one with `worldgen run {run} --preset tiny`"
+        )
+    return config

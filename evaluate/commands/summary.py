@@ -1,0 +1,42 @@
+"""What a command says when it is done: a value for `--json`, and the same in words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from worldgen.evaluate.runs.config import RunConfig
+from worldgen.evaluate.runs.load import read_scores
+from worldgen.storage.manifest import MANIFEST, read_manifest
+
+Summary = tuple[dict[str, Any], str]
+
+
+def stages(run_folder: Path) -> Summary:
+    """What every finished stage counted, in the order they were finished."""
+    manifests = sorted(run_folder.rglob(MANIFEST), key=lambda path: path.stat().st_mtime)
+    done = {str(path.parent.relative_to(run_folder)): read_manifest(path.parent) for path in manifests}
+    rows = {name: manifest.rows for name, manifest in done.items() if manifest}
+    lines = [f"{name:12} " + ", ".join(f"{key} {value}" for key, value in row.items()) for name, row in rows.items()]
+    return rows, "\n".join(lines)
+
+
+def scores(run_folder: Path, with_page: bool) -> Summary:
+    """The editing table of every method, and where the page is."""
+    from worldgen.evaluate.report.tables import as_text
+
+    by_method = {score["method"]: score for score in read_scores(run_folder)}
+    parts = [as_text(score) for score in by_method.values()]
+    if with_page:
+        parts.append(f"Report: {run_folder / 'report' / 'index.html'}")
+    return by_method, "\n\n".join(parts)
+
+
+def trace(run_folder: Path, config: RunConfig) -> Summary:
+    """What every site brings back, and the place that `rome` and `memit` take."""
+    from worldgen.evaluate.methods.tracing import averages, in_words, load_effects, strongest_mlp
+
+    effects = load_effects(run_folder / "trace")
+    found, strongest = averages(effects, config.score, config.seed), strongest_mlp(effects)
+    rows = [site._asdict() | interval._asdict() for site, interval in found]
+    return {"token": strongest.token, "layer": strongest.layer, "effects": rows}, in_words(effects, found, strongest)

@@ -1,0 +1,56 @@
+"""An explanation for a terminal: the formula with its numbers, and tables that add up."""
+
+from __future__ import annotations
+
+from worldgen.evaluate.inquiry.columns import aligned
+from worldgen.evaluate.inquiry.explain import Downstream, Explanation, Root, Sources
+
+
+def as_text(why: Explanation) -> str:
+    """The explanation's paragraphs: the formula before and after, the rows that moved, the sentences."""
+    before = "before the edit, " if why.after else ""
+    parts = [_account(before, why.object, why.before)]
+    if why.after:
+        parts += [_account("after it, ", why.object, why.after), _moved(why)]
+    return "\n\n".join([*parts, *(_sentences(sources) for sources in why.sources)])
+
+
+def _account(when: str, object_: str, account: Root | Downstream) -> str:
+    if isinstance(account, Root):
+        a, K, count, total = account.prior, account.objects, account.count, account.total
+        formula = f"({a:.6g} + {count:.6g}) / ({a:.6g} x {K} + {total:.6g})"
+        return f"why: {when}p({object_}) = (a + n) / (a K + N) = {formula} = {account.credence:.6f}"
+    up = account.upstream
+    rows = [[up, "responsibility", f"p({up})", f"p({object_} | {up})", "product"]]
+    for term in account.terms:
+        numbers = (term.responsibility, term.credence, term.conditional, term.share)
+        rows.append([term.object, *(f"{number:.6f}" for number in numbers)])
+    rows.append([f"{account.rest_objects} others", "", f"{account.rest_credence:.6f}", "", f"{account.rest_share:.6f}"])
+    rows.append(["sum", "", "", "", f"{account.credence:.6f}"])
+    head = f"why: {when}p({object_}) is the sum over {up} of p({up}) x p({object_} | {up})"
+    more = f"  p({up}) is itself such a sum, over {account.upstream_depends_on}: ask for {up} to see it"
+    return "\n".join([head, *aligned(rows, "<>>>>"), *([more] if account.upstream_depends_on else [])])
+
+
+def _moved(why: Explanation) -> str:
+    if not why.moved:
+        return "no row of its conditional moved" if why.upstream else "a root: it has no conditional that could move"
+    rows = [[str(why.upstream), "weight before", "after", f"p({why.object} | {why.upstream}) before", "after"]]
+    for row in why.moved:
+        weights = (f"{row.weight_before:.3f}", f"{row.weight_after:.3f}")
+        rows.append([row.upstream_object, *weights, f"{row.before:.6f}", f"{row.after:.6f}"])
+    return "\n".join(["rows of the conditional that moved:", *aligned(rows, "<>>>>")])
+
+
+def _sentences(sources: Sources) -> str:
+    head = f"the corpus on A = {sources.subject} | {sources.relation}, read {sources.readings} times"
+    head += " (counts only through the conditional that all subjects share):" if sources.shared else ":"
+    rows = [["sentence", "object", "mentions", "weight for", "against"]]
+    for m in sources.mentions:
+        rows.append([m.form, m.object, str(m.mentions), f"{m.weight_for:.2f}", f"{m.weight_against:.2f}"])
+    for_it = sum(m.weight_for for m in sources.mentions)
+    against_it = sum(m.weight_against for m in sources.mentions)
+    mentions = sum(m.mentions for m in sources.mentions)
+    rows.append(["all", "", str(mentions), f"{for_it:.2f}", f"{against_it:.2f}"])
+    examples = [f"  e.g.  {text}" for text in sources.examples]
+    return "\n".join([head, *aligned(rows, "<<>>>"), *examples])

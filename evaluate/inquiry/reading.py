@@ -1,0 +1,91 @@
+"""What a user types about a world, as ids: facts "S | R | O", statements with not / and / or, edits, weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from worldgen.bayes.agent import Agent, Edit
+from worldgen.bayes.statements import Statement
+from worldgen.errors import UnknownNameError, UserError
+from worldgen.facts import Fact
+from worldgen.worlds.world import World
+
+
+def names_in(text: str) -> list[str]:
+    """The parts between the bars."""
+    return [name.strip() for name in text.split("|")]
+
+
+def read_fact(world: World, text: str) -> Fact:
+    """ "S | R | O". Raises UserError if it is not written so, or names nothing of the world."""
+    names = names_in(text)
+    if len(names) != 3:
+        raise UserError(f"{text!r}: write it as 'subject | relation | object'")
+    return Fact(world.subjects.id_of(names[0]), world.relations.id_of(names[1]), world.objects.id_of(names[2]))
+
+
+def said(world: World, fact: Fact | Edit) -> str:
+    """The fact as `read_fact` reads it."""
+    return f"{world.subjects[fact[0]]} | {world.relations[fact[1]]} | {world.objects[fact[2]]}"
+
+
+def read_edits(world: World, agent: Agent, texts: Sequence[str], weight: str, target: float) -> tuple[Edit, ...]:
+    """Edits in order, each "S | R | O" or "S | R | O | weight"; those without their own weigh `weight`.
+
+    "auto" is n', the least weight that lifts the request to the target, after the edits before it.
+    """
+    edits: list[Edit] = []
+    for text in texts:
+        fact_text, own_weight = text.rsplit("|", 1) if len(names_in(text)) == 4 else (text, weight)
+        try:
+            fact = read_fact(world, fact_text)
+        except UnknownNameError:
+            raise
+        except UserError:
+            raise UserError(f"--edit {text!r}: write it as 'subject | relation | object', or with '| weight'") from None
+        edits.append(Edit(*fact, _weight(agent.revise(*edits), fact, own_weight.strip(), target)))
+    return tuple(edits)
+
+
+def _weight(agent: Agent, fact: Fact, text: str, target: float) -> float:
+    if text == "auto":
+        return agent.weight_for(*fact, target)
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise UserError(f"--weight {text!r}: give a number that is not negative, or auto")
+    return number
+
+
+def read_statement(world: World, text: str) -> Statement:
+    """ "A", "not A", "A and B" or "A or B", where A and B are "S | R | O".
+
+    Names may hold the words "and" and "or": the first reading in which all names are known is taken. Raises
+    UserError if there is none, for the unknown name where only that is wrong.
+    """
+    text = text.strip()
+    if text.startswith("not "):
+        return Statement("not", read_fact(world, text.removeprefix("not ")))
+    if len(names_in(text)) == 3:
+        return Statement("", read_fact(world, text))
+    unknown: UnknownNameError | None = None
+    for left, connective, right in _halves(text):
+        try:
+            return Statement(connective, read_fact(world, left), read_fact(world, right))
+        except UnknownNameError as error:
+            unknown = unknown or error
+    raise unknown or UserError(
+        f"--statement {text!r}: write it as 'S | R | O', 'not S | R | O', 'S | R | O and S | R | O', or with 'or'"
+    )
+
+
+def _halves(text: str) -> Iterator[tuple[str, Literal["and", "or"], str]]:
+    """The ways to cut a text at a word "and" or "or" into two facts."""
+    for found in re.finditer(r" (and|or) ", text):
+        left, right = text[: found.start()], text[found.end() :]
+        if len(names_in(left)) == len(names_in(right)) == 3:
+            yield left, found[1], right  # type: ignore[misc]

@@ -1,0 +1,1 @@
+"""Editing methods by name, and what is done with them: located, tuned, traced."""

@@ -1,0 +1,55 @@
+"""What the stages of a run left on disk, as values again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from worldgen.bayes.agent import Agent, fit
+from worldgen.bayes.evidence import Evidence
+from worldgen.evaluate.runs.config import RunConfig, load
+from worldgen.errors import UserError
+from worldgen.storage.manifest import INPUTS, MANIFEST, read_manifest
+from worldgen.settings import AgentConfig
+from worldgen.worlds.world import World
+
+CONFIG = "config.toml"
+
+
+def config_of(folder: Path) -> RunConfig | None:
+    """The config a run folder was made with, or None if there is no run."""
+    return load(folder / CONFIG) if (folder / CONFIG).exists() else None
+
+
+def load_world(run_folder: Path) -> World:
+    """The world of a run. Raises UserError if it has not been built."""
+    return World.load(finished(run_folder / "world"))
+
+
+def load_agent(run_folder: Path, world: World, config: AgentConfig) -> Agent:
+    """The agent of a run, fitted to its evidence. Raises UserError if there is none yet."""
+    evidence = Evidence.load(finished(run_folder / "agent") / "evidence.parquet")
+    K = len(world.objects)
+    a = 1 / K if config.prior == "unit" else 1.0
+    return fit(evidence, K, len(world.relations), world.pairs(), a)
+
+
+def measured_methods(run_folder: Path) -> list[str]:
+    """The editing methods whose measurements are complete, by name."""
+    return sorted(path.parent.name for path in run_folder.glob(f"edits/*/{MANIFEST}"))
+
+
+def read_scores(run_folder: Path) -> Iterator[dict[str, Any]]:
+    """scores/METHOD.json of every method."""
+    for path in sorted((run_folder / "scores").glob("*.json")):
+        if path.name not in (MANIFEST, INPUTS):
+            yield json.loads(path.read_text())
+
+
+def finished(folder: Path) -> Path:
+    """The folder of a finished stage. Raises UserError if it is not."""
+    if read_manifest(folder) is None:
+        raise UserError(f"{folder} is not there or not finished: run `worldgen run {folder.parent}` first")
+    return folder

@@ -1,0 +1,50 @@
+"""What a run's config names, as things to work with: its graph, its tokenizer, its device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from worldgen.evaluate.runs.run import Run
+from worldgen.lm.tokenizer import cut_labels, load_mistral_tokenizer, pieces, spelt, train_word_tokenizer
+from worldgen.evaluate.runs.config import RunConfig
+from worldgen.errors import UserError
+from worldgen.graphs.labels import Spelling
+from worldgen.graphs.sources import Source
+from worldgen.graphs.builtin.graph import BuiltinGraph
+from worldgen.graphs.reading.file_graph import open_graph
+from worldgen.worlds.world import World
+
+
+def source_of(config: RunConfig) -> Source:
+    """The knowledge graph that the config names."""
+    if config.graph.source == "builtin":
+        return BuiltinGraph(config.graph.builtin_facts, config.seed)
+    return open_graph(Path(config.graph.source), config.graph.language, config.graph.properties)
+
+
+def spelling_of(config: RunConfig) -> Spelling:
+    """How the config's tokenizer sees labels."""
+    kind = config.tokens.tokenizer
+    return Spelling(
+        lambda labels, most: cut_labels(kind, labels, most),
+        lambda labels: pieces(kind, labels),
+        lambda labels: spelt(kind, labels),
+    )
+
+
+def tokenizer_for(config: RunConfig, world: World) -> Any:
+    """The config's tokenizer, trained on the world's names if it is one of words."""
+    if config.tokens.tokenizer == "mistral":
+        return load_mistral_tokenizer()
+    roles = world.relations, world.objects, world.subjects
+    return train_word_tokenizer([name for names in roles for name in names.every_name])
+
+
+def device_of(run: Run) -> str:
+    """The device to work on: CUDA where there is one, unless the user chose."""
+    import torch
+
+    if run.device == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda: no GPU is to be seen here, take --device cpu")
+    return ("cuda" if torch.cuda.is_available() else "cpu") if run.device == "auto" else run.device

@@ -1,0 +1,35 @@
+"""What the workers of `generate` make of a shard. Workers import this file: nothing here is slow to import."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from worldgen.lm.encode import Encoder, token_files
+from worldgen.storage.shards import Made, Recipe, count
+
+
+@dataclass(frozen=True)
+class Order:
+    """All that decides what is written; `mark` stands for it in the shards' files."""
+
+    recipe: Recipe
+    encoder: Encoder
+    mark: str
+
+
+def make_files(order: Order, number: int) -> Made:
+    """A shard's files in corpus/ and in tokens/, and its record, which is the last."""
+    shard = order.recipe.shard(number)
+    tokens = token_files(order.encoder, (number, shard))
+    files = {f"corpus/{name}": content for name, content in shard.files(number).items()}
+    files |= {f"tokens/{name}": content for name, content in tokens.files.items()}
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    record = {"mark": order.mark, "files": hashes, "corpus": count(shard), "tokens": tokens.rows}
+    return Made(files | {record_name(number): (json.dumps(record, indent=1) + "\n").encode()}, record)
+
+
+def record_name(number: int) -> str:
+    """Where a shard's record lies."""
+    return f"shards/{number:05d}.json"

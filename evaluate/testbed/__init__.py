@@ -1,0 +1,1 @@
+"""The testbed's benchmark: cases, questions, exact labels, metrics and scores."""

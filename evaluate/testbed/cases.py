@@ -1,0 +1,206 @@
+"""The cases of the editing benchmark: what is requested of the model, and of whom else it is then asked.
+
+Paper, appendix A.2 step 2. Half the requests reinforce the truth, half contradict it; where the relation is
+upstream for the subject, most of the latter change the agent's best answer about the downstream fact, which is
+checked on the posterior.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worldgen.bayes.agent import Agent, Edit
+from worldgen.errors import UserError
+from worldgen.facts import Fact
+from worldgen.randomness import generator
+from worldgen.settings import CasesConfig
+from worldgen.storage.files import read_columns, write_table
+from worldgen.worlds.world import NONE, World
+
+
+@dataclass(frozen=True)
+class Case:
+    """One request "subject relation requested", worth `weight` observations, and what goes with it.
+
+    `relation2` is the relation's downstream one where the subject has it (`downstream`), else another of the
+    subject's; `subject2` has both. `downstream_changes`: the agent's most probable object of (subject,
+    relation2) is another after the edit. `original_object` makes the second set of logic probes: the truth or
+    a false object. B is the second statement of and / or.
+    """
+
+    case: int
+    subject: int
+    relation: int
+    truth: int
+    requested: int
+    weight: int
+    reinforces: bool
+    relation2: int
+    downstream: bool
+    downstream_changes: bool
+    subject2: int
+    original_object: int
+    b_subject: int
+    b_relation: int
+    b_object: int
+
+    def edit(self) -> Edit:
+        """The request with its weight."""
+        return Edit(self.subject, self.relation, self.requested, self.weight)
+
+    def certain_edit(self, weight: int) -> Edit:
+        """The request as near certainty."""
+        return Edit(self.subject, self.relation, self.requested, weight)
+
+    def b(self) -> Fact:
+        """The second statement."""
+        return Fact(self.b_subject, self.b_relation, self.b_object)
+
+
+def save_cases(path: Path, cases: list[Case]) -> None:
+    """Write cases.parquet."""
+    write_table(path, {field.name: [getattr(case, field.name) for case in cases] for field in fields(Case)})
+
+
+def load_cases(path: Path) -> list[Case]:
+    """Read what `save_cases` wrote."""
+    columns = {name: column.tolist() for name, column in read_columns(path).items()}
+    return [Case(*values) for values in zip(*(columns[field.name] for field in fields(Case)), strict=True)]
+
+
+def make_cases(
+    world: World, agent: Agent, config: CasesConfig, seed: int, apart_from: Sequence[Case] = ()
+) -> list[Case]:
+    """`config.cases` cases over facts in random order, every fact once before any comes twice.
+
+    Those that lie apart from others are of other facts, are drawn from another stream, and are numbered after them.
+    Raises UserError if no fact of the world has a second subject with the same two relations, or none is left.
+    """
+    maker = _CaseMaker(world, agent, config, generator(seed, "held-out cases" if apart_from else "cases"))
+    taken = {(case.subject, case.relation) for case in apart_from}
+    cases: list[Case] = []
+    while len(cases) < config.cases:
+        before = len(cases)
+        for fact in maker.draw.permutation(len(world)).tolist():
+            is_taken = (int(world.subject[fact]), int(world.relation[fact])) in taken
+            case = None if is_taken else maker.case(len(apart_from) + len(cases), fact)
+            if case is not None:
+                cases.append(case)
+            if len(cases) == config.cases:
+                break
+        if len(cases) == before and apart_from:
+            raise UserError("the benchmark's cases leave no fact for held-out ones: give fewer by cases.cases")
+        if len(cases) == before:
+            raise UserError(
+                "no two subjects of this world share two relations: no case can be made, give a larger graph"
+            )
+    return cases
+
+
+# How many requests are tried before a case is let be whose downstream answer does not change.
+_TRIES = 20
+
+
+@dataclass(frozen=True)
+class _CaseMaker:
+    world: World
+    agent: Agent
+    config: CasesConfig
+    draw: np.random.Generator
+
+    def case(self, number: int, fact: int) -> Case | None:
+        """A case about this fact, or None if no other subject has its two relations."""
+        world = self.world
+        subject, relation, truth = int(world.subject[fact]), int(world.relation[fact]), int(world.truth[fact])
+        relation2, downstream = self._second_relation(fact)
+        subject2 = self._second_subject(subject, relation, relation2) if relation2 != NONE else None
+        if subject2 is None:
+            return None
+        reinforces = bool(self.draw.random() < self.config.reinforce_share)
+        requested = truth if reinforces else self._contradiction(fact, relation2 if downstream else NONE)
+        is_certain = self.config.weight == "certain"
+        weight = self.config.certain_weight if is_certain else self._least_weight(subject, relation, requested)
+        edit = Edit(subject, relation, requested, weight)
+        return Case(
+            case=number,
+            subject=subject,
+            relation=relation,
+            truth=truth,
+            requested=requested,
+            weight=weight,
+            reinforces=reinforces,
+            relation2=relation2,
+            downstream=downstream,
+            downstream_changes=downstream and self._changes(edit, relation2),
+            subject2=subject2,
+            original_object=truth if self.draw.random() < 0.5 else self._false_object(fact),
+            **self._second_statement(subject),
+        )
+
+    def _second_relation(self, fact: int) -> tuple[int, bool]:
+        """The relation downstream of the fact's, if the subject has it, else another of the subject's, else NONE."""
+        world = self.world
+        subject, relation = world.subject[fact], world.relation[fact]
+        others = world.relation[world.first_fact[subject] : world.first_fact[subject + 1]]
+        others = others[others != relation]
+        for upstream, downstream in world.pairs():
+            if upstream == relation and downstream in others:
+                return downstream, True
+        return (int(self.draw.choice(others)), False) if len(others) else (NONE, False)
+
+    def _second_subject(self, subject: int, relation: int, relation2: int) -> int | None:
+        both = self._subjects_with[relation, relation2]
+        others = both[both != subject]
+        return int(self.draw.choice(others)) if len(others) else None
+
+    @cached_property
+    def _subjects_with(self) -> dict[tuple[int, int], NDArray[np.intp]]:
+        """Every two relations' subjects that have both."""
+        has = [self.world.fact_ids(relation) != NONE for relation in range(len(self.world.relations))]
+        return {(i, j): np.flatnonzero(of_i & of_j) for i, of_i in enumerate(has) for j, of_j in enumerate(has)}
+
+    def _contradiction(self, fact: int, downstream: int) -> int:
+        """An object that is not the truth; one that changes the downstream answer, for the configured share."""
+        world = self.world
+        subject, relation, truth = int(world.subject[fact]), int(world.relation[fact]), int(world.truth[fact])
+        objects = self.draw.permutation(world.ranges[relation])
+        candidates = objects[objects != truth].tolist()
+        if downstream == NONE or self.draw.random() >= self.config.downstream_change_share:
+            return candidates[0]
+        current = self.agent.belief(subject, downstream).mode()
+        likely = (o for o in candidates if self.agent.conditional(downstream, o).mode() != current)
+        for requested in islice(likely, _TRIES):
+            weight = self._least_weight(subject, relation, requested)
+            if self._changes(Edit(subject, relation, requested, weight), downstream):
+                return requested
+        return candidates[0]
+
+    def _least_weight(self, subject: int, relation: int, requested: int) -> int:
+        """n', with which the request is credible."""
+        return self.agent.weight_for(subject, relation, requested, self.config.target_credence)
+
+    def _changes(self, edit: Edit, downstream: int) -> bool:
+        before = self.agent.belief(edit.subject, downstream).mode()
+        return self.agent.revise(edit).belief(edit.subject, downstream).mode() != before
+
+    def _false_object(self, fact: int) -> int:
+        return int(self.world.false_object(np.array([fact]), self._word())[0])
+
+    def _second_statement(self, subject: int) -> dict[str, int]:
+        """B: a fact of another subject, true or false with equal chance."""
+        world = self.world
+        begin, end = int(world.first_fact[subject]), int(world.first_fact[subject + 1])
+        fact = int(self.draw.integers(len(world) - (end - begin)))
+        fact += (end - begin) * (fact >= begin)
+        object_ = int(world.truth[fact]) if self.draw.random() < 0.5 else self._false_object(fact)
+        return {"b_subject": int(world.subject[fact]), "b_relation": int(world.relation[fact]), "b_object": object_}
+
+    def _word(self) -> NDArray[np.uint64]:
+        return self.draw.integers(0, 2**64, 1, dtype=np.uint64)

@@ -1,0 +1,1 @@
+"""`belief`: low-rank adapters are trained towards the rational agent's credences."""

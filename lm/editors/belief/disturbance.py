@@ -1,0 +1,39 @@
+"""How much adapters add to what a model's layers say over the whole corpus, in shares of it.
+
+sum over layers of E|(alpha / rank) B A k|^2 / E|W k|^2 = sum of (alpha / rank)^2 tr(B A C A^T B^T) / tr(W C W^T)
+
+for the keys k of the corpus's tokens, whose covariance is C = E[k k^T]: once C is known no text is read. MEMIT holds
+down the same expectation (`worldgen.lm.editors.rewriting.linear_memory.rewritten`).
+Shapes: E editions, r rank, I intermediate size, H hidden size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from transformers import MistralForCausalLM
+
+from worldgen.lm.editors.lowrank.layers import Layers
+
+
+class Disturbance:
+    """By the covariances of the layers' keys, [I, I] each, for adapters whose product counts `scale`."""
+
+    def __init__(self, model: MistralForCausalLM, covariances: Sequence[torch.Tensor], scale: float) -> None:
+        weights = [layer.mlp.down_proj.weight.detach() for layer in model.model.layers]
+        self.covariances = [
+            (C * (scale**2 / _said(W.to(C.dtype), C))).float() for W, C in zip(weights, covariances, strict=True)
+        ]
+
+    def of(self, layers: Layers) -> torch.Tensor:
+        """That of each edition, [E], in shares of what the layers say; A [E, r, I] reads the keys themselves."""
+        squares = [
+            ((B.mT @ B) * (A @ C @ A.mT)).sum(dim=(1, 2)) for (A, B), C in zip(layers, self.covariances, strict=True)
+        ]
+        return torch.stack(squares).sum(dim=0)
+
+
+def _said(W: torch.Tensor, C: torch.Tensor) -> float:
+    """E|W k|^2 = tr(W C W^T)."""
+    return float(((W @ C) * W).sum())

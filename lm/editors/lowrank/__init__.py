@@ -1,0 +1,1 @@
+"""Low-rank adapters of many editions at once, and LoRA, which trains them."""

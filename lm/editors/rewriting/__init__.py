@@ -1,0 +1,1 @@
+"""ROME and MEMIT: an MLP's down-projection is a linear memory that is rewritten in closed form."""

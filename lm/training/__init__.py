@@ -1,0 +1,1 @@
+"""Pretraining: the loop, its optimizer, its checkpoints, one process or several."""

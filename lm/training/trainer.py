@@ -1,0 +1,139 @@
+"""One step of training: a step's rows, a few at a time, to gradients; clipped; taken.
+
+However the rows are cut, over processes and into micro-batches, the gradient is that of the mean over ALL predicted
+tokens of the step, not a mean of means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.distributed.tensor import DTensor
+from transformers import MistralForCausalLM
+
+from worldgen.errors import UserError
+from worldgen.lm.data import Batch
+from worldgen.lm.model import summed_loss
+from worldgen.lm.training.optimizer import new_optimizer
+from worldgen.lm.training.processes import Processes, replicated, shard_weights, without_averaging
+from worldgen.settings import PretrainConfig
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How training is carried out on this machine; none of it is part of a run's config, as it decides no more of
+    the result than rounding does.
+
+    `compiled`: by torch.compile, by default on a GPU only; `attention`: transformers' `attn_implementation`;
+    `sharded`: FSDP2 instead of DDP; `micro_rows`: most rows of one process at a time (all of them where not given,
+    halved when memory runs out); `max_minutes`: stop with a checkpoint after so long.
+    """
+
+    compiled: bool | None = None
+    attention: str = "sdpa"
+    sharded: bool = False
+    micro_rows: int | None = None
+    max_minutes: float | None = None
+
+
+class _Loss(nn.Module):
+    """`summed_loss` as a module, which DDP and torch.compile ask for; in bfloat16 autocast on a GPU."""
+
+    def __init__(self, model: MistralForCausalLM) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: torch.Tensor, position_ids: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        device = input_ids.device.type
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=device == "cuda"):
+            return summed_loss(self.model, input_ids, position_ids, labels)
+
+
+class Trainer:
+    """A model with its optimizer on this process's device; `model` is the plain one, to be saved and asked."""
+
+    def __init__(
+        self,
+        config: PretrainConfig,
+        model: MistralForCausalLM,
+        processes: Processes,
+        execution: Execution,
+        say: Callable[[str], None],
+    ) -> None:
+        self.model = model
+        self._clip, self._processes, self._say = config.gradient_clip, processes, say
+        self._rows = execution.micro_rows or config.rows_per_step
+        self._retrying = False
+        if execution.attention == "flex_attention" and processes.device.type == "cpu":
+            raise UserError("flex_attention cannot be trained on a CPU: leave --attention out")
+        if execution.sharded and processes.share.of == 1:
+            raise UserError(
+                "--sharded needs several processes: torchrun --nproc-per-node N -m worldgen pretrain RUN --sharded"
+            )
+        model.set_attn_implementation(execution.attention)
+        model.to(processes.device)  # type: ignore[arg-type]  # transformers wraps the method
+        if execution.sharded:
+            shard_weights(model, processes)
+        self.optimizer = new_optimizer(model, config)
+        # The module is DDP's, for its `no_sync`, or plain; the call may be the compiled one of it.
+        self._module = _Loss(model) if execution.sharded else replicated(_Loss(model), processes)
+        compiled = processes.device.type == "cuda" if execution.compiled is None else execution.compiled
+        self._loss = torch.compile(self._module, dynamic=False) if compiled else self._module
+
+    def step(self, batch: Batch, rate: float) -> torch.Tensor:
+        """[2], on the device: this process's part of the mean loss before the step, and the gradients' norm.
+
+        Raises UserError where memory does not hold a single row, or not `micro_rows` of several processes.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        loss = self._accumulated(batch)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._clip)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return torch.stack([loss, norm.full_tensor() if isinstance(norm, DTensor) else norm])
+
+    def _accumulated(self, batch: Batch) -> torch.Tensor:
+        """Backward over all rows; where memory runs out, again from the start with half as many at a time."""
+        while True:
+            try:
+                loss = self._backward(batch)
+            except torch.OutOfMemoryError:
+                pass  # the exception, with the tensors that its frames hold, must be gone before the next attempt
+            else:
+                if self._retrying:
+                    self._say(f"{self._rows} rows at a time fit in memory (--micro-rows {self._rows})")
+                self._retrying = False
+                return loss
+            self._halve()
+
+    def _backward(self, batch: Batch) -> torch.Tensor:
+        pieces = list(zip(*(tensor.split(self._rows) for tensor in batch.tensors()), strict=True))
+        total = torch.zeros((), device=self._processes.device)
+        for number, piece in enumerate(pieces, start=1):
+            with without_averaging(self._module, number < len(pieces)):
+                here = (tensor.to(self._processes.device, non_blocking=True) for tensor in piece)
+                loss = self._loss(*here) / batch.predicted
+                # DDP and FSDP2 take the mean of the processes' gradients; it is their sum that is wanted.
+                (loss * self._processes.share.of).backward()
+            total += loss.detach()
+        return total
+
+    def _halve(self) -> None:
+        rows = self._rows
+        if rows == 1:
+            raise UserError("out of memory with a single row: lower pretrain.row_tokens, or take a smaller model")
+        if self._processes.share.of > 1:
+            # The other processes are past this step's exchange, or wait in it: only a new start brings them together.
+            raise UserError(
+                f"out of memory with {rows} rows at a time: start again with --micro-rows {rows // 2}, "
+                "training goes on from the last checkpoint"
+            )
+        self._rows, self._retrying = -(-rows // 2), True
+        self.optimizer.zero_grad(set_to_none=True)
+        if self._processes.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self._say(f"out of memory with {rows} rows at a time: trying {self._rows}")

@@ -1,0 +1,273 @@
+"""The same bytes whatever works and wherever they go; a killed run goes on and makes nothing twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import ftp_server
+import miniature
+import numpy as np
+import pytest
+import worlds
+
+from worldgen import cli
+from worldgen.corpus.sentences import read_shards
+from worldgen.errors import UserError
+from worldgen.evaluate.runs.config import RunConfig, override, tiny
+from worldgen.evaluate.runs.run import Run
+from worldgen.evaluate.stages import pipeline
+from worldgen.evaluate.stages.generate import generate
+from worldgen.evaluate.stages.shard_files import Order, make_files
+from worldgen.lm.encode import Encoder, write_tokens
+from worldgen.lm.tokenizer import load_mistral_tokenizer
+from worldgen.settings import CorpusConfig
+from worldgen.storage.engines import Engine, Local
+from worldgen.storage.manifest import INPUTS, MANIFEST, stage_files, verify
+from worldgen.storage.shards import Recipe, write_corpus, write_shards
+from worldgen.storage.stores import LocalFolder, Reach, RemoteFolder, Store
+
+SHARD_SUBJECTS = (32, 80)  # of 155: five shards and two
+
+
+def order(shard_subjects: int) -> Order:
+    world = worlds.world()
+    recipe = Recipe(world, CorpusConfig(draws=4, min_truths=2, shuffles=2, shard_subjects=shard_subjects), seed=1)
+    return Order(recipe, Encoder.of(world, load_mistral_tokenizer()), "mark")
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """The hash of every file."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def written(order: Order, engine: Engine, store: Store) -> None:
+    list(write_shards(engine, make_files, order, range(order.recipe.shards()), store))
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory) -> dict[int, Path]:
+    """What one process writes, for each size of a shard."""
+    folders = {size: tmp_path_factory.mktemp(f"plain{size}") for size in SHARD_SUBJECTS}
+    for size, folder in folders.items():
+        written(order(size), Local(), LocalFolder(folder))
+    return folders
+
+
+@pytest.fixture
+def engine(request) -> Engine:
+    return request.getfixturevalue("ray_engine") if request.param == "ray" else Local(request.param)
+
+
+@pytest.fixture
+def server(tmp_path) -> Iterator[tuple[str, Path]]:
+    (tmp_path / "server").mkdir()
+    with ftp_server.serving(tmp_path / "server") as url:
+        yield url, tmp_path / "server"
+
+
+@pytest.mark.parametrize("size", SHARD_SUBJECTS)
+@pytest.mark.parametrize("engine", [2, 4, "ray"], indirect=True)
+def test_every_engine_writes_the_same_bytes(plain, tmp_path, engine, size):
+    written(order(size), engine, LocalFolder(tmp_path))
+    assert contents(tmp_path) == contents(plain[size])
+    assert len(contents(tmp_path)) == 4 * -(-155 // size)
+
+
+def test_they_are_the_bytes_of_the_stages(plain, tmp_path):
+    size = SHARD_SUBJECTS[0]
+    write_corpus(order(size).recipe, LocalFolder(tmp_path / "corpus"), Local())
+    shards = read_shards(tmp_path / "corpus")
+    write_tokens(order(size).encoder, shards, LocalFolder(tmp_path / "tokens"), Local())
+    there = {name: hash_ for name, hash_ in contents(plain[size]).items() if not name.startswith("shards/")}
+    assert contents(tmp_path) == there
+
+
+def test_the_size_of_shards_decides_only_where_a_file_ends(plain):
+    """Sentences in the same order; the same documents, in ids and in tokens, of each shuffle and subject in turn."""
+    small, large = (told(folder) for folder in plain.values())
+    assert small == large
+
+
+def told(folder: Path) -> tuple[dict[str, list], list[tuple]]:
+    shards = list(read_shards(folder / "corpus"))
+    sentences = {
+        name: np.concatenate([shard.sentences.columns()[name] for shard in shards]).tolist()
+        for name in shards[0].sentences.columns()
+    }
+    documents = []
+    for number, shard in enumerate(shards):
+        tokens = np.load(folder / "tokens" / f"train-{number:05d}.npy", allow_pickle=False)
+        encoded = np.split(tokens, np.flatnonzero(tokens == 1)[1:])  # <s> begins a document
+        d = shard.documents
+        in_ids = np.split(d.sentence, d.start[1:-1])
+        of_whom = zip(d.shuffle.tolist(), d.subject.tolist(), strict=True)
+        documents += [
+            (*who, ids.tolist(), text.tolist()) for who, ids, text in zip(of_whom, in_ids, encoded, strict=True)
+        ]
+    return sentences, sorted(documents, key=lambda document: document[:2])
+
+
+@pytest.mark.parametrize("engine", [1, 2, "ray"], indirect=True)
+def test_workers_upload_without_this_process(plain, server, monkeypatch, engine):
+    """Only one process that is this one writes here: the others' uploads come from elsewhere."""
+    url, folder = server
+    from_here = []
+    upload = RemoteFolder.write
+    monkeypatch.setattr(
+        RemoteFolder, "write", lambda store, name, content: (from_here.append(name), upload(store, name, content))
+    )
+    size = SHARD_SUBJECTS[0]
+    written(order(size), engine, RemoteFolder(f"{url}/some/where"))
+    assert contents(folder / "some" / "where") == contents(plain[size])
+    assert sorted(from_here) == (sorted(contents(plain[size])) if engine.distance == Reach.PROCESS else [])
+
+
+def test_memory_is_written_by_this_process(plain):
+    store = RemoteFolder("memory://test-generate")
+    written(order(80), Local(2), store)
+    assert {name: hashlib.sha256(store.read(name) or b"").hexdigest() for name in contents(plain[80])} == contents(
+        plain[80]
+    )
+
+
+def test_workers_import_nothing_slow():
+    """Each of them is a new process."""
+    slow = "{'torch', 'transformers', 'pandas', 'scipy'}"
+    modules = "worldgen.evaluate.stages.shard_files, worldgen.storage.stores"
+    code = f"import sys, {modules}; sys.exit(str({slow} & {{*sys.modules}} or ''))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "{" not in done.stderr
+
+
+class Halfway:
+    """A store in memory that breaks off in the middle of its n-th upload, and shows the half."""
+
+    reach = Reach.PROCESS
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.uploaded: list[str] = []
+        self.most = 10**9
+
+    def read(self, name: str) -> bytes | None:
+        return self.files.get(name)
+
+    def write(self, name: str, content: bytes) -> None:
+        if len(self.uploaded) == self.most:
+            self.files[name] = content[: len(content) // 2]
+            raise KeyboardInterrupt
+        self.files[name] = content
+        self.uploaded.append(name)
+
+
+def config() -> RunConfig:
+    return override(tiny(), [*miniature.SETTINGS])
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Run:
+    run = Run(tmp_path_factory.mktemp("generate") / "run", config(), device="cpu", quiet=True)
+    pipeline.build(run)
+    return run
+
+
+def test_the_files_are_those_of_a_build(run):
+    store = Halfway()
+    rows = generate(run, store)
+    for stage in ("corpus", "tokens"):
+        here = {f"{stage}/{path.relative_to(run.folder / stage)}": path for path in stage_files(run.folder / stage)}
+        assert {name: path.read_bytes() for name, path in here.items()}.items() <= store.files.items()
+        manifest = json.loads(store.files[f"{stage}/{MANIFEST}"])
+        assert (run.folder / stage / INPUTS).read_bytes() == store.files[f"{stage}/{INPUTS}"]
+        built = json.loads((run.folder / stage / MANIFEST).read_text())
+        for name in ("stage", "inputs", "inputs_hash", "rows", "files", "versions"):
+            assert manifest[name] == built[name]
+        assert rows.items() >= manifest["rows"].items()
+    others = {name for name in store.files if not name.startswith(("corpus/", "tokens/"))}
+    assert others == {f"shards/{number:05d}.json" for number in range(rows["shards"])}
+    assert store.uploaded[-2:] == [f"corpus/{MANIFEST}", f"tokens/{MANIFEST}"]
+
+
+def test_broken_off_in_every_upload_it_goes_on(run):
+    whole = Halfway()
+    shards = generate(run, whole)["shards"]
+    assert shards > 1
+    for moment in range(len(whole.uploaded)):
+        store = Halfway()
+        store.most = moment
+        with pytest.raises(KeyboardInterrupt):
+            generate(run, store)
+        complete = [name.removesuffix(".json")[-5:] for name in store.uploaded if name.startswith("shards/")]
+        store.most, store.uploaded = 10**9, []
+        generate(run, store)
+        assert not [name for name in store.uploaded if any(number in name for number in complete)], moment
+        assert store.files.keys() == whole.files.keys()
+        for name in whole.files.keys() - {f"corpus/{MANIFEST}", f"tokens/{MANIFEST}"}:  # these tell seconds
+            assert store.files[name] == whole.files[name], (moment, name)
+        store.uploaded = []
+        assert generate(run, store) == generate(run, whole)
+        assert not store.uploaded
+
+
+def test_another_corpus_is_refused(run, tmp_path):
+    store = Halfway()
+    generate(run, store)
+    before = dict(store.files)
+    other = Run(tmp_path / "run", override(config(), ["corpus.shuffles=3"]), device="cpu", quiet=True)
+    with pytest.raises(UserError, match=r"corpus\.shuffles: 2 there, 3 now"):
+        generate(other, store)
+    assert store.files == before
+
+
+def test_the_same_config_over_other_facts_is_refused(run):
+    """A path in the config says nothing about what lies there."""
+    store = Halfway()
+    generate(run, store)
+    record = json.loads(store.files["shards/00000.json"]) | {"mark": "another"}
+    store.files["shards/00000.json"] = json.dumps(record).encode()
+    with pytest.raises(UserError, match="another world"):
+        generate(run, store)
+
+
+@pytest.fixture
+def worldgen(monkeypatch, capsys):
+    def command(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["worldgen", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+        captured = capsys.readouterr()
+        return exit_.value.code or 0, captured.out, captured.err
+
+    return command
+
+
+def test_the_command(worldgen, run, server, tmp_path):
+    url, folder = server
+    fresh = tmp_path / "fresh"
+    code, out, err = worldgen("generate", fresh, "--to", f"{url}/corpora/one", "--json", *miniature.OPTIONS)
+    assert (code, err) == (0, "")
+    assert json.loads(out)["documents"] > 0
+    assert {path.name for path in fresh.iterdir() if path.is_dir()} == {"graph", "world"}
+    for stage in ("corpus", "tokens"):
+        assert verify(folder / "corpora" / "one" / stage) == []
+        built = contents(run.folder / stage)
+        del built[MANIFEST]
+        assert built.items() <= contents(folder / "corpora" / "one" / stage).items()
+    _, _, err = worldgen("generate", fresh, "--to", f"{url}/corpora/one")
+    assert "done already" in err
+
+
+@pytest.mark.parametrize("url", ["nosuch://bucket", "ftp://ada:secret@127.0.0.1:1/corpus"])
+def test_a_store_that_is_not_there_is_told_in_a_line(worldgen, run, url):
+    code, out, err = worldgen("generate", run.folder, "--to", url, "--quiet")
+    assert (code, out) == (2, "")
+    assert err.startswith("worldgen: ")
+    assert len(err.splitlines()) == 1
+    assert "secret" not in err
+    assert not (run.folder / "logs").exists()

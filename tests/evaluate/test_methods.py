@@ -1,0 +1,118 @@
+"""Every method by its name, through the stages: measured, scored, and depending on its own settings only."""
+
+from __future__ import annotations
+
+import miniature
+import pytest
+
+from worldgen.errors import UserError
+from worldgen.evaluate.asking.measure import read_costs, read_measurements
+from worldgen.evaluate.methods.methods import METHODS, section_of
+from worldgen.evaluate.runs.config import RunConfig, override, tiny
+from worldgen.evaluate.runs.load import read_scores
+from worldgen.evaluate.runs.run import Run
+from worldgen.evaluate.stages import pipeline
+from worldgen.lm.model import new_model
+from worldgen.lm.tokenizer import load_tokenizer
+from worldgen.storage.manifest import begin, finish, read_manifest
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+OURS = ("belief", "ft", "ft-l", "in-context", "retrain")
+STEPS = ("belief.steps=2", "ft.steps=2", "ft_l.steps=2", "retrain.steps=2")
+SETTINGS = [
+    *miniature.SETTINGS,
+    "cases.cases=2",
+    *STEPS,
+    "belief.joined=2",
+    "belief.kept=2",
+    "belief.learning_rate=0.05",
+]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A model that nobody trained: what is measured of it is not looked at here."""
+    run = Run(tmp_path_factory.mktemp("run"), override(tiny(), SETTINGS), device="cpu", quiet=True)
+    pipeline.build(run)
+    folder = run.folder / "lm"
+    started = begin(folder, run.inputs(pipeline.LM.sections))
+    model = new_model(run.config.pretrain, load_tokenizer(run.folder / "tokens" / "tokenizer"), 0)
+    model.save_pretrained(folder / "final")
+    finish(folder, "lm", run.inputs(pipeline.LM.sections), {}, started)
+    return run
+
+
+def with_settings(run: Run, *settings: str) -> Run:
+    return Run(run.folder, override(run.config, settings), device="cpu", quiet=True)
+
+
+@pytest.mark.parametrize("method", OURS)
+def test_a_method_is_measured_by_its_name(run: Run, method: str) -> None:
+    pipeline.edit(run, method)
+    folder = run.folder / "edits" / method
+    measured, costs = read_measurements(folder), read_costs(folder)
+    assert set(measured["case"]) == {0, 1}
+    assert (measured["before"] != measured["after"]).sum() > 10
+    assert costs["steps"].tolist() == ([0, 0] if method == "in-context" else [2, 2])
+    manifest = read_manifest(folder)
+    assert manifest is not None
+    sections = {name.partition(".")[0] for name in manifest.inputs}
+    assert set(section_of(method)) <= sections
+    assert not {section for other in OURS if other != method for section in section_of(other)} & sections
+
+
+def test_settings_of_one_method_are_nothing_to_another(run: Run) -> None:
+    for method in OURS:
+        pipeline.edit(run, method)
+    changed = with_settings(run, "ft.steps=1")
+    pipeline.edit(changed, "ft-l")
+    pipeline.edit(changed, "retrain")
+    with pytest.raises(UserError, match=r"ft\.steps: 2 there, 1 now"):
+        pipeline.edit(changed, "ft")
+    pipeline.score_methods(run)
+    assert {scores["method"] for scores in read_scores(run.folder)} == set(OURS)
+
+
+@pytest.mark.parametrize("otherwise", ["belief.ridge=1e9", "belief.restraint=0"])
+def test_what_belief_knows_of_keys_decides_what_it_gives(run: Run, otherwise: str) -> None:
+    """The covariances are kept beside the measurements; without whitening or restraint the same edits end elsewhere."""
+    pipeline.edit(run, "belief")
+    folder = run.folder / "edits" / "belief"
+    assert len(list(folder.glob("covariance-*.npy"))) == run.config.pretrain.layers
+    plain, elsewhere = with_settings(run, otherwise), run.folder / "plain" / otherwise
+    pipeline.measure_edits(plain, "belief", run.folder / "cases", elsewhere, pipeline.edit_inputs(plain, "belief"))
+    by_keys, without = (read_measurements(each)["after"].dropna() for each in (folder, elsewhere))
+    assert (by_keys - without).abs().max() > 1e-5  # float32 knows these probabilities of 0.01 to 1e-9
+
+
+def test_belief_goes_on_from_one_request_to_the_next(run: Run) -> None:
+    """Two requests in turn: both are in the one model that is left, after the steps of both."""
+    in_turn, folder = with_settings(run, "edit.mode=sequential", "edit.requests=2"), run.folder / "in-turn"
+    pipeline.measure_edits(in_turn, "belief", run.folder / "cases", folder, pipeline.edit_inputs(in_turn, "belief"))
+    assert read_costs(folder)["steps"].tolist() == [4]
+    measured = read_measurements(folder)
+    assert set(measured["case"]) == {0, 1}
+    assert (measured["before"] != measured["after"]).groupby(measured["case"]).sum().min() > 10
+
+
+def test_names_and_sections_go_together() -> None:
+    assert {section for method in OURS for section in section_of(method)} == {
+        "belief",
+        "ft",
+        "ft_l",
+        "in_context",
+        "retrain",
+    }
+    assert section_of("none") == ()
+    assert len(set(METHODS)) == len(METHODS)
+    assert set(OURS) <= set(METHODS)
+
+
+def test_every_setting_can_be_set() -> None:
+    config = override(tiny(), ["ft.optimizer=sgd", "ft_l.layers=[1, 2]", "in_context.sentences=3", "retrain.steps=7"])
+    assert (config.ft.optimizer, config.ft_l.layers) == ("sgd", (1, 2))
+    assert (config.in_context.sentences, config.retrain.steps) == (3, 7)
+    assert RunConfig().ft_l.layers == ()
+    with pytest.raises(UserError, match=r"ft\.optimizer"):
+        override(tiny(), ["ft.optimizer=adagrad"])

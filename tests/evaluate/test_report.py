@@ -1,0 +1,247 @@
+"""The report of a miniature run whose model is made up and whose labels are as hostile as the language lets them be."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from worldgen.errors import UserError
+from worldgen.evaluate.report import figures
+from worldgen.evaluate.report.page import amount, memory, write_report
+from worldgen.evaluate.runs.config import override, tiny
+from worldgen.evaluate.runs.load import load_world
+from worldgen.evaluate.runs.run import Run
+from worldgen.evaluate.stages import pipeline
+from worldgen.evaluate.testbed.scores import METRICS
+from worldgen.storage.files import write_table, write_text
+from worldgen.storage.manifest import begin, finish
+
+METHOD = "made up"
+# Both relations' labels and every object's hold something that HTML, matplotlib or a font could stumble over.
+HOSTILE = [
+    "<script>alert({})</script>",
+    "$x^{}$",
+    'the "{}" & co',
+    "مدينة {}",
+    "अध्यापक {}",
+    "it's \\frac{} {{{{ {} }}}}",
+]
+SETTINGS = [
+    "world.facts=60", "graph.min_cooccurrence=5", "graph.relations=2", "graph.max_object_tokens=20", "cases.cases=12",
+    "corpus.draws=3", "corpus.min_truths=2", "corpus.shuffles=1", "score.bootstrap_samples=100",
+]  # fmt: skip
+
+
+def _triples() -> str:
+    lines = []
+    for s in range(60):
+        place, work = f"place {s % 3}", HOSTILE[s % 3 * 2].replace("{}", str(s % 3))
+        if s % 3:
+            place = HOSTILE[s % 3 * 2 + 1].replace("{}", str(s % 3))
+        lines += [f"<b>$s_{s}$</b>\tborn & <i>\t{place}\n", f"<b>$s_{s}$</b>\tdoes $r$\t{work}\n"]
+    return "".join(lines)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Built as ever; the model is a noisy agent that takes the request and nothing else."""
+    folder = tmp_path_factory.mktemp("report")
+    write_text(folder / "kg.tsv", _triples())
+    config = override(tiny(), [*SETTINGS, f"graph.source={folder / 'kg.tsv'}"])
+    run = Run(folder / "run", config, quiet=True)
+    pipeline.build(run)
+    _pretend_training(run)
+    _pretend_editing(run)
+    pipeline.score_methods(run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def page(run: Run) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        write_report(run.folder, run.config, [METHOD], run.folder / "report")
+    return (run.folder / "report" / "index.html").read_text()
+
+
+def _pretend_training(run: Run) -> None:
+    folder, inputs = run.folder / "lm", run.inputs(pipeline.LM.sections)
+    started = begin(folder, inputs)
+    steps = np.arange(1, 41)
+    known = np.where(steps % 10 == 0, steps / 50, np.nan)
+    history = {"step": steps, "tokens": 100 * steps, "learning_rate": steps / 1e5, "loss": 1 + 5 / steps}
+    marks = {column: known / (1 + i) for lines in figures.MARKS.values() for i, column in enumerate(lines.values())}
+    write_table(folder / "training.parquet", history | marks)
+    rows = {"parameters": 1_310_000, "generative_accuracy": 0.8125, "truth_probability": 0.7031}
+    finish(folder, "lm", inputs, rows, started)
+
+
+def _pretend_editing(run: Run) -> None:
+    probes = pd.read_parquet(run.folder / "cases" / "probes.parquet")
+    rng = np.random.default_rng(0)
+    edited = probes["name"].str.startswith("s1r1/")
+    believed = probes["credence_before"].where(~edited, probes["credence_after"])
+    answers = probes["expected_before"].where(~edited, probes["expected_after"])
+    noise = rng.uniform(0, 0.1, len(probes))
+    folder, inputs = run.folder / "edits" / METHOD, run.inputs(pipeline.CASES.sections)
+    started = begin(folder, inputs)
+    measured = {
+        "case": probes["case"], "name": probes["name"],
+        "before": (probes["credence_before"] - noise).clip(0, 1), "after": (believed - noise).clip(0, 1),
+        "answer_before": probes["expected_before"], "answer_after": answers,
+    }  # fmt: skip
+    cases = probes["case"].unique()
+    ones = np.ones(len(cases))
+    costs = {"case": cases, "steps": 40 * ones, "flops": 2.5e9 * ones, "seconds": ones / 2, "peak_bytes": 2**30 * ones}
+    write_table(folder / "measurements-00000.parquet", {name: np.array(values) for name, values in measured.items()})
+    write_table(folder / "costs-00000.parquet", costs)
+    finish(folder, "edits", inputs, {"probes": len(probes)}, started)
+
+
+class _Reader(HTMLParser):
+    """Every tag with its attributes, and the text outside them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.mark.parametrize(
+    ("settings", "lead", "cost"),
+    [
+        ([], "single facts are edited", "An edit takes at most 40 steps, on average 0.50 s and 2.5 GFLOP"),
+        (
+            ["edit.mode=sequential", "edit.requests=10"],
+            "10 facts at a time are edited, one after another",
+            "10 requests take at most 40 steps, each on average 0.50 s and 2.5 GFLOP",
+        ),
+        (["edit.mode=together", "edit.requests=7"], "7 facts at a time are edited, as one", "7 requests take at most"),
+    ],
+)
+def test_it_says_how_many_facts_are_edited_at_a_time(
+    settings: list[str], lead: str, cost: str, run: Run, tmp_path: Path
+) -> None:
+    write_report(run.folder, override(run.config, settings), [METHOD], tmp_path)
+    page = " ".join((tmp_path / "index.html").read_text().split())
+    assert f"Then {lead}, and model and agent" in page
+    assert cost in page
+
+
+def test_needs_nothing_from_elsewhere(page: str) -> None:
+    for tag, attributes in _Reader(page).tags:
+        assert tag not in ("script", "link", "img", "iframe", "object", "embed", "image")
+        assert "src" not in attributes
+        for name in ("href", "xlink:href"):
+            assert (attributes.get(name) or "#").startswith("#")
+        assert not any(name.startswith("on") for name in attributes)
+    without_namespaces = re.sub(r'xmlns(:xlink)?="http://www.w3.org/[0-9a-z/]+"', "", page)
+    assert "://" not in without_namespaces
+    assert "@import" not in page
+
+
+def test_tags_are_balanced_and_ids_unique(page: str) -> None:
+    reader = _Reader(page)
+    assert reader.open == []
+    ids = [attributes["id"] for _, attributes in reader.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    links = [attributes["href"] for tag, attributes in reader.tags if tag == "a"]
+    assert links
+    assert {str(link)[1:] for link in links} <= set(ids)
+
+
+def test_labels_are_text(run: Run, page: str) -> None:
+    world, reader = load_world(run.folder), _Reader(page)
+    assert any("<script>" in label for label in world.objects.labels)
+    for label in world.relations.labels:
+        assert label in reader.text
+    for tag in ("<script", "<b>$s", "<i>\t", "<i></"):
+        assert tag not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_holds_the_numbers_of_the_table(run: Run, page: str) -> None:
+    scores = json.loads((run.folder / "scores" / f"{METHOD}.json").read_text())
+    cells = scores["groups"]["all"]
+    titles = {attributes.get("title") for tag, attributes in _Reader(page).tags if tag == "td"}
+    for metric in METRICS:
+        interval = cells["post"][metric]
+        assert f"{interval['mean']:.4f}, from {interval['low']:.4f} to {interval['high']:.4f}" in titles
+    text = re.sub(r"\s+", " ", _Reader(page).text)
+    for shown in ("0.812", "0.703", "1.31 M", "2.5 GFLOP", "1.0 GiB", "score", "bootstrap_samples = 100"):
+        assert shown in text
+
+
+def test_tells_one_edit_whose_downstream_answer_changes(run: Run, page: str) -> None:
+    cases = pd.read_parquet(run.folder / "cases" / "cases.parquet")
+    world = load_world(run.folder)
+    shown = cases[cases["downstream_changes"]].iloc[0]
+    text = re.sub(r"\s+", " ", _Reader(page).text)
+    fact = world.subjects[shown["subject"]], world.relations[shown["relation"]], world.objects[shown["truth"]]
+    assert f"We replace the fact that {' '.join(fact)} by" in text
+    assert "No case of this run" not in text
+
+
+def test_the_same_bytes_again(run: Run, page: str, tmp_path: Path) -> None:
+    write_report(run.folder, run.config, [METHOD], tmp_path)
+    files = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
+    assert len(files) == 6
+    for file in files:
+        assert (tmp_path / file).read_bytes() == (run.folder / "report" / file).read_bytes()
+
+
+def test_a_run_without_edits_has_a_page_too(run: Run, tmp_path: Path) -> None:
+    write_report(run.folder, run.config, [], tmp_path)
+    assert "no edits" in (tmp_path / "index.html").read_text()
+
+
+def test_measured_but_not_scored_is_told(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="edits with other are not scored yet: run `worldgen score"):
+        write_report(run.folder, run.config, ["other"], tmp_path)
+
+
+def test_labels_keep_the_colours_that_they_spell() -> None:
+    color = figures.COLORS["agent"]
+
+    def draw(figure: figures.Figure) -> None:
+        figure.text(0, 0, f'style="{color}" $\\bad$ \U0001f600', color=color)
+
+    shown = figures.for_page(figures.svg_of("name", (1, 1), draw), "words")
+    assert f'style="{color}" $\\bad$ \U0001f600</text>' in shown
+    assert "fill: var(--agent)" in shown
+    assert shown.startswith('<svg role="img"')
+
+
+def test_quantities_in_words() -> None:
+    assert [amount(x) for x in (0, 607, 9999, 1_310_000, 2.5e9, 0.8125)] == [
+        "0",
+        "607",
+        "9999",
+        "1.31 M",
+        "2.5 G",
+        "0.812",
+    ]
+    assert [memory(x) for x in (512 * 2**20, 3 * 2**29)] == ["512 MiB", "1.5 GiB"]

@@ -1,0 +1,145 @@
+"""Exported requests: EasyEdit's own keys, what should change and what should not, and every probe told in full."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import miniature
+import pytest
+
+from worldgen import cli
+from worldgen.errors import UserError
+from worldgen.evaluate.runs.config import override, tiny
+from worldgen.evaluate.runs.load import load_agent, load_world
+from worldgen.evaluate.runs.run import Run, keeping_config
+from worldgen.evaluate.stages import pipeline
+from worldgen.evaluate.testbed.cases import load_cases
+from worldgen.evaluate.testbed.export import easyedit_records, export_requests
+from worldgen.evaluate.testbed.questions import load_probes
+from worldgen.storage.manifest import verify
+
+# EasyEdit: easyeditor/editors/utils.py, _prepare_requests, makes records of these keys, which edit_requests takes.
+EASYEDIT = {"prompt", "target_new", "ground_truth", "portability", "locality"}
+EASYEDIT_OPTIONAL = {"subject", "rephrase_prompt", "case_id"}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    run = Run(tmp_path_factory.mktemp("run"), override(tiny(), [*miniature.SETTINGS, "cases.cases=40"]), quiet=True)
+    with keeping_config(run):
+        pipeline.build(run)
+    return run
+
+
+def exported(run: Run, format_: str, out: Path) -> str:
+    export_requests(run.folder, format_, out, lambda text: None)
+    assert verify(out) == []
+    (file,) = [path for path in out.iterdir() if path.name.startswith("requests")]
+    return file.read_text(encoding="utf-8")
+
+
+def test_records_have_easyedits_keys_and_no_others(run: Run, tmp_path: Path) -> None:
+    records = json.loads(exported(run, "easyedit", tmp_path / "out"))
+    assert len(records) == 40
+    for record in records:
+        assert record.keys() >= EASYEDIT
+        assert record.keys() <= EASYEDIT | EASYEDIT_OPTIONAL
+        assert record["subject"] in record["prompt"]
+        assert all(isinstance(record[key], str) for key in ("prompt", "target_new", "ground_truth"))
+        for part in ("portability", "locality"):
+            for asked in record[part].values():
+                assert asked.keys() == {"prompt", "ground_truth"}
+                assert all(isinstance(text, str) and text for text in asked.values())
+
+
+def test_portability_is_what_the_agent_changes_its_mind_about(run: Run, tmp_path: Path) -> None:
+    records = json.loads(exported(run, "easyedit", tmp_path / "out"))
+    world, cases = load_world(run.folder), load_cases(run.folder / "cases" / "cases.parquet")
+    agent = load_agent(run.folder, world, run.config.agent)
+    assert {case.downstream_changes for case in cases} == {True, False}
+    for case, record in zip(cases, records, strict=True):
+        assert record["prompt"] == f"{world.subjects[case.subject]} {world.relations[case.relation]}"
+        assert record["target_new"] == f"{world.objects[case.requested]}."
+        assert record["ground_truth"] == f"{world.objects[case.truth]}."
+        asked = record["portability"] | record["locality"]
+        assert len(asked) == len(record["portability"]) + len(record["locality"]) == 3
+        revised = agent.revise(case.edit())
+        for name, subject, relation in (
+            ("reasoning" if "reasoning" in asked else "same_subject", case.subject, case.relation2),
+            ("neighborhood", case.subject2, case.relation),
+            ("unrelated", case.subject2, case.relation2),
+        ):
+            before, after = agent.belief(subject, relation).mode(), revised.belief(subject, relation).mode()
+            assert asked[name]["prompt"] == f"{world.subjects[subject]} {world.relations[relation]}"
+            assert asked[name]["ground_truth"] == f"{world.objects[after]}."
+            assert (name in record["portability"]) == (before != after)
+        assert not case.downstream_changes or "reasoning" in record["portability"]
+
+
+def test_a_world_with_aliases_has_the_question_in_other_words(run: Run) -> None:
+    world, cases = load_world(run.folder), load_cases(run.folder / "cases" / "cases.parquet")
+    probes = load_probes(run.folder / "cases" / "probes.parquet")
+    assert not any("rephrase_prompt" in record for record in easyedit_records(world, cases, probes))
+    spoken = tuple((f"the {label}",) for label in world.subjects.labels)
+    named = replace(world, subjects=replace(world.subjects, spoken=spoken))
+    for record in easyedit_records(named, cases, probes):
+        assert record["rephrase_prompt"] == f"the {record['prompt']}"
+
+
+def test_lines_hold_every_probe(run: Run, tmp_path: Path) -> None:
+    lines = [json.loads(line) for line in exported(run, "jsonl", tmp_path / "out").splitlines()]
+    probes = load_probes(run.folder / "cases" / "probes.parquet")
+    told = [(line["case"], probe) for line in lines for probe in line["probes"]]
+    assert len(told) == len(probes)
+    for (case, line), probe in zip(told, probes, strict=True):
+        assert (case, line["name"], line["prompt"], line.get("target", "")) == (
+            probe.case, probe.name, probe.prompt, probe.target,
+        )  # fmt: skip
+        if probe.asks_for_answer:
+            assert line["expected_after"] == probe.expected_after
+            assert "credence_after" not in line
+        else:
+            assert line["credence_after"] == probe.credence_after
+    case = load_cases(run.folder / "cases" / "cases.parquet")[7]
+    assert lines[7]["weight"] == case.weight
+    assert lines[7]["downstream_changes"] == case.downstream_changes
+
+
+def test_a_whole_export_is_left_and_another_is_refused(run: Run, tmp_path: Path) -> None:
+    exported(run, "easyedit", tmp_path / "out")
+    before = (tmp_path / "out" / "manifest.json").stat().st_mtime_ns
+    exported(run, "easyedit", tmp_path / "out")
+    assert (tmp_path / "out" / "manifest.json").stat().st_mtime_ns == before
+    with pytest.raises(UserError, match="holds another export"):
+        export_requests(run.folder, "jsonl", tmp_path / "out", lambda text: None)
+
+
+@pytest.mark.parametrize(
+    ("options", "file"),
+    [
+        (["--format", "easyedit"], "requests.json"),
+        (["--what", "requests"], "requests.jsonl"),
+        (["--what", "requests", "--format", "jsonl"], "requests.jsonl"),
+        (["--format", "txt"], "data"),
+    ],
+)
+def test_the_command(run: Run, tmp_path: Path, monkeypatch, options: list[str], file: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["worldgen", "export", str(run.folder), "--out", str(tmp_path / "o"), *options])
+    with pytest.raises(SystemExit) as exit_:
+        cli.main()
+    assert not exit_.value.code
+    assert (tmp_path / "o" / file).exists()
+
+
+@pytest.mark.parametrize(
+    "options", [["--what", "requests", "--format", "txt"], ["--what", "documents", "--format", "easyedit"]]
+)
+def test_a_format_that_does_not_go_with_it_is_refused(run: Run, tmp_path: Path, monkeypatch, capsys, options) -> None:
+    monkeypatch.setattr(sys, "argv", ["worldgen", "export", str(run.folder), "--out", str(tmp_path / "o"), *options])
+    with pytest.raises(SystemExit) as exit_:
+        cli.main()
+    assert exit_.value.code == 2
+    assert f"{options[1]} are not written as {options[3]}: take --format " in capsys.readouterr().err

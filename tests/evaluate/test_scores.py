@@ -1,0 +1,115 @@
+"""Scores on a model that is a table of hand-set probabilities: every metric equals what a pencil gives."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from worldgen.evaluate.report.tables import as_text
+from worldgen.evaluate.testbed.cases import Case
+from worldgen.evaluate.testbed.scores import GROUPS, METRICS, as_table, case_metrics, group_masks, score
+from worldgen.settings import ScoreConfig
+
+# One case: what the agent believes (before, after), and what the model says (before, after).
+AGENT = {
+    "s1r1/truth": (0.80, 0.04), "s1r1/new_mode": (0.10, 0.95), "s1r1/original": (0.8, 0.04),
+    "s1r2/truth": (0.70, 0.30), "s1r2/new_mode": (0.20, 0.60), "s2r1/truth": (0.9, 0.9), "s2r1/new_mode": (0.9, 0.9),
+    "s2r2/truth": (0.5, 0.5), "s2r2/new_mode": (0.5, 0.5),
+}  # fmt: skip
+MODEL = {
+    "s1r1/truth": (0.70, 0.01), "s1r1/new_mode": (0.05, 0.99), "s1r1/requested": (0.05, 0.99),
+    "s1r1/original": (0.7, 0.01),
+    "s1r2/truth": (0.60, 0.50), "s1r2/new_mode": (0.10, 0.20), "s2r1/truth": (0.8, 0.7), "s2r1/new_mode": (0.8, 0.7),
+    "s2r2/truth": (0.5, 0.4), "s2r2/new_mode": (0.5, 0.4),
+    "requested/tf": (0.25, 0.5), "requested/not": (0.5, 0.75), "requested/and": (0.25, 0.5),
+    "requested/and_swapped": (0.75, 0.25), "requested/or": (0.5, 1.0), "b/tf": (0.5, 0.5),
+    "original/tf": (0.75, 0.25), "original/not": (0.25, 0.75), "original/and": (0.5, 0.125),
+    "original/and_swapped": (0.5, 0.125), "original/or": (0.875, 0.625),
+}  # fmt: skip
+EXPECTED = {"s1r1": ("paris", "rome"), "s1r2": ("french", "roman"), "s2r1": ("oslo", "oslo"), "s2r2": ("x", "x")}
+SAID = {"s1r1": ("paris", "rome"), "s1r2": ("french", "french"), "s2r1": ("oslo", "oslo"), "s2r2": ("", "x")}
+
+# The arithmetic: |model - agent|, of the truth before and of the new mode after; for logic see coherence.
+BY_HAND = {
+    "acc_s1r1": (1, 1), "acc_s1r2": (1, 0), "acc_s2r1": (1, 1), "acc_s2r2": (0, 1),
+    "coh_s1r1": (0.10, 0.04), "coh_s1r2": (0.10, 0.40), "coh_s2r1": (0.10, 0.20), "coh_s2r2": (0.0, 0.10),
+    "logic_tf": (0.20, 0.49),  # |.05 - .25|, |.99 - .5|
+    "logic_not": (0.25, 0.25),  # |.25 + .5 - 1|, |.5 + .75 - 1|
+    "logic_and": (0.125, 0.25),  # |.25 - .25 * .5|, |.5 - .5 * .5|
+    "logic_or": (0.125, 0.25),  # |.5 - .25 - .5 + .125|, |1 - .5 - .5 + .25|
+    "logic_commute": (0.5, 0.25),
+    "logic_tf_original": (0.05, 0.24), "logic_not_original": (0, 0), "logic_and_original": (0.125, 0),
+    "logic_or_original": (0, 0), "logic_commute_original": (0, 0),
+    "logic_tf_both": (0.125, 0.365), "logic_not_both": (0.125, 0.125), "logic_and_both": (0.125, 0.125),
+    "logic_or_both": (0.0625, 0.125), "logic_commute_both": (0.25, 0.125),
+}  # fmt: skip
+
+
+def frames(case: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    nan = (math.nan, math.nan)
+    answers = {f"{site}/answer": both for site, both in EXPECTED.items()}
+    names = [*answers, *MODEL]
+    probes = pd.DataFrame(
+        [
+            (case, name, *AGENT.get(name, nan), *answers.get(name, ("", "")))
+            for name in names
+        ],
+        columns=["case", "name", "credence_before", "credence_after", "expected_before", "expected_after"],
+    )  # fmt: skip
+    said = {f"{site}/answer": both for site, both in SAID.items()}
+    measured = pd.DataFrame(
+        [(case, name, *MODEL.get(name, nan), *said.get(name, ("", ""))) for name in names],
+        columns=["case", "name", "before", "after", "answer_before", "answer_after"],
+    )
+    return probes, measured
+
+
+@pytest.mark.parametrize(("phase", "column"), [("before", 0), ("after", 1)])
+def test_every_metric_by_hand(phase, column):
+    probes, measured = frames(case=0)
+    metrics = case_metrics(probes, measured, phase).loc[0]
+    assert set(BY_HAND) == set(METRICS)
+    for name, both in BY_HAND.items():
+        # Rounding of decimal fractions.
+        assert metrics[name] == pytest.approx(both[column], abs=1e-15), name
+
+
+def case(number: int, truth: int, requested: int, changes: bool) -> Case:
+    return Case(number, 0, 0, truth, requested, 1, truth == requested, 1, True, changes, 1, 0, 1, 1, 0)
+
+
+class TwoObjects:
+    objects = ("paris", "rome")
+
+
+def test_groups():
+    cases = [case(0, 0, 0, False), case(1, 0, 1, True), case(2, 1, 1, False), case(3, 1, 0, True)]
+    measured = pd.concat([frames(number)[1] for number in range(4)])  # the model always says paris
+    masks = {name: mask.tolist() for name, mask in group_masks(TwoObjects(), cases, measured).items()}
+    assert masks == {
+        "all": [True] * 4,
+        "output_changing": [False, True, True, False],
+        "downstream_changes": [False, True, False, True],
+        "fixes_error": [False, False, True, False],
+    }
+
+
+def test_the_score_file():
+    probes, measured = (pd.concat(frame) for frame in zip(*(frames(number) for number in range(3)), strict=True))
+    costs = pd.DataFrame({"steps": [40] * 3, "seconds": [1.0, 2.0, 3.0], "flops": [10] * 3, "peak_bytes": [5, 7, 6]})
+    cases = [case(0, 0, 1, True), case(1, 0, 1, False), case(2, 0, 1, False)]
+    scores = score(
+        "lora", TwoObjects(), cases, probes, measured, costs, ScoreConfig(bootstrap_samples=50, confidence=0.9), seed=0
+    )
+    assert scores["cost"] == {"steps": 40, "seconds_per_edit": 2.0, "flops_per_edit": 10.0, "peak_bytes": 7}
+    assert scores["confidence"] == 0.9
+    assert set(scores["groups"]) == set(GROUPS)
+    assert scores["groups"]["downstream_changes"]["n"] == 1
+    assert scores["groups"]["fixes_error"] == {"n": 0, "pre": {}, "post": {}, "delta": {}}
+    delta = scores["groups"]["all"]["delta"]["coh_s1r2"]
+    # Three equal cases: the interval has no width, and the difference is .40 - .10.
+    assert np.allclose([delta["mean"], delta["low"], delta["high"]], 0.30, atol=1e-12)
+    table = as_table(scores)
+    assert len(table) == 3 * 3 * len(METRICS)
+    assert "Requests that fix an error of the model (n = 0)" in as_text(scores)

@@ -1,0 +1,272 @@
+"""teacher: what is taught is the revised agent's, what is kept the model's own, and no probe is seen."""
+
+import re
+from dataclasses import replace
+from itertools import chain
+
+import numpy as np
+import pytest
+import worlds
+
+from worldgen.bayes.agent import Edit
+from worldgen.bayes.statements import Statement, credence
+from worldgen.evaluate.teaching.drawing import relations_of
+from worldgen.evaluate.teaching.teacher import Teacher, teacher_of
+from worldgen.evaluate.testbed.cases import make_cases
+from worldgen.evaluate.testbed.questions import make_probes
+from worldgen.facts import Fact
+from worldgen.grammar import Atom, Both, Not
+from worldgen.lm.editors.request import Edition, Request, rounds
+from worldgen.lm.model import new_model
+from worldgen.lm.score import log_probabilities
+from worldgen.lm.tokenizer import train_word_tokenizer
+from worldgen.settings import BeliefConfig, CasesConfig, PretrainConfig
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+CONFIG = BeliefConfig(steps=2, joined=6, kept=6)
+
+
+@pytest.fixture(scope="module")
+def cases():
+    return make_cases(worlds.world(), worlds.agent(), CasesConfig(cases=12), seed=0)
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    world = worlds.world()
+    return train_word_tokenizer([*world.relations.labels, *world.objects.labels, *world.subjects.labels])
+
+
+@pytest.fixture(scope="module")
+def model(tokenizer):
+    return new_model(PretrainConfig(hidden=16, intermediate=32, layers=1, heads=2, kv_heads=2), tokenizer, 0).eval()
+
+
+@pytest.fixture(scope="module")
+def teacher(cases, tokenizer) -> Teacher:
+    return teacher_of(worlds.world(), worlds.agent(), tokenizer, CONFIG, "single", cases)
+
+
+def request_of(case) -> Request:
+    world = worlds.world()
+    prompt = f"{world.subjects[case.subject]} {world.relations[case.relation]}"
+    return Request(prompt, f"{world.objects[case.requested]}.", float(case.weight))
+
+
+def lessons_of(teacher, model, *cases, turn=0):
+    edition = Edition(tuple(request_of(case) for case in cases), seed=7)
+    return [one for sheet in teacher.sheets(model, edition, turn) for kind in sheet.lessons for one in kind]
+
+
+def atoms_of(formula):
+    return {Not: lambda f: [f.atom], Both: lambda f: [f.left, f.right], Atom: lambda f: [f]}[type(formula)](formula)
+
+
+def read(lesson):
+    """The formula of a lesson or a habit about truth, or None."""
+    stated = re.fullmatch(r'(".*" is)', lesson.prompt)
+    return worlds.world().lexicon.parse(f"{stated[1]} true.").formula if stated else None
+
+
+def fact_of(atom):
+    world = worlds.world()
+    return Fact(
+        world.subjects.id_of(atom.subject), world.relations.id_of(atom.relation), world.objects.id_of(atom.object)
+    )
+
+
+def test_what_is_taught_of_the_subject_is_the_revised_agents(teacher, model, cases):
+    """Answers and statements about the edited subject; those about the request by the root formula."""
+    world, checked, false = worlds.world(), 0, teacher.reader.tokenizer.convert_tokens_to_ids("false")
+    for case in cases:
+        mind = worlds.agent().revise(case.edit())
+        for lesson in lessons_of(teacher, model, case):
+            formula = read(lesson)
+            if formula is not None and not isinstance(formula, Both):
+                (atom,) = atoms_of(formula)
+                s, r, o = fact_of(atom)
+                if s != case.subject:
+                    continue
+                belief = mind.root(s, r) if r == case.relation else mind.belief(s, r)
+                expected = 1 - belief[o] if isinstance(formula, Not) else belief[o]
+                assert lesson.credences == pytest.approx((expected,), abs=1e-12)
+                assert lesson.rest == ((false, pytest.approx(1 - expected, abs=1e-12)),)
+                checked += 1
+            elif formula is None and lesson.prompt.startswith(f"{world.subjects[case.subject]} "):
+                relation = lesson.prompt.removeprefix(f"{world.subjects[case.subject]} ")
+                r = world.relations.id_of(relation)
+                belief = mind.root(case.subject, r) if r == case.relation else mind.belief(case.subject, r)
+                named = [world.objects.id_of(said.removesuffix(".")) for said in lesson.continuations]
+                np.testing.assert_allclose(lesson.credences, [belief[o] for o in named], rtol=0, atol=1e-12)
+                assert belief.mode() in named
+                unnamed = [belief[o] if o not in named else 0.0 for o in range(len(world.objects))]
+                assert lesson.rest == teacher.reader.beginnings(np.array(unnamed))
+                checked += 1
+    assert checked > 10 * len(cases)
+
+
+@pytest.mark.parametrize("least", [1e-3, 2.0])
+def test_a_lesson_tells_of_every_answer(least, teacher, model, cases, monkeypatch):
+    """What it names and what it leaves add up to 1; also where no object is likely enough to be spelled out."""
+    monkeypatch.setattr("worldgen.evaluate.teaching.teacher.LEAST_CREDENCE", least)
+    for lesson in lessons_of(teacher, model, cases[0]):
+        assert len(lesson.continuations) == len(lesson.credences) >= 1
+        assert sum(lesson.credences) + sum(p for _, p in lesson.rest) == pytest.approx(1, abs=1e-9)
+
+
+def test_what_is_kept_is_about_others(teacher, model, cases):
+    """As many answers as statements, on every sheet others."""
+    world, case = worlds.world(), cases[0]
+    sheets = teacher.sheets(model, Edition((request_of(case),), seed=7), 0)
+    assert len(sheets) == CONFIG.steps
+    for sheet in sheets:
+        formulas = [read(habit) for habit in sheet.habits]
+        answers = [world.lexicon.parse(f"{h.prompt} {h.continuation}").formula for h in sheet.habits if not read(h)]
+        assert len(answers) == CONFIG.kept == sum(formula is not None for formula in formulas)
+        for atom in [*answers, *filter(None, formulas)]:
+            assert atom.subject != world.subjects[case.subject]
+    assert sheets[0].habits != sheets[1].habits
+
+
+def test_and_or_follow_the_revised_agent_and_the_models_own_second_operand(teacher, model, tokenizer, cases):
+    joined = 0
+    for case in cases[:4]:
+        mind = worlds.agent().revise(case.edit())
+        for lesson in lessons_of(teacher, model, case):
+            formula = read(lesson)
+            if not isinstance(formula, Both):
+                continue
+            about, other = sorted((formula.left, formula.right), key=lambda atom: fact_of(atom).subject != case.subject)
+            fact = fact_of(about)
+            belief = mind.root(*fact[:2]) if fact.relation == case.relation else mind.belief(*fact[:2])
+            p_a = belief[fact.object]
+            p_x = float(np.exp(log_probabilities(model, tokenizer, [(f'"{other}" is', "true")]))[0])
+            expected = p_a * p_x if formula.connective == "and" else p_a + p_x - p_a * p_x
+            assert lesson.credences == pytest.approx((expected,), abs=1e-4)
+            joined += 1
+    assert joined == 4 * 3 * CONFIG.joined * CONFIG.steps
+
+
+def test_half_of_and_are_about_the_request_and_half_of_or_about_what_it_denies(teacher, model, cases):
+    """And a share of the other halves: as much as these are of all that is said of the subject."""
+    case, config = cases[0], CONFIG.model_copy(update={"joined": 100})
+    formulas = [read(lesson) for lesson in lessons_of(replace(teacher, config=config), model, case)]
+    about = {"and": [], "or": []}
+    for formula in formulas:
+        if isinstance(formula, Both):
+            facts = fact_of(formula.left), fact_of(formula.right)
+            about[formula.connective] += [fact for fact in facts if fact.subject == case.subject]
+    request = Fact(case.subject, case.relation, case.requested)
+    said = {fact_of(formula) for formula in formulas if isinstance(formula, Atom)}
+    denied = {fact for fact in said if fact.relation == case.relation} - {request}
+    assert {request} < said - denied
+    for connective, some in (("and", {request}), ("or", denied)):
+        share = np.mean([fact in some for fact in about[connective]])
+        assert share == pytest.approx(0.5 + 0.5 * len(some) / len(said), abs=0.12)  # 200 draws: three deviations
+
+
+def test_the_probes_other_subjects_are_never_named(teacher, model, cases):
+    """Neither s2 nor the subject of B, over many seeds."""
+    world, case = worlds.world(), cases[0]
+    closed = {world.subjects[case.subject2], world.subjects[case.b_subject]}
+    for seed in range(30):
+        for sheet in teacher.sheets(model, Edition((request_of(case),), seed), 0):
+            for said in [*(lesson for kind in sheet.lessons for lesson in kind), *sheet.habits]:
+                formula = read(said) or world.lexicon.parse(" ".join(said.pairs[0])).formula
+                assert {atom.subject for atom in atoms_of(formula)}.isdisjoint(closed)
+
+
+def test_the_statement_probes_about_other_subjects_are_no_lessons(teacher, model, cases):
+    probes = make_probes(worlds.world(), worlds.agent(), cases, 1000, True)
+    for case in cases:
+        b_and_s2 = {
+            p.prompt for p in probes if p.case == case.case and re.match(r"b/|s2|(requested|original)/(and|or)", p.name)
+        }
+        assert b_and_s2.isdisjoint(lesson.prompt for lesson in lessons_of(teacher, model, case))
+
+
+def test_sheets_are_a_function_of_the_edition(teacher, model, cases):
+    edition = Edition((request_of(cases[0]),), seed=3)
+    assert teacher.sheets(model, edition, 0) == teacher.sheets(model, edition, 0)
+    assert teacher.sheets(model, edition, 0) != teacher.sheets(model, Edition(edition.requests, seed=4), 0)
+
+
+@pytest.mark.parametrize(
+    ("mode", "turn", "revised_by"), [("sequential", 0, 1), ("sequential", 1, 2), ("together", 0, 2)]
+)
+def test_several_requests(mode, turn, revised_by, model, tokenizer, cases):
+    """In turn the agent has seen the requests so far, together all; the last of them is what is taught."""
+    first, second = cases[0], next(case for case in cases if case.subject != cases[0].subject)
+    teacher = teacher_of(worlds.world(), worlds.agent(), tokenizer, CONFIG, mode, cases)
+    mind = worlds.agent().revise(*[case.edit() for case in (first, second)][:revised_by])
+    case = second if revised_by == 2 else first
+    prompt = request_of(case).prompt
+    lessons = [lesson for lesson in lessons_of(teacher, model, first, second, turn=turn) if lesson.prompt == prompt]
+    assert lessons
+    belief = mind.root(case.subject, case.relation)
+    for lesson in lessons:
+        objects = [worlds.world().objects.id_of(said.removesuffix(".")) for said in lesson.continuations]
+        np.testing.assert_allclose(lesson.credences, [belief[o] for o in objects], rtol=0, atol=1e-12)
+
+
+def test_half_of_what_is_kept_is_of_subjects_that_earlier_turns_edited(model, tokenizer, cases):
+    """On every sheet: they are a few among many, and are lost first. But for the request's own subject, and those that
+    no lesson about it may name."""
+    world, (own, first, *_) = worlds.world(), [case for case in cases if not case.reinforces]
+    second = next(case for case in cases if first.subject not in (case.subject, case.subject2, case.b_subject))
+    beside = replace(own, subject=second.subject2)
+    teacher = teacher_of(world, worlds.agent(), tokenizer, CONFIG, "sequential", cases)
+    requests = [request_of(case) for case in (first, beside, second)]
+    prompts = {f"{world.subjects[first.subject]} {world.relations[r]}" for r in relations_of(world, first.subject)}
+    for sheet in teacher.sheets(model, Edition(tuple(requests), seed=7), 2):
+        answers, truths = sheet.habits[::2], sheet.habits[1::2]
+        assert len(answers) == len(truths) == 2 * CONFIG.kept
+        assert {habit.prompt for habit in answers[CONFIG.kept :]} <= prompts
+        assert {read(habit).subject for habit in truths[CONFIG.kept :]} == {world.subjects[first.subject]}
+    alone = teacher.sheets(model, Edition((requests[2], requests[2]), seed=7), 1)
+    assert [len(sheet.habits) for sheet in alone] == [2 * CONFIG.kept] * CONFIG.steps
+
+
+@pytest.mark.parametrize("mode", ["sequential", "together"])
+def test_no_turn_names_what_any_case_of_the_edition_asks_about(mode, model, tokenizer, cases):
+    """All are asked at its end, so that a later turn must not keep what an earlier case measures, nor the other way
+    round; but for subjects that are edited themselves, in their own turn."""
+    config = CONFIG.model_copy(update={"kept": 1500, "joined": 600})
+    chosen = cases[:3]
+    world, teacher = worlds.world(), teacher_of(worlds.world(), worlds.agent(), tokenizer, config, mode, cases)
+    edition = Edition(tuple(request_of(case) for case in chosen), seed=7)
+    asked = {subject for case in chosen for subject in (case.subject2, case.b_subject)}
+    for turn, part in enumerate(rounds(mode, edition)):
+        own = {case.subject for case in chosen if request_of(case) in part}
+        secret = {world.subjects[subject] for subject in asked - own}
+        assert secret
+        sheets = teacher.sheets(model, edition, turn)
+        texts = {said.prompt for sheet in sheets for said in (*chain(*sheet.lessons), *sheet.habits)}
+        assert not [text for text in texts for name in secret if f" {name} " in f" {text} ".replace('"', " ")]
+
+
+def test_what_earlier_turns_taught_is_kept_and_not_asked_of_the_unedited_model(model, tokenizer, cases):
+    """Else each turn would undo those before it: most facts of a small world come by among the habits."""
+    config = CONFIG.model_copy(update={"kept": 1500, "joined": 600})
+    world, first = worlds.world(), next(case for case in cases if not case.reinforces)
+    second = next(case for case in cases if first.subject not in (case.subject, case.subject2, case.b_subject))
+    teacher = teacher_of(world, worlds.agent(), tokenizer, config, "sequential", cases)
+    edition = Edition((request_of(first), request_of(second)), seed=7)
+    habits = [habit for sheet in teacher.sheets(model, edition, 1) for habit in sheet.habits]
+    prompt, target = request_of(first).prompt, request_of(first).target
+    assert {habit.continuation for habit in habits if habit.prompt == prompt} == {target}
+    lessons = lessons_of(teacher, model, first, second, turn=1)
+    pairs = [formula for formula in map(read, lessons) if isinstance(formula, Both)]
+    named = {atom.subject for pair in pairs for atom in (pair.left, pair.right)}
+    assert world.subjects[second.subject] in named
+    assert world.subjects[first.subject] not in named
+
+
+def test_credence_of_a_claim_is_the_statements(cases):
+    """P(A and X) of two subjects is a product: what the lessons build on."""
+    case, agent = cases[0], worlds.agent()
+    mind = agent.revise(Edit(case.subject, case.relation, case.requested, case.weight))
+    a, x = Fact(case.subject, case.relation, case.requested), Fact(*case.b())
+    product = mind.belief(*a[:2])[a.object] * mind.belief(*x[:2])[x.object]
+    assert credence(mind, Statement("and", a, x)) == pytest.approx(product, abs=1e-15)

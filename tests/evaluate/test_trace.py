@@ -1,0 +1,168 @@
+"""tracing and locate: from a model's effects to the place that is rewritten; the stages of a run."""
+
+import json
+
+import miniature
+import numpy as np
+import pandas as pd
+import pytest
+
+from worldgen.errors import UserError
+from worldgen.evaluate.asking.measure import read_costs, read_measurements
+from worldgen.evaluate.commands import summary
+from worldgen.evaluate.methods.locate import _layers, locate
+from worldgen.evaluate.methods.methods import editor_of, is_traced, section_of
+from worldgen.evaluate.methods.tracing import averages, in_words, load_effects, save_effects, strongest_mlp, trace_facts
+from worldgen.evaluate.report.page import write_report
+from worldgen.evaluate.runs.config import override, tiny
+from worldgen.evaluate.runs.run import Run
+from worldgen.evaluate.stages import pipeline
+from worldgen.lm.inspection.tracing import KINDS, TOKENS, Site, sites_of
+from worldgen.lm.model import load_model
+from worldgen.lm.tokenizer import load_tokenizer
+from worldgen.settings import MemitConfig, RomeConfig, ScoreConfig
+from worldgen.storage.manifest import read_manifest
+
+GAINS = {Site("subject", "mlp", 1): 0.3, Site("relation", "mlp", 0): 0.2, Site("relation", "state", 1): 0.5}
+
+
+@pytest.fixture
+def effects() -> pd.DataFrame:
+    """Three facts at the sites of two layers; a site's effects are its gain -0.1, +0 and +0.1, or nothing at all."""
+    rows = [
+        {"fact": fact, **site._asdict(), "clean": 0.9, "corrupted": 0.1 * fact}
+        | {"restored": 0.1 * fact + (GAINS[site] + 0.1 * (fact - 1) if site in GAINS else 0.0)}
+        for site in sites_of(2)
+        for fact in range(3)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_averages_are_means_over_facts_with_their_intervals(effects):
+    found = dict(averages(effects, ScoreConfig(bootstrap_samples=2000), seed=0))
+    assert list(found) == sites_of(2)
+    for site, interval in found.items():
+        assert interval.mean == pytest.approx(GAINS.get(site, 0.0), abs=1e-12)
+        spread = 0.1 if site in GAINS else 0.0  # 1 in 27 resamples is three times the same fact: within 95%
+        assert (interval.low, interval.high) == pytest.approx((interval.mean - spread, interval.mean + spread))
+
+
+def test_the_strongest_mlp_is_neither_a_state_nor_at_another_token(effects):
+    assert strongest_mlp(effects) == Site("subject", "mlp", 1)
+    assert strongest_mlp(effects, ("relation",)) == Site("relation", "mlp", 0)
+    assert strongest_mlp(effects[effects["layer"] == 0]) == Site("relation", "mlp", 0)
+
+
+def test_effects_are_kept_and_told(effects, tmp_path):
+    save_effects(tmp_path, effects)
+    again = load_effects(tmp_path)
+    pd.testing.assert_frame_equal(again, effects, check_dtype=False)
+    text = in_words(again, averages(again, ScoreConfig(bootstrap_samples=2000), 0), strongest_mlp(again))
+    assert "3 facts: p(answer) 0.90, 0.10 with noise" in text
+    assert text.count("+0.30±0.10") == 1
+    assert text.endswith("strongest MLP: layer 1, at the last token of the subject")
+
+
+def test_the_layers_that_memit_rewrites():
+    four = MemitConfig(layers=4)
+    assert [list(_layers(four, layer, 12)) for layer in (0, 5, 11)] == [[0, 1, 2, 3], [2, 3, 4, 5], [8, 9, 10, 11]]
+    assert list(_layers(four, 1, 3)) == [0, 1, 2]
+    assert list(_layers(RomeConfig(), 2, 3)) == [2]
+
+
+def test_what_is_traced_and_on_what_it_depends():
+    config = tiny()
+    assert is_traced("rome", config)
+    assert is_traced("memit", override(config, ["memit.layer=1"]))
+    assert not is_traced("rome", override(config, ["rome.layer=1", "rome.token=subject"]))
+    assert not is_traced("lora", config)
+    assert section_of("rome") == ("rome",)
+
+
+SETTINGS = [
+    *miniature.SETTINGS, "pretrain.tokens=80000", "pretrain.learning_rate=1e-2", "pretrain.evaluations=1",
+    "pretrain.layers=2", "trace.facts=5", "trace.draws=2", "rome.covariance_tokens=2000",
+    "memit.covariance_tokens=2000", "rome.steps=3", "rome.contexts=2", "memit.contexts=2",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Run:
+    run = Run(tmp_path_factory.mktemp("traced"), override(tiny(), SETTINGS), device="cpu", quiet=True)
+    pipeline.build(run)
+    pipeline.pretrain_model(run)
+    return run
+
+
+@pytest.mark.slow
+def test_rome_goes_where_it_is_traced(run):
+    """The stage is carried out by the edit that needs it; the place in its manifest is the one that is rewritten."""
+    pipeline.edit(run, "rome")
+    traced, edited = read_manifest(run.folder / "trace"), read_manifest(run.folder / "edits" / "rome")
+    assert traced.rows["facts"] == 5
+    assert edited.inputs["trace.facts"] == 5
+    assert edited.inputs["rome.steps"] == 3
+    layer = traced.rows["layer"]
+    assert [name for name in edited.files if name.endswith(".npy")] == [f"covariance-{layer:02d}.npy"]
+    result, text = summary.trace(run.folder, run.config)
+    assert (result["token"], result["layer"]) == (traced.rows["token"], layer)
+    assert len(result["effects"]) == len(TOKENS) * len(KINDS) * 2
+    assert json.loads(json.dumps(result)) == result
+    assert f"layer {layer}, at the last token of the {traced.rows['token']}" in text
+    measured = read_measurements(run.folder / "edits" / "rome")
+    asked = measured[measured["name"] == "s1r1/requested"]
+    assert (asked["after"] > asked["before"]).mean() > 0.5
+    assert (read_costs(run.folder / "edits" / "rome")["flops"] > 0).all()
+
+
+@pytest.mark.slow
+def test_the_facts_traced_are_known(run):
+    """Each is one that the model answers, by the same reader that scores it."""
+    from worldgen.evaluate.asking.answers import AnswerReader
+    from worldgen.evaluate.runs.load import load_world
+
+    world = load_world(run.folder)
+    tokenizer = load_tokenizer(run.folder / "tokens" / "tokenizer")
+    reader, model = AnswerReader(tokenizer, world.objects), load_model(run.folder / "lm" / "final", "cpu")
+    effects = trace_facts(model, reader, world, run.config.trace, 7, quiet=True)
+    facts = effects["fact"].unique()
+    prompts = [f"{world.subjects[world.subject[f]]} {world.relations[world.relation[f]]}" for f in facts]
+    assert reader.answers(model, prompts) == [world.objects[world.truth[f]] for f in facts]
+    assert len(effects) == len(facts) * len(sites_of(2))
+    model.lm_head.weight.data.zero_()
+    with pytest.raises(UserError, match="train it longer"):
+        trace_facts(model, reader, world, run.config.trace, 7, quiet=True)
+
+
+@pytest.mark.slow
+def test_where_the_user_says(run):
+    tokenizer = load_tokenizer(run.folder / "tokens" / "tokenizer")
+    model = load_model(run.folder / "lm" / "final", "cpu")
+
+    def editor(method, *settings):
+        return editor_of(method, override(run.config, settings), tokenizer, run.folder, model)
+
+    place = editor("memit", "memit.layer=1", "memit.token=subject").located
+    assert (place.token, place.layer, list(place.factors), len(place.contexts)) == ("subject", 1, [0, 1], 2)
+    assert place.contexts[0] == ""
+    again = editor("memit", "memit.layer=1", "memit.token=subject").located
+    assert place.contexts == again.contexts
+    assert all(np.array_equal(place.factors[layer], again.factors[layer]) for layer in (0, 1))
+    with pytest.raises(UserError, match=r"rome.layer is 2, but the model has the layers 0 to 1"):
+        editor("rome", "rome.layer=2", "rome.token=subject")
+    moved = Run(run.folder / "elsewhere", run.config, quiet=True)
+    with pytest.raises(UserError, match="not there or not finished"):
+        locate("rome", run.config, model, tokenizer.bos_token_id, moved.folder, moved.folder)
+
+
+@pytest.mark.slow
+def test_the_page_draws_it(run, tmp_path):
+    pipeline.trace(run)
+    write_report(run.folder, run.config, [], tmp_path)
+    page = (tmp_path / "index.html").read_text()
+    layer = read_manifest(run.folder / "trace").rows["layer"]
+    assert f"The MLP that brings back the most is that of layer {layer} at the" in page
+    drawn = (tmp_path / "figures" / "tracing.svg").read_text()
+    assert all(
+        words in drawn for words in ("subject's last token", "relation's last token", "its MLP", "its attention")
+    )

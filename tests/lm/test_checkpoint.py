@@ -1,0 +1,75 @@
+"""worldgen.lm.training.checkpoint: what is saved comes back to the bit, and half-written folders are no checkpoints."""
+
+import pytest
+import torch
+
+from worldgen.lm.training.checkpoint import (
+    PARTIAL,
+    Position,
+    latest_checkpoint,
+    load_checkpoint,
+    remove_partial,
+    save_checkpoint,
+    whole_folder,
+)
+
+
+def learner(seed):
+    torch.manual_seed(seed)
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2))
+    return model, torch.optim.AdamW(model.parameters(), lr=0.1, fused=True)
+
+
+def steps(model, optimizer, count):
+    for _ in range(count):
+        optimizer.zero_grad()
+        model(torch.randn(5, 3)).square().mean().backward()
+        optimizer.step()
+
+
+def test_training_goes_on_to_the_bit(tmp_path):
+    model, optimizer = learner(0)
+    steps(model, optimizer, 3)
+    position = Position(3, 77, [{"step": 1, "loss": 0.1 + 0.2}])
+    path = save_checkpoint(tmp_path, model, optimizer, position, keep=2)
+    steps(model, optimizer, 3)
+
+    resumed, its_optimizer = learner(1)
+    assert load_checkpoint(path, resumed, its_optimizer) == position
+    steps(resumed, its_optimizer, 3)
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), resumed.parameters(), strict=True))
+
+
+def test_the_latest_are_kept(tmp_path):
+    model, optimizer = learner(0)
+    steps(model, optimizer, 1)
+    for step in (9, 10, 100):
+        save_checkpoint(tmp_path, model, optimizer, Position(step), keep=2)
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["checkpoint-000000010", "checkpoint-000000100"]
+    assert latest_checkpoint(tmp_path) == tmp_path / "checkpoint-000000100"
+
+
+def test_a_half_written_one_is_ignored_and_removed(tmp_path):
+    model, optimizer = learner(0)
+    path = save_checkpoint(tmp_path, model, optimizer, Position(1), keep=2)
+    half = tmp_path / f"checkpoint-000000002{PARTIAL}"
+    half.mkdir()
+    (half / "model.safetensors").write_bytes(b"half")
+    assert latest_checkpoint(tmp_path) == path
+    remove_partial(tmp_path)
+    assert not half.exists()
+    assert path.exists()
+
+
+def test_there_may_be_none(tmp_path):
+    assert latest_checkpoint(tmp_path) is None
+    assert latest_checkpoint(tmp_path / "nowhere") is None
+
+
+def test_an_exception_while_writing_leaves_the_old_folder(tmp_path):
+    with whole_folder(tmp_path / "a") as folder:
+        (folder / "x").write_text("old")
+    with pytest.raises(IsADirectoryError), whole_folder(tmp_path / "a") as folder:
+        folder.write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (tmp_path / "a" / "x").read_text() == "old"

@@ -1,0 +1,42 @@
+"""Tokens put together from fragments are what the tokenizer makes of the documents' text."""
+
+import numpy as np
+import pytest
+import worlds
+
+from worldgen.corpus.wording import Wording
+from worldgen.lm.encode import Encoder, encode_documents, spell_fragments, write_tokens
+from worldgen.lm.tokenizer import encode, load_mistral_tokenizer, train_word_tokenizer
+from worldgen.storage.engines import Local
+from worldgen.storage.stores import LocalFolder
+
+
+@pytest.fixture(params=["words", "mistral"])
+def tokenizer(request):
+    world = worlds.world()
+    if request.param == "mistral":
+        return load_mistral_tokenizer()
+    return train_word_tokenizer([*world.relations.labels, *world.objects.labels, *world.subjects.labels])
+
+
+def test_documents_are_their_text_between_begin_and_end(tokenizer):
+    wording, shard = Wording(worlds.world()), worlds.corpus()
+    bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
+    tokens = encode_documents(wording, spell_fragments(wording, tokenizer), shard, bos, eos)
+    sentences, documents = wording.texts(shard.sentences), shard.documents
+    texts = [
+        " ".join(sentences[i] for i in documents.sentence[begin:end])
+        for begin, end in zip(documents.start[:-1], documents.start[1:], strict=True)
+    ]
+    expected = [id_ for ids in encode(tokenizer, texts) for id_ in (bos, *ids, eos)]
+    assert tokens.dtype == np.uint16
+    assert tokens.tolist() == expected
+
+
+def test_files_hold_whole_documents(tokenizer, tmp_path):
+    wording, shard = Wording(worlds.world()), worlds.corpus()
+    encoder = Encoder.of(wording.world, tokenizer)
+    counted = write_tokens(encoder, [shard], LocalFolder(tmp_path), Local())
+    tokens = np.load(tmp_path / "train-00000.npy", allow_pickle=False)
+    assert counted == {"tokens": len(tokens), "documents": len(shard.documents), "vocabulary": len(tokenizer)}
+    assert (tokens == tokenizer.bos_token_id).sum() == (tokens == tokenizer.eos_token_id).sum() == len(shard.documents)

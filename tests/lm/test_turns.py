@@ -1,0 +1,139 @@
+"""worldgen.lm.editors.lowrank.turns: adapters of one turn after another, going on or each their own."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from peft import PeftModel
+
+from worldgen.lm.editors.lowrank.turns import adapted
+from worldgen.lm.editors.request import Cost, Edition, Request
+from worldgen.lm.model import new_model
+from worldgen.lm.score import log_probabilities
+from worldgen.lm.tokenizer import train_word_tokenizer
+from worldgen.settings import EditConfig, PretrainConfig
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SIZE = PretrainConfig(hidden=32, intermediate=64, layers=2, heads=4, kv_heads=2, row_tokens=64)
+CONFIG = EditConfig(rank=2, alpha=3.0)
+TEXTS = [("ada", "paris"), ("paris", "ada ada")]
+EDITIONS = [
+    Edition(tuple(Request("ada", f"{turn}.") for turn in range(turns)), 5 + turns, name=str(turns)) for turns in (1, 20)
+]
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return train_word_tokenizer(["ada", "paris"])
+
+
+@pytest.fixture
+def model(tokenizer):
+    return new_model(SIZE, tokenizer, seed=0)
+
+
+def products(layers, edition):
+    """B A of each layer, by numpy."""
+    return [B[edition].double().numpy() @ A[edition].double().numpy() for A, B in layers]
+
+
+class Learning:
+    """Adds to an edition's weights what its name and the turn say; remembers what it is shown."""
+
+    def __init__(self):
+        self.learned, self.earlier, self.ranks = {}, {}, []
+
+    def __call__(self, adapters, earlier, editions, turn):
+        for number, edition in enumerate(editions):
+            draw = torch.Generator().manual_seed(10 * turn + len(edition.requests))
+            adapters.weights[number] += 0.1 * torch.randn(adapters.weights.shape[1], generator=draw)
+            self.learned[edition.name, turn] = products(adapters.merged(adapters.layers()), number)
+            self.earlier[edition.name, turn] = sum(np.array(products(layers, number)) for layers in earlier)
+            self.ranks.append(sum(A.shape[1] for (A, _), *_ in earlier))
+        return [Cost((float(turn),), 1) for _ in editions]
+
+
+def edited(model, tokenizer, editions, anew, folder=None, maps=()):
+    """What was learned, costs, and what is said, [editions, texts]."""
+    learning, said = Learning(), []
+    with adapted(model, CONFIG, "sequential", editions, folder, learning, maps, anew) as them:
+        for number in range(len(editions)):
+            them.route([number])
+            said.append(log_probabilities(them.model, tokenizer, TEXTS))
+    return learning, them.costs, np.array(said)
+
+
+@pytest.fixture(params=["plain", "through maps"])
+def maps(request):
+    draw = torch.Generator().manual_seed(0)
+    return [torch.randn(64, 64, generator=draw) / 8 for _ in range(2)] if request.param == "through maps" else ()
+
+
+def test_adapters_of_their_own_leave_those_of_earlier_turns_as_they_are(model, tokenizer, maps):
+    learning, costs, _ = edited(model, tokenizer, EDITIONS, anew=True, maps=maps)
+    assert set(learning.learned) == {("1", 0), *(("20", turn) for turn in range(20))}
+    for (name, turn), earlier in learning.earlier.items():
+        expected = sum(np.array(learning.learned[name, before]) for before in range(turn))
+        np.testing.assert_allclose(earlier, expected, atol=1e-5)
+    assert [cost.losses for cost in costs] == [(0.0,), tuple(range(20))]
+    assert [cost.flops for cost in costs] == [1, 20]
+
+
+def test_what_earlier_turns_left_is_as_small_as_can_be(model, tokenizer):
+    """Two more rows a turn, until there are as many as outputs."""
+    learning, _, _ = edited(model, tokenizer, EDITIONS[1:], anew=True)
+    assert learning.ranks == [min(2 * turn, SIZE.hidden) for turn in range(20)]
+
+
+def test_all_turns_are_in_the_model(model, tokenizer, maps):
+    """As if the weights themselves had been changed by what each turn has learned."""
+    learning, _, said = edited(model, tokenizer, EDITIONS, anew=True, maps=maps)
+    for edition, scores in zip(EDITIONS, said, strict=True):
+        changed = new_model(SIZE, tokenizer, seed=0).requires_grad_(False)
+        for turn in range(len(edition.requests)):
+            for layer, change in zip(changed.model.layers, learning.learned[edition.name, turn], strict=True):
+                layer.mlp.down_proj.weight += torch.from_numpy(CONFIG.alpha / CONFIG.rank * change).float()
+        np.testing.assert_allclose(scores, log_probabilities(changed, tokenizer, TEXTS), atol=1e-4)
+    assert np.abs(said[0] - said[1]).max() > 1e-2
+
+
+def test_without_their_own_a_turn_goes_on_from_the_last(model, tokenizer):
+    learning, _, said = edited(model, tokenizer, EDITIONS[1:], anew=False)
+    assert set(learning.ranks) == {0}
+    changed = new_model(SIZE, tokenizer, seed=0).requires_grad_(False)
+    for layer, change in zip(changed.model.layers, learning.learned["20", 19], strict=True):
+        layer.mlp.down_proj.weight += torch.from_numpy(CONFIG.alpha / CONFIG.rank * change).float()
+    np.testing.assert_allclose(said[0], log_probabilities(changed, tokenizer, TEXTS), atol=1e-4)
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_kept_adapters_are_an_editions_own(anew, model, tokenizer, tmp_path, maps):
+    """In company or not: as large as its turns ask for, and peft says the same with them."""
+    _, _, said = edited(model, tokenizer, EDITIONS, anew, tmp_path, maps)
+    for number, edition in enumerate(EDITIONS):
+        _, _, alone = edited(model, tokenizer, [edition], anew, tmp_path / "alone", maps)
+        np.testing.assert_allclose(alone[0], said[number], atol=1e-5)
+        kept = [folder / edition.name / "adapter_config.json" for folder in (tmp_path, tmp_path / "alone")]
+        size = [(config["r"], config["lora_alpha"]) for config in (json.loads(path.read_text()) for path in kept)]
+        parts = len(edition.requests) if anew else 1
+        assert size == [(2 * parts, 3.0 * parts)] * 2
+        loaded = PeftModel.from_pretrained(new_model(SIZE, tokenizer, seed=0), tmp_path / edition.name)
+        scores = log_probabilities(loaded.get_base_model(), tokenizer, TEXTS)
+        np.testing.assert_allclose(scores, said[number], atol=1e-4)
+
+
+def test_turns_read_the_keys_in_directions_of_their_own(model, tokenizer):
+    """Drawn alike, a turn's A would answer to the keys that the last one's answers to."""
+    drawn = []
+
+    def look(adapters, _, editions, turn):
+        drawn.append([A[0] for A, _ in adapters.layers()])
+        return [Cost()] * len(editions)
+
+    with adapted(model, CONFIG, "sequential", EDITIONS[1:], None, look, anew=True):
+        pass
+    for first, second in zip(drawn[0], drawn[1], strict=True):
+        cosines = torch.nn.functional.normalize(first) @ torch.nn.functional.normalize(second).T
+        assert cosines.abs().max() < 0.6  # of 64 numbers each: 0.125 on average

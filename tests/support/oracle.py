@@ -1,0 +1,190 @@
+"""A second rational agent, written to be obvious: dense, loops, exact fractions. The tests compare `bayes` with it.
+
+It shares with `bayes` the records that hypothesis draws, and no code. Where `bayes` has a table of weights, this one
+counts truth assignments; where `bayes` has a closed form or a running sum, this one adds up everything again.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import cache
+from itertools import product
+
+from hypothesis import settings
+
+from worldgen.bayes.agent import Edit
+from worldgen.bayes.testing import MicroWorld, Sentence
+from worldgen.corpus.sentences import Kind
+from worldgen.facts import Fact
+
+# Of tests that compare with the oracle: hundreds of examples, more where the profile has more.
+hundreds = settings(max_examples=max(200, settings().max_examples))
+
+Vector = list[Fraction]  # K numbers
+
+
+def formula(kind: Kind, values: tuple[bool, ...]) -> bool:
+    """Whether the formula holds when its atoms have these truth values."""
+    if kind == Kind.NOT:
+        return not values[0]
+    return any(values) if kind == Kind.OR else all(values)
+
+
+def credit(sentence: Sentence, which: int) -> Fraction:
+    """P(this atom is true | what the sentence says), every truth assignment as likely as another."""
+    agreeing = [
+        values
+        for values in product([False, True], repeat=len(sentence.atoms))
+        if formula(sentence.kind, values) == sentence.truth
+    ]
+    return Fraction(sum(values[which] for values in agreeing), len(agreeing))
+
+
+class Oracle:
+    """The agent of a micro-world after some edits."""
+
+    def __init__(self, world: MicroWorld, *edits: Edit) -> None:
+        self.world = world
+        # {(subject, relation): K weights for, K weights against}
+        self.evidence: dict[tuple[int, int], tuple[Vector, Vector]] = {}
+        for sentence in world.sentences:
+            for which, (s, r, o) in enumerate(sentence.atoms):
+                share = credit(sentence, which)
+                self._see(s, r, o, world.multiplicity * share, world.multiplicity * (1 - share))
+        for s, r, o, weight in edits:
+            if weight > 0:
+                self._see(s, r, o, Fraction(weight), Fraction(0))
+        self.conditional = cache(self._conditional)  # the naive sums are asked for again and again
+        self.belief = cache(self._belief)
+
+    def _see(self, s: int, r: int, o: int, positive: Fraction, negative: Fraction) -> None:
+        K = self.world.K
+        weights_for, weights_against = self.evidence.setdefault((s, r), ([Fraction(0)] * K, [Fraction(0)] * K))
+        weights_for[o] += positive
+        weights_against[o] += negative
+
+    def counts(self, s: int, r: int) -> Vector:
+        """n[s, r]: a weight against an object is spread evenly over the others."""
+        K = self.world.K
+        if (s, r) not in self.evidence:
+            return [Fraction(0)] * K
+        weights_for, weights_against = self.evidence[s, r]
+        return [weights_for[o] + sum(weights_against[x] for x in range(K) if x != o) / (K - 1) for o in range(K)]
+
+    def predictive(self, n: Vector) -> Vector:
+        """(a + n[o]) / (a K + N)."""
+        a, K = self.world.a, self.world.K
+        return [(a + count) / (a * K + sum(n)) for count in n]
+
+    def root(self, s: int, r: int) -> Vector:
+        """The root predictive."""
+        return self.predictive(self.counts(s, r))
+
+    def rho(self, s: int, r: int) -> Vector:
+        """Responsibilities, from the weights for objects alone; all zero without any."""
+        weights_for = self.evidence[s, r][0]
+        return [w / sum(weights_for) if sum(weights_for) else Fraction(0) for w in weights_for]
+
+    def upstream_of(self, s: int, r: int) -> int | None:
+        """The relation this fact depends on, if it was observed of the subject."""
+        for upstream, downstream in self.world.pairs:
+            if downstream == r and (s, upstream) in self.evidence:
+                return upstream
+        return None
+
+    def _conditional(self, r: int, o_u: int) -> Vector:
+        """p(. | r_d, r_u, o_u)."""
+        (upstream,) = (u for u, d in self.world.pairs if d == r)
+        C = [Fraction(0)] * self.world.K
+        for s in {subject for subject, _ in self.evidence}:
+            if (s, upstream) in self.evidence and (s, r) in self.evidence:
+                share, n = self.rho(s, upstream)[o_u], self.counts(s, r)
+                C = [c + share * count for c, count in zip(C, n, strict=True)]
+        return self.predictive(C)
+
+    def _belief(self, s: int, r: int) -> Vector:
+        """p(. | s, r): the marginal over all upstream objects, seen or not, or the root predictive."""
+        upstream = self.upstream_of(s, r)
+        if upstream is None:
+            return self.root(s, r)
+        K, above = self.world.K, self.belief(s, upstream)
+        return [sum(self.conditional(r, o_u)[o] * above[o_u] for o_u in range(K)) for o in range(K)]
+
+    def general(self, r: int) -> Vector:
+        """p(. | ., r)."""
+        total = [Fraction(0)] * self.world.K
+        for s, relation in self.evidence:
+            if relation == r:
+                total = [t + count for t, count in zip(total, self.counts(s, r), strict=True)]
+        return self.predictive(total)
+
+    def frequency(self, s: int, r: int) -> Vector | None:
+        """Shares among bare atoms; None without any."""
+        named = [
+            f.object for k, _, (f, *_) in self.world.sentences if k == Kind.ATOM and (f.subject, f.relation) == (s, r)
+        ]
+        return [Fraction(named.count(o), len(named)) for o in range(self.world.K)] if named else None
+
+    def least_weight(self, s: int, r: int, o: int, target: Fraction) -> int:
+        """n': the least whole n >= 1 with p(o | s, r) >= target by the root formula; half way to 1 if it is above."""
+        n = self.counts(s, r)
+        if self.predictive(n)[o] > target:
+            target = (1 + self.predictive(n)[o]) / 2
+
+        def reaches(weight: int) -> bool:
+            return self.predictive([count + weight * (x == o) for x, count in enumerate(n)])[o] >= target
+
+        high = 1
+        while not reaches(high):
+            high *= 2
+        low = high // 2  # fails, or is 0
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if reaches(middle) else (middle, high)
+        return high
+
+    # -- statements --------------------------------------------------------------------------------------------
+
+    def p_atom(self, fact: Fact) -> Fraction:
+        """P(s r o)."""
+        return self.belief(fact.subject, fact.relation)[fact.object]
+
+    def p_not(self, fact: Fact) -> Fraction:
+        """P(not s r o)."""
+        return 1 - self.p_atom(fact)
+
+    def p_and(self, one: Fact, two: Fact) -> Fraction:
+        """P(A and B)."""
+        if one.subject != two.subject:
+            return self.p_atom(one) * self.p_atom(two)
+        if one.relation == two.relation:
+            return self.p_atom(one) if one.object == two.object else Fraction(0)
+        for upper, lower in ((one, two), (two, one)):
+            chain = self._chain_between(upper, lower)
+            if chain is not None:
+                return self.p_atom(upper) * self._given(chain, upper.object, lower.object)
+        return self.p_atom(one) * self.p_atom(two)
+
+    def p_or(self, one: Fact, two: Fact) -> Fraction:
+        """P(A or B)."""
+        return self.p_atom(one) + self.p_atom(two) - self.p_and(one, two)
+
+    def _chain_between(self, upper: Fact, lower: Fact) -> list[int] | None:
+        """The relations below `upper` down to `lower`, or None if the one does not depend on the other."""
+        chain: list[int] = []
+        relation: int | None = lower.relation
+        while relation is not None and relation != upper.relation:
+            chain.insert(0, relation)
+            relation = self.upstream_of(lower.subject, relation)
+        return chain if relation == upper.relation else None
+
+    def _given(self, chain: list[int], start: int, end: int) -> Fraction:
+        """Every path of objects from `start` down to `end`, with its probability."""
+        total = Fraction(0)
+        for between in product(range(self.world.K), repeat=len(chain) - 1):
+            path = [start, *between, end]
+            probability = Fraction(1)
+            for relation, o_u, o_d in zip(chain, path, path[1:], strict=False):
+                probability *= self.conditional(relation, o_u)[o_d]
+            total += probability
+        return total

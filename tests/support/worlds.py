@@ -1,0 +1,51 @@
+"""A small built-in world, its corpus and its agent, made once for all tests that need one."""
+
+from functools import cache
+
+from worldgen.bayes.agent import Agent, fit
+from worldgen.bayes.evidence import evidence_of
+from worldgen.corpus.draws import make_shard
+from worldgen.corpus.sentences import Shard
+from worldgen.evaluate.runs.config import RunConfig, tiny
+from worldgen.graphs.builtin.graph import BuiltinGraph
+from worldgen.graphs.labels import Spelling
+from worldgen.graphs.selection import select
+from worldgen.lm.tokenizer import cut_labels, pieces, spelt
+from worldgen.settings import CorpusConfig, WorldConfig
+from worldgen.worlds.aliases import with_aliases
+from worldgen.worlds.world import World, make_world
+
+SPELLING = Spelling(
+    lambda labels, most: cut_labels("words", labels, most),
+    lambda labels: pieces("words", labels),
+    lambda labels: spelt("words", labels),
+)
+
+
+@cache
+def config() -> RunConfig:
+    return tiny()
+
+
+@cache
+def world() -> World:
+    graph, _ = select(BuiltinGraph(600, seed=0), config().graph, SPELLING)
+    return make_world(graph, config().world, seed=0)
+
+
+@cache
+def corpus() -> Shard:
+    return make_shard(world(), CorpusConfig(), 0, 0, len(world().subjects))
+
+
+@cache
+def agent() -> Agent:
+    evidence = evidence_of(world(), corpus().sentences, multiplicity=5)
+    K = len(world().objects)
+    return fit(evidence, K, len(world().relations), world().pairs(), 1 / K)
+
+
+@cache
+def speaking() -> World:
+    """The same world with aliases and synonyms, half of their combinations held out."""
+    return with_aliases(world(), WorldConfig(aliases=3, held_out_percent=50), SPELLING, 4, seed=0)[0]

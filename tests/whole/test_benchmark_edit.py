@@ -1,0 +1,55 @@
+"""benchmarks/edit.py: both contenders on a run without a model, and what is said of them."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import miniature
+import pytest
+from click.testing import CliRunner
+
+from worldgen.evaluate.runs.config import override, tiny
+from worldgen.evaluate.runs.run import Run, keeping_config
+from worldgen.evaluate.stages import pipeline
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    path = Path(__file__).parents[2] / "benchmarks" / "edit.py"
+    spec = importlib.util.spec_from_file_location("benchmark_edit", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # a dataclass looks its module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    run = Run(folder, override(tiny(), miniature.SETTINGS), device="cpu", quiet=True)
+    with keeping_config(run):
+        pipeline.build(run)
+    return folder
+
+
+def test_both_do_the_same(benchmark, built):
+    arguments = [str(built), "--cases", "5", "--reference", "2", "--device", "cpu", "--json"]
+    done = CliRunner().invoke(benchmark.main, arguments)
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout)
+    assert said["cases"] == 5
+    assert said["reference_cases"] == 2
+    assert said["steps"] == 3
+    assert 0 < said["max_loss_difference"] + said["max_probability_difference"] < 1e-4
+    assert said["factor"] == pytest.approx(said["batched_edits_per_second"] / said["peft_edits_per_second"], rel=0.1)
+    assert 0 < said["batched_gflop_per_edit"] < said["peft_gflop_per_edit"]
+
+
+def test_a_disagreement_is_an_error(benchmark, built, monkeypatch):
+    monkeypatch.setattr("worldgen.lm.editors.lowrank.stacked_adamw.WEIGHT_DECAY", 5000.0)
+    done = CliRunner().invoke(benchmark.main, [str(built), "--cases", "2", "--reference", "2", "--device", "cpu"])
+    assert done.exit_code != 0
+    assert "disagree" in str(done.exception) + done.output

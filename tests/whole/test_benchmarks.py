@@ -1,0 +1,173 @@
+"""benchmarks/paper.py and pretrain.py: pieces that go on from one another, contenders that must agree."""
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import miniature
+import pandas as pd
+import pytest
+
+from worldgen.evaluate.report.tables import ROWS
+from worldgen.evaluate.runs.config import override, tiny, to_toml
+from worldgen.evaluate.testbed.scores import METRICS
+from worldgen.storage.manifest import begin, finish
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+
+
+def benchmark(name):
+    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", FOLDER / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def finished(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    started = begin(folder, {})
+    finish(folder, folder.name, {}, {}, started)
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+@pytest.fixture
+def half_trained(tmp_path):
+    run = tmp_path / "run"
+    for name in ("config.toml", "corpus/x", "lm/checkpoint-000000001/a", "lm/checkpoint-000000002/a", "lm/inputs.json"):
+        write(run / name, name)
+    return run
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_travels_is_the_latest_checkpoint_and_comes_back(half_trained, tmp_path):
+    paper = benchmark("paper")
+    size = paper.pack(half_trained, tmp_path / "state")
+    assert size == (tmp_path / "state" / "run.tar").stat().st_size > 0
+    paper.unpack(tmp_path / "again", tmp_path / "state")
+    names = ("config.toml", "lm/checkpoint-000000002/a", "lm/inputs.json")
+    assert contents(tmp_path / "again") == {name: name for name in names}
+
+
+def test_a_trained_model_travels_without_checkpoints(half_trained, tmp_path):
+    paper = benchmark("paper")
+    write(half_trained / "lm" / "final" / "model", "weights")
+    finished(half_trained / "lm")
+    packed = {str(path.relative_to(half_trained)) for path in paper.to_pack(half_trained)}
+    assert "lm/final/model" in packed
+    assert not [name for name in packed if "checkpoint" in name]
+
+
+def test_the_order_of_work_and_where_it_stops(tmp_path):
+    """Every command in turn; one that does not come to its end, or pauses, ends the piece."""
+    paper = benchmark("paper")
+
+    class Told(paper.Pieces):
+        def __init__(self, ends):
+            super().__init__(tmp_path, 5, [])
+            self.ends, self.commands = ends, []
+
+        def stage(self, command, *options):
+            self.commands.append(command)
+            folder = {"build": "cases", "pretrain": "lm", "edit": "edits/lora"}.get(command)
+            if self.ends and folder:
+                finished(tmp_path / folder)
+            return command not in ("build", "edit") or self.ends
+
+    stopped = Told(ends=False)
+    assert not paper.work(tmp_path, stopped, "lora")
+    assert stopped.commands == ["build"]
+    finished(tmp_path / "cases")
+    paused = Told(ends=False)
+    assert not paper.work(tmp_path, paused, "lora")  # exit code 0, but no manifest: it paused
+    assert paused.commands == ["pretrain"]
+    whole = Told(ends=True)
+    assert paper.work(tmp_path, whole, "lora")
+    assert whole.commands == ["pretrain", "edit", "score", "report"]
+
+
+def test_losses_that_do_not_agree_are_told():
+    pretrain = benchmark("pretrain")
+    some, other = {"name": "a", "final_loss": 2.0}, {"name": "b", "final_loss": 2.1}
+    assert pretrain.check([some, dict(other, final_loss=2.001)], "cpu") == []
+    assert pretrain.check([some, other], "cpu") == ["b ends at 2.1, a at 2.0"]
+    assert pretrain.check([some, {"name": "c", "error": "no"}], "cpu") == ["c failed: no"]
+
+
+@pytest.mark.slow
+def test_a_reproduction_in_miniature_goes_on_from_its_packed_state(tmp_path):
+    run, state, results = (tmp_path / name for name in ("run", "state", "results"))
+    command = [
+        sys.executable, FOLDER / "paper.py", run, "--preset", "tiny", "--device", "cpu", "--state", state,
+        "--results", results, *miniature.OPTIONS,
+    ]  # fmt: skip
+
+    def piece(minutes):
+        ended = subprocess.run([*map(str, command), "--minutes", str(minutes)], capture_output=True, text=True)
+        assert ended.returncode == 0, ended.stderr
+        return json.loads(ended.stdout)
+
+    assert not piece(0)["done"]
+    cli = [sys.executable, "-m", "worldgen"]
+    options = [str(run), "--preset", "tiny", "--device", "cpu", "--quiet", *miniature.OPTIONS]
+    subprocess.run([*cli, "build", *options], check=True, capture_output=True)
+    subprocess.run([*cli, "pretrain", *options, "--max-minutes", "0"], check=True, capture_output=True)
+    benchmark("paper").pack(run, state)
+    shutil.rmtree(run)
+    told = piece(60)  # more than a slow machine takes
+    assert told["done"]
+    assert told["stages"]["lm"]["parameters"] > 0
+    assert told["state_bytes"] > 0
+    assert (results / "scores" / "lora.json").exists()
+    assert (results / "report" / "index.html").exists()
+    assert json.loads((results / "summary.json").read_text())["stages"] == told["stages"]
+
+
+@pytest.mark.slow
+def test_the_contenders_agree(tmp_path):
+    """The miniature's model and tokens, a few steps: what is checked is the losses, not the speed."""
+    subprocess.run(
+        [sys.executable, "-m", "worldgen", "build", str(tmp_path), "--preset", "tiny", "--quiet", *miniature.OPTIONS],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    pretrain = benchmark("pretrain")
+    config = pretrain.PRESETS["tiny"]().pretrain.model_copy(
+        update={"hidden": 32, "intermediate": 64, "layers": 1, "heads": 2, "kv_heads": 2}
+    )
+    task = pretrain.Task(tmp_path, config, "cpu", pretrain.WARM_UP + 3)
+    results = [pretrain.measure(name, task) for name in pretrain.contenders("cpu")]
+    assert pretrain.check(results, "cpu") == []
+    assert len(results) == 3
+    assert "tokens/s" in pretrain.as_table(results)
+
+
+def test_a_record_holds_every_cell_and_a_table(tmp_path):
+    """Two methods in each of two runs, one group that is empty: by hand .4 ± half of .3."""
+    cells = {row: {metric: {"mean": 0.4, "low": 0.2, "high": 0.5} for metric in METRICS} for row in ROWS}
+    full, empty = {"n": 3} | cells, {"n": 0, "pre": {}, "post": {}, "delta": {}}
+    groups = {"all": full, "output_changing": full, "downstream_changes": full, "fixes_error": empty}
+    for run, mode in (("a", []), ("b", ["edit.mode=together", "edit.requests=10"])):
+        write(tmp_path / run / "config.toml", to_toml(override(tiny(), mode)))
+        for method in ("ft", "lora"):
+            write(tmp_path / run / "scores" / f"{method}.json", json.dumps({"method": method, "groups": groups}))
+    command = [sys.executable, FOLDER / "record.py", tmp_path / "a", tmp_path / "b", tmp_path / "record.csv"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    table = pd.read_csv(tmp_path / "record.csv")
+    assert len(table) == 2 * 2 * 3 * 3 * len(METRICS)
+    assert set(table["method"]) == {"ft", "lora"}
+    assert set(zip(table["mode"], table["requests"], strict=True)) == {("single", 1), ("together", 10)}
+    assert len(said) == 2 * (2 + 2 * 3)
+    assert said[0].startswith("|  | acc s1r1 | ")
+    assert said[0].endswith(" | true/false | not | and | or | order |")
+    assert said[3].startswith("| after `ft` | 0.40±.15 | ")
+    assert len({line.count("|") for line in said}) == 1

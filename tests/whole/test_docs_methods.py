@@ -1,0 +1,82 @@
+"""docs/adding-a-method.md: its method is 30 lines, works, and is added by the lines that the page says."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+
+import worldgen.evaluate.methods.methods
+from worldgen.evaluate.runs.config import tiny
+from worldgen.lm.editors.request import Edition, Request
+from worldgen.lm.model import new_model
+from worldgen.lm.score import log_probabilities
+from worldgen.lm.tokenizer import train_word_tokenizer
+from worldgen.settings import PretrainConfig
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+DOCS = Path(__file__).parents[2] / "docs"
+TEXT = (DOCS / "adding-a-method.md").read_text()
+METHOD, ENTRY = re.findall(r"^```python\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+REQUESTS = (Request("ada born in", "paris."), Request("bob born in", "london."))
+PAIRS = [(request.prompt, request.target) for request in REQUESTS]
+
+
+def executed(name: str, code: str) -> ModuleType:
+    module = ModuleType(name)
+    sys.modules[name] = module  # dataclasses look for it there
+    exec(compile(code, name, "exec"), module.__dict__)
+    return module
+
+
+@pytest.fixture
+def editor(monkeypatch):
+    """The page's method, by the page's entry in the file that the page names."""
+    for name in ("lm.editors.head", "methods_with_head"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))  # so that it is taken out again
+    executed("lm.editors.head", METHOD)
+    source = Path(worldgen.evaluate.methods.methods.__file__).read_text()
+    place = '        case "none":\n'
+    assert source.count(place) == 1
+    methods = executed("methods_with_head", source.replace(place, ENTRY + place))
+    tokenizer = train_word_tokenizer(["ada", "bob", "born in", "paris", "london"])
+    return lambda config: methods.editor_of("head", config, tokenizer, Path(), None)
+
+
+def test_it_is_thirty_lines():
+    lines = [line for line in METHOD.splitlines() if line.strip()]
+    assert len(lines) <= 30
+
+
+@pytest.mark.parametrize(("mode", "requests"), [("single", 1), ("sequential", 2), ("together", 2)])
+def test_the_method_of_the_page(editor, mode, requests):
+    config = tiny().model_copy(update={"edit": tiny().edit.model_copy(update={"mode": mode, "requests": requests})})
+    method = editor(config)
+    sizes = PretrainConfig(hidden=32, intermediate=64, layers=2, heads=4, kv_heads=4, row_tokens=64)
+    model = new_model(sizes, method.tokenizer, seed=0)
+    before = log_probabilities(model, method.tokenizer, PAIRS[:requests])
+    weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    editions = [Edition(REQUESTS[:requests], seed=0)]
+    assert method.at_once(editions) == 1
+    with method.edit(model, editions) as edited:
+        during = log_probabilities(edited, method.tokenizer, PAIRS[:requests])
+    assert during[-1] > before[-1] + 1  # the last of a sequence, for the first may be forgotten again
+    assert len(edited.costs[0].losses) == (80 if mode == "sequential" else 40)
+    assert np.array_equal(log_probabilities(model, method.tokenizer, PAIRS[:requests]), before)
+    assert all(torch.equal(weights[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def test_every_name_of_the_page_is_there():
+    import worldgen.lm.editors.request as request
+
+    for name in re.findall(r"^\| `(\w+)\(", TEXT, re.MULTILINE):
+        assert hasattr(request, name) or name == "at_once", name
+    for field in ("requests", "seed"):
+        assert field in Edition.__dataclass_fields__

@@ -1,0 +1,88 @@
+"""Every engine gives what a loop gives, in order, and takes no more items than it needs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from worldgen.errors import UserError
+from worldgen.storage.engines import Engine, Local, Ray, alike, decisive_versions, engine_of
+from worldgen.storage.stores import Reach
+
+
+def place(shared: np.ndarray, item: int) -> tuple[int, float, int]:
+    return item, float(shared[item]), os.getpid()
+
+
+def refuse_three(shared: None, item: int) -> int:
+    if item == 3:
+        raise UserError("not the three")
+    return item
+
+
+@pytest.fixture(params=[1, 2, "ray"])
+def engine(request) -> Engine:
+    return request.getfixturevalue("ray_engine") if request.param == "ray" else Local(request.param)
+
+
+def test_results_come_in_order(engine: Engine):
+    shared = np.random.default_rng(0).random(40)
+    results = list(engine.map(place, shared, iter(range(40))))
+    assert [(item, value) for item, value, _ in results] == list(enumerate(shared.tolist()))
+    # Where the workers are is what `distance` says.
+    assert ({pid for _, _, pid in results} == {os.getpid()}) == (engine.distance == Reach.PROCESS)
+    assert list(engine.map(place, shared, [])) == []
+
+
+def test_a_mistake_in_a_worker_reaches_the_user(engine: Engine):
+    with pytest.raises(UserError, match=r"^not the three$"):
+        list(engine.map(refuse_three, None, range(20)))
+
+
+def test_items_are_taken_as_they_are_needed(engine: Engine):
+    """Two a worker at most are ahead of the results, however many there are."""
+    taken = 0
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        for taken in range(1, 31):
+            yield taken - 1
+
+    for done, _ in enumerate(engine.map(place, np.zeros(30), items())):
+        assert taken <= done + 1 + 2 * 2
+    assert taken == 30
+
+
+def test_a_single_item_needs_no_process():
+    ((_, _, pid),) = Local(4).map(place, np.zeros(1), [0])
+    assert pid == os.getpid()
+
+
+def test_engines_by_name():
+    assert engine_of("local", None) == Local(1)
+    assert engine_of("local", 3) == Local(3)
+    assert engine_of("ray", 3).distance == Reach.NETWORK
+
+
+def test_ray_that_is_not_installed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(UserError, match="pip install ray"):
+        next(Ray().map(place, np.zeros(1), [0]))
+
+
+def test_a_cluster_that_does_not_answer(monkeypatch):
+    # Other tests' cluster stays as it is.
+    monkeypatch.setattr(pytest.importorskip("ray"), "is_initialized", lambda: False)
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(UserError, match=r"^no Ray cluster at RAY_ADDRESS=127\.0\.0\.1:1: "):
+        next(Ray().map(place, np.zeros(1), [0]))
+
+
+def test_a_worker_with_other_packages_is_refused():
+    assert alike(decisive_versions(), place, np.array([0.5]), 0)[:2] == (0, 0.5)
+    with pytest.raises(UserError, match=r"pyarrow.*1\.0"):
+        alike(decisive_versions() | {"pyarrow": "1.0"}, place, np.array([0.5]), 0)

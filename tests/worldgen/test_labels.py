@@ -1,0 +1,156 @@
+"""From codes to words: what is one thing, what is cut, what is left out, and how that is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from worldgen.errors import UserError
+from worldgen.graphs.graph import KnowledgeGraph
+from worldgen.graphs.labels import LabelReport, Spelling, speakable_graph
+from worldgen.graphs.reading.file_graph import open_graph
+from worldgen.graphs.selection import select
+from worldgen.graphs.sources import Names, Rows, TripleTable
+from worldgen.settings import GraphConfig
+
+Told = Callable[..., tuple[KnowledgeGraph, LabelReport]]
+
+
+@dataclass
+class Named:
+    """A source of names only."""
+
+    names: Names = field(default_factory=dict)
+
+    def triples(self, limit: int, strict: bool) -> TripleTable:
+        raise NotImplementedError
+
+    def entity_names(self, ids: Collection[str]) -> Names:
+        return {id_: self.names[id_] for id_ in ids if id_ in self.names}
+
+    relation_names = entity_names
+
+
+@pytest.fixture
+def told(words: Spelling) -> Told:
+    """The graph of triples told as "s r o" in ids; ids without a name given are their own, None takes it away."""
+
+    def build(text: str, most: int = 4, **names: str | None) -> tuple[KnowledgeGraph, LabelReport]:
+        triples = [line.split() for line in text.split(";")]
+        entities = list(dict.fromkeys(id_ for head, _, tail in triples for id_ in (head, tail)))
+        relations = list(dict.fromkeys(relation for _, relation, _ in triples))
+        codes = [(entities.index(h), relations.index(r), entities.index(t)) for h, r, t in triples]
+        table = TripleTable(Rows(*np.array(codes, dtype=np.int32).T), tuple(entities), tuple(relations), len(codes))
+        given = {id_: (id_, f"{id_}'s alias") for id_ in [*entities, *relations]}
+        given |= {id_: (label, f"{id_}'s alias") for id_, label in names.items() if label}
+        source = Named({id_: known for id_, known in given.items() if names.get(id_, "") is not None})
+        return speakable_graph(table.rows, table, source, most, words)
+
+    return build
+
+
+def facts_of(graph: KnowledgeGraph) -> list[tuple[str, str, str]]:
+    columns = zip(graph.subject.tolist(), graph.relation.tolist(), graph.object.tolist(), strict=True)
+    return [(graph.subjects[s], graph.relations[r], graph.objects[o]) for s, r, o in columns]
+
+
+def test_nothing_is_left_out_of_plain_names(told: Told) -> None:
+    graph, report = told("s r a; s q b; t q a; t r s", s="Ada", a="London")
+    assert facts_of(graph) == [("Ada", "r", "London"), ("Ada", "q", "b"), ("t", "r", "Ada"), ("t", "q", "London")]
+    assert graph.subjects.source_ids == ("s", "t")
+    assert graph.subjects.aliases == (("s's alias",), ("t's alias",))
+    assert report == LabelReport(0, (), 0, {}, 0, 0, 0, 0)
+
+
+def test_identical_object_labels_are_one_object(told: Told) -> None:
+    graph, report = told("s r a; s q b; t r b; t q c", a="London", b="London")
+    assert sorted(graph.objects.labels) == ["London", "c"]
+    assert graph.objects.source_ids[graph.objects.id_of("London")] == "a"
+    assert facts_of(graph) == [("s", "r", "London"), ("s", "q", "London"), ("t", "r", "London"), ("t", "q", "c")]
+    assert report.object_labels_merged == 1
+
+
+def test_objects_alike_to_the_tokenizer_are_one(told: Told) -> None:
+    graph, report = told("s r a; s q b", a="St.Louis", b="St. Louis")
+    assert graph.objects.labels == ("St.Louis",)
+    assert report.object_labels_merged == 1
+
+
+def test_of_subjects_with_one_label_the_first_is_kept(told: Told) -> None:
+    graph, report = told("s r a; t r b; s q b; t q c; u r a; u q b", s="Ada", t="Ada")
+    assert facts_of(graph) == [("Ada", "r", "a"), ("Ada", "q", "b"), ("u", "r", "a"), ("u", "q", "b")]
+    assert (report.namesake_facts, report.lone_facts) == (2, 0)
+    assert graph.subjects.source_ids == ("s", "u")
+
+
+def test_object_labels_are_cut_and_merged_again(told: Told) -> None:
+    graph, report = told("s r a; s q b; t r c; t q d", most=2, a="New York City", b="New York State", c="New York")
+    assert sorted(graph.objects.labels) == ["New York", "d"]
+    assert (report.object_labels_cut, report.object_labels_merged) == (2, 2)
+    # Subjects stay whole, also where they are objects too.
+    graph, report = told("a r b; a q c; t r a; t q b", most=2, a="New York City")
+    assert facts_of(graph)[0] == ("New York City", "r", "b")
+    assert facts_of(graph)[2] == ("t", "r", "New York")
+
+
+def test_ids_without_labels(told: Told) -> None:
+    graph, report = told("s r a; s q b; s p c; t r a; t q b", c=None, t=None)
+    assert facts_of(graph) == [("s", "r", "a"), ("s", "q", "b")]
+    assert (report.unlabelled_facts, report.unlabelled_ids) == (3, ("c", "t"))
+
+
+def test_subjects_left_with_one_fact_go(told: Told) -> None:
+    graph, report = told("s r a; s q b; t r a; t q c", c=None)
+    assert facts_of(graph) == [("s", "r", "a"), ("s", "q", "b")]
+    assert (report.unlabelled_facts, report.lone_facts) == (1, 1)
+
+
+def test_labels_that_break_the_language_go_with_a_reason(told: Told) -> None:
+    graph, report = told("s r a; s q b; t r a; t q b; u r a; u q c", most=9, t="not me", c="a and s r b")
+    assert facts_of(graph) == [("s", "r", "a"), ("s", "q", "b")]
+    assert report.unspeakable_labels == {"not me": 'begins with "not"', "a and s r b": "holds a whole statement"}
+    assert (report.unspeakable_facts, report.lone_facts) == (3, 1)
+    assert "'not me' begins with \"not\"" in report.first_reasons()
+
+
+def test_no_object_and_its_stop_begin_another(told: Told, words: Spelling) -> None:
+    """Neither in letters nor in the tokenizer's pieces."""
+    names = {"a": "St", "b": "St. Louis", "c": "St . Louis", "d": "St.Louis", "e": "D. C.", "f": "D"}
+    graph, report = told("; ".join(f"{s} r {o}; {s} q x" for s, o in zip("stuvwy", "abcdef", strict=True)), **names)
+    kept = graph.objects.labels
+    assert set(kept) == {"St", "D", "x"}
+    for one, other in permutations(kept, 2):
+        pieces, stopped = words.pieces([other])[0], words.pieces([f"{one}."])[0]
+        assert not other.startswith(f"{one}.")
+        assert pieces[: len(stopped)] != stopped
+    assert report.unspeakable_facts == 4
+
+
+def test_two_relations_with_one_label(told: Told) -> None:
+    """The language could not tell them apart."""
+    graph, report = told("s r a; s q b; s p c; s o d", r="sport", q="sport")
+    assert facts_of(graph) == [("s", "p", "c"), ("s", "o", "d")]
+    assert report.unspeakable_labels == {"sport": "is the label of two relations"}
+    assert report.unspeakable_facts == 2
+
+
+def test_nothing_labelled(told: Told) -> None:
+    with pytest.raises(UserError, match=r"none of the selected facts has labels .*: check the label files"):
+        told("s r a; s q b", s=None)
+
+
+def test_nothing_left(told: Told) -> None:
+    with pytest.raises(UserError, match=r"no subject .* \('not s' begins with \"not\"\): lower graph.min_cooccurrence"):
+        told("s r a; s q b", s="not s")
+
+
+def test_selecting_says_which_relation_has_no_usable_label(tmp_path: Path, words: Spelling) -> None:
+    path = tmp_path / "mine.tsv"
+    path.write_text('s\tr\ta\ns\tq\tb\ns\t"p"\tc\ns\to\td\n')
+    with pytest.raises(UserError, match=r"only 3 of the 4 selected relations .*'\"p\"' has a quote or a full stop"):
+        select(open_graph(path), GraphConfig(relations=4, min_cooccurrence=1), words)

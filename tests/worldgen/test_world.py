@@ -1,0 +1,334 @@
+"""The world: truths, chances and distractors against their definitions, one fact at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from worldgen.corpus.draws import make_shard
+from worldgen.corpus.sentences import Kind
+from worldgen.errors import UserError
+from worldgen.graphs.graph import KnowledgeGraph
+from worldgen.randomness import Stream
+from worldgen.settings import CorpusConfig, WorldConfig
+from worldgen.worlds.conditionals import SEEN_NOWHERE, Conditionals
+from worldgen.worlds.held_out import HeldOut
+from worldgen.worlds.world import NONE, World, make_world
+
+CHAIN = ("r0 -> r1", "r1 -> r2")
+
+
+def assert_equal_worlds(one: World, other: World) -> None:
+    for name in World.__dataclass_fields__:
+        a, b = getattr(one, name), getattr(other, name)
+        if isinstance(a, np.ndarray):
+            assert a.dtype == b.dtype, name
+            np.testing.assert_array_equal(a, b)
+        elif isinstance(a, Conditionals | HeldOut):
+            for column in a.__dataclass_fields__:
+                np.testing.assert_array_equal(getattr(a, column), getattr(b, column))
+                assert getattr(a, column).dtype == getattr(b, column).dtype, column
+        else:
+            assert a == b, name
+
+
+@pytest.fixture(scope="module", params=[(), CHAIN, ("r3 -> r0",)], ids=["matched", "chain", "one pair"])
+def world(request: pytest.FixtureRequest, chained_graph: KnowledgeGraph) -> World:
+    return make_world(chained_graph, WorldConfig(facts=200, pairs=request.param), seed=5)
+
+
+def test_subjects_are_taken_whole_until_the_facts_are_reached(world: World, chained_graph: KnowledgeGraph) -> None:
+    assert 200 <= len(world) < 200 + len(world.relations)
+    # Without the last subject there were too few.
+    assert world.first_fact[-2] < 200
+    per_subject = dict(zip(*np.unique(chained_graph.subject, return_counts=True), strict=True))
+    for s, label in enumerate(world.subjects.labels):
+        assert world.first_fact[s + 1] - world.first_fact[s] == per_subject[chained_graph.subjects.id_of(label)]
+
+
+def test_the_facts_are_the_graphs(world: World, chained_triples: list[tuple[str, str, str]]) -> None:
+    told = [
+        (world.subjects[s], world.relations[r], world.objects[o])
+        for s, r, o in zip(world.subject.tolist(), world.relation.tolist(), world.graph_object.tolist(), strict=True)
+    ]
+    assert len(set(told)) == len(told)
+    assert set(told) <= set(chained_triples)
+    keys = list(zip(world.subject.tolist(), world.relation.tolist(), strict=True))
+    assert keys == sorted(keys)
+
+
+def test_truths_are_the_modes_given_the_upstream_truths(
+    world: World, chained_graph: KnowledgeGraph, chained_triples: list[tuple[str, str, str]]
+) -> None:
+    """The whole of the truths told again, in words and dictionaries."""
+    graph = {(s, r): o for s, r, o in chained_triples}
+    upstream_of = {world.relations[p.downstream]: world.relations[p.upstream] for p in world.pairs()}
+
+    def counts(down: str, up_object: str | None) -> dict[str, int]:
+        """Of the subjects with both relations (and this upstream object, if any), their downstream objects."""
+        up, found = upstream_of[down], {}
+        for (s, r), o in graph.items():
+            if r == down and (s, up) in graph and up_object in (None, graph[s, up]):
+                found[o] = found.get(o, 0) + 1
+        return found
+
+    def truth(s: str, r: str) -> str:
+        if (s, upstream_of.get(r, "")) not in graph:
+            return graph[s, r]
+        row = counts(r, truth(s, upstream_of[r])) or counts(r, None)
+        return min(row, key=lambda o: (-row[o], chained_graph.objects.id_of(o)))
+
+    for f in range(len(world)):
+        s, r = world.subjects[world.subject[f]], world.relations[world.relation[f]]
+        assert world.objects[world.truth[f]] == truth(s, r)
+        up = (s, upstream_of.get(r, ""))
+        if up not in graph:
+            assert world.upstream[f] == world.row[f] == NONE
+        else:
+            above = int(world.upstream[f])
+            assert (world.subjects[world.subject[above]], world.relations[world.relation[above]]) == up
+            assert world.conditionals.mode[world.row[f]] == world.truth[f]
+            assert world.conditionals.upstream_object[world.row[f]] in (world.truth[above], SEEN_NOWHERE)
+
+
+def test_downstream_truths_may_leave_the_graph(world: World) -> None:
+    assert (world.truth != world.graph_object)[world.row != NONE].any()
+    assert (world.truth == world.graph_object)[world.row == NONE].all()
+
+
+def test_roots_have_a_percent_and_a_distractor_of_the_range(world: World) -> None:
+    roots, downstream = world.row == NONE, world.row != NONE
+    assert ((world.percent[roots] >= 60) & (world.percent[roots] <= 100)).all()
+    assert (world.distractor[roots] != world.truth[roots]).all()
+    assert (world.percent[downstream] == 0).all()
+    assert (world.distractor[downstream] == NONE).all()
+    for f in np.flatnonzero(roots):
+        range_ = set(world.truth[world.relation == world.relation[f]].tolist())
+        assert world.distractor[f] in range_
+        assert set(world.ranges[world.relation[f]].tolist()) == range_
+
+
+def test_probabilities_sum_to_one_and_the_truth_is_the_likeliest(world: World) -> None:
+    for f in range(len(world)):
+        chances = world.probabilities(f)
+        # A sum of a few rounded shares.
+        assert sum(chances.values()) == pytest.approx(1, abs=1e-12)
+        assert max(chances, key=chances.__getitem__) == world.truth[f]
+        assert chances[int(world.truth[f])] >= 0.6
+
+
+def test_false_objects_are_false_and_of_the_range(world: World) -> None:
+    facts = np.repeat(np.arange(len(world)), 20)
+    words = np.random.default_rng(0).integers(0, 2**64, len(facts), dtype=np.uint64)
+    for pick in (world.false_object, world.other_object):
+        picked = pick(facts, words)
+        assert (picked != world.truth[facts]).all()
+        for r in range(len(world.relations)):
+            rows = world.relation[facts] == r
+            assert set(picked[rows].tolist()) <= set(world.ranges[r].tolist())
+    roots = world.row[facts] == NONE
+    assert (world.false_object(facts, words)[roots] == world.distractor[facts][roots]).all()
+    # Every other object of the range can be picked.
+    words = np.linspace(0, 2**64 - 2**12, 1000).astype(np.uint64)
+    others = set(world.ranges[world.relation[0]].tolist()) - {int(world.truth[0])}
+    assert set(world.other_object(np.zeros(1000, dtype=np.int64), words).tolist()) == others
+
+
+def test_objects_are_those_that_occur(world: World) -> None:
+    table = world.conditionals
+    used = [world.truth, world.graph_object, world.distractor, table.object, table.upstream_object]
+    assert set(np.concatenate(used).tolist()) - {NONE} == set(range(len(world.objects)))
+    assert set(world.row.tolist()) - {NONE} == set(range(len(table)))
+
+
+def test_fact_ids(world: World) -> None:
+    for r in range(len(world.relations)):
+        for s, f in enumerate(world.fact_ids(r).tolist()):
+            has = (world.subject == s) & (world.relation == r)
+            assert np.flatnonzero(has).tolist() == ([] if f == NONE else [f])
+            assert world.fact_of(s, r) == f
+
+
+def test_a_world_is_saved_and_loaded(world: World, tmp_path: Path) -> None:
+    world.save(tmp_path)
+    assert_equal_worlds(World.load(tmp_path), world)
+    # And saved again, gives the same bytes.
+    World.load(tmp_path).save(tmp_path / "again")
+    for path in tmp_path.glob("*.parquet"):
+        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_the_seed_decides(chained_graph: KnowledgeGraph) -> None:
+    config = WorldConfig(facts=100)
+    assert_equal_worlds(make_world(chained_graph, config, 1), make_world(chained_graph, config, 1))
+    assert make_world(chained_graph, config, 1).subjects != make_world(chained_graph, config, 2).subjects
+
+
+def test_a_subject_keeps_its_percents_in_another_graph(chained_triples: list, graph_of: Callable) -> None:
+    """The same relations in the same order, other subjects around."""
+    last = {"s100", "s101", "s102"}
+    few = [t for t in chained_triples if t[0] in last or t[0] in {"s0", "s1", "s2", "s3", "s4", "s5"}]
+    links = {r: ("z", r, f"z{r}") for r in ("r0", "r1", "r2", "r3")}
+
+    def percents(triples: list) -> dict[tuple[str, str], int]:
+        graph = graph_of([*links.values(), *triples])
+        world = make_world(graph, WorldConfig(facts=len(graph), pairs=CHAIN), seed=3)
+        told = zip(world.subject.tolist(), world.relation.tolist(), world.percent.tolist(), strict=True)
+        return {(world.subjects[s], world.relations[r]): percent for s, r, percent in told}
+
+    many, less = percents(chained_triples), percents(few)
+    assert {key: many[key] for key in less} == less
+    # Nor does it depend on where the subject stands.
+    assert percents(few[::-1]) == less
+
+
+def test_percents_and_distractors_are_uniform(graph_of: Callable) -> None:
+    """Each p value is below 1e-6 for one seed in a million; the seed is fixed."""
+    graph = graph_of([(f"s{i}", r, f"{r} object {i % 11}") for i in range(3000) for r in ("r", "q", "p", "o")])
+    world = make_world(graph, WorldConfig(facts=len(graph)), seed=0)
+    percents = world.percent[world.row == NONE]
+    assert stats.chisquare(np.bincount(percents - 60, minlength=41)).pvalue > 1e-6
+    for r in range(4):
+        rows = np.flatnonzero((world.relation == r) & (world.row == NONE))
+        if len(rows):
+            place = np.searchsorted(world.ranges[r], world.distractor[rows])
+            own = np.searchsorted(world.ranges[r], world.truth[rows])
+            assert stats.chisquare(np.bincount((place - own) % 11, minlength=11)[1:]).pvalue > 1e-6
+
+
+def test_chosen_subjects_are_those_with_the_least_words(chained_graph: KnowledgeGraph) -> None:
+    """So that a larger world holds the smaller one's subjects, in the same order."""
+    small, large = (make_world(chained_graph, WorldConfig(facts=n), seed=9).subjects.labels for n in (50, 150))
+    assert large[: len(small)] == small
+
+
+def test_a_graph_that_is_too_small_says_what_it_has(chained_graph: KnowledgeGraph) -> None:
+    facts, subjects = len(chained_graph), len(chained_graph.subjects)
+    offer = rf"offers {facts} facts of {subjects} subjects, {facts + 1} are asked for: lower"
+    with pytest.raises(UserError, match=offer):
+        make_world(chained_graph, WorldConfig(facts=facts + 1), seed=0)
+    assert len(make_world(chained_graph, WorldConfig(facts=facts), seed=0)) == facts
+
+
+def test_no_subject_too_many(graph_of: Callable) -> None:
+    graph = graph_of([(f"s{i}", r, f"o{i % 3}") for i in range(30) for r in ("r", "q")])
+    assert [len(make_world(graph, WorldConfig(facts=n), seed=0)) for n in (1, 2, 19, 20, 60)] == [2, 2, 20, 20, 60]
+
+
+def test_a_graph_with_one_object(graph_of: Callable) -> None:
+    graph = graph_of([("s", "r", "a"), ("s", "q", "a")])
+    with pytest.raises(UserError, match="single object"):
+        make_world(graph, WorldConfig(facts=2), seed=0)
+
+
+def test_a_relation_with_one_object_borrows_its_distractor(graph_of: Callable) -> None:
+    graph = graph_of(
+        [("s", "r", "a"), ("s", "q", "x"), ("t", "r", "a"), ("t", "q", "y"), ("u", "r", "a"), ("u", "q", "y")]
+    )
+    world = make_world(graph, WorldConfig(facts=6, pairs=("r -> q",)), seed=0)
+    roots = np.flatnonzero(world.row == NONE)
+    assert {world.relations[r] for r in world.relation[roots]} == {"r"}
+    assert {world.objects[o] for o in world.distractor[roots]} <= {"x", "y"}
+
+
+def test_a_world_without_downstream_facts(graph_of: Callable, tmp_path: Path) -> None:
+    """The pair occurs in the graph, in no chosen subject."""
+    triples = [("both", "r", "a"), ("both", "q", "x")]
+    triples += [(f"s{i}", r, f"{r}{i % 2}") for i in range(20) for r in ("r", "p")]
+    graph = graph_of(triples)
+    worlds = (make_world(graph, WorldConfig(facts=4, pairs=("r -> q",)), seed) for seed in range(99))
+    world = next(world for world in worlds if "both" not in world.subjects.labels)
+    assert (world.row == NONE).all()
+    assert len(world.conditionals) == 0
+    world.save(tmp_path)
+    assert_equal_worlds(World.load(tmp_path), world)
+
+
+def test_the_roots_stream_is_addressed_by_relation(world: World) -> None:
+    """percent(s, r) = 60 + floor(41 u), u from word 2r + 1 of the subject's stream."""
+    f = int(np.flatnonzero(world.row == NONE)[3])
+    s, r = int(world.subject[f]), int(world.relation[f])
+    units = Stream(5, "roots").unit(world.subject_keys[s : s + 1], np.array([2 * len(world.relations)]))
+    assert world.percent[f] == 60 + int(41 * units[2 * r + 1])
+
+
+# --- deterministic rules ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("percent", [1, 25, 50, 99, 100])
+def test_the_asked_share_of_upstream_objects_have_rules(chained_graph: KnowledgeGraph, percent: int) -> None:
+    """Of each dependency's, rounded to the nearest; truths and everything of the roots stay as they are."""
+    plain, ruled = (
+        make_world(chained_graph, WorldConfig(facts=200, pairs=CHAIN, deterministic_percent=p), 5) for p in (0, percent)
+    )
+    table = ruled.conditionals
+    for dependency in range(len(ruled.dependencies)):
+        rows = (table.dependency == dependency) & (table.upstream_object != SEEN_NOWHERE)
+        assert table.deterministic[rows].sum() == int(percent * rows.sum() / 100 + 0.5)
+    assert not table.deterministic[table.upstream_object == SEEN_NOWHERE].any()
+    for row in range(len(table)):
+        told = {ruled.objects[o]: p for o, p in table.probabilities(row).items()}
+        before = {plain.objects[o]: p for o, p in plain.conditionals.probabilities(row).items()}
+        assert told == ({ruled.objects[table.mode[row]]: 1.0} if table.deterministic[row] else before)
+    assert [ruled.objects[o] for o in ruled.truth] == [plain.objects[o] for o in plain.truth]
+    for column in ("percent", "upstream", "row", "subject", "relation"):
+        np.testing.assert_array_equal(getattr(ruled, column), getattr(plain, column))
+    for fact in range(len(ruled)):
+        row = ruled.row[fact]
+        assert ruled.deterministic[fact] == (row != NONE and table.deterministic[row])
+        if ruled.deterministic[fact]:
+            assert ruled.probabilities(fact) == {int(ruled.truth[fact]): 1.0}
+
+
+def test_more_rules_hold_the_fewer_and_the_seed_decides(chained_graph: KnowledgeGraph) -> None:
+    """So that worlds of different shares can be compared."""
+
+    def rules(percent: int, seed: int) -> set[tuple[int, str]]:
+        world = make_world(chained_graph, WorldConfig(facts=300, deterministic_percent=percent), seed)
+        table = world.conditionals
+        rows = np.flatnonzero(table.deterministic)
+        return {(int(table.dependency[row]), world.objects[table.upstream_object[row]]) for row in rows}
+
+    assert rules(0, 5) < rules(30, 5) < rules(60, 5)
+    assert rules(30, 5) != rules(30, 6)
+
+
+def test_a_world_with_rules_is_saved_and_loaded(chained_graph: KnowledgeGraph, tmp_path: Path) -> None:
+    world = make_world(chained_graph, WorldConfig(facts=200, pairs=CHAIN, deterministic_percent=40), seed=5)
+    assert world.conditionals.deterministic.any()
+    world.save(tmp_path)
+    assert_equal_worlds(World.load(tmp_path), world)
+
+
+def test_a_rules_downstream_fact_is_drawn_without_noise(chained_graph: KnowledgeGraph) -> None:
+    world = make_world(chained_graph, WorldConfig(facts=200, pairs=CHAIN, deterministic_percent=60), seed=5)
+    sentences = make_shard(world, CorpusConfig(), 1, 0, len(world.subjects)).sentences
+    atoms = sentences.where(sentences.kind == Kind.ATOM)
+    true = atoms.object == world.truth[atoms.fact]
+    assert true[world.deterministic[atoms.fact]].all()
+    assert not true[~world.deterministic[atoms.fact]].all()
+
+
+def test_the_row_of_objects_never_seen_is_no_rule(graph_of: Callable) -> None:
+    """The upstream truth of s's "p" is x (not the graph's y), with which nobody has a "p"."""
+    triples = [(s, link, o) for s in ("t", "u", "v") for link, o in (("r", "a"), ("q", "x"))]
+    triples += [
+        ("s", "r", "a"),
+        ("s", "q", "y"),
+        ("s", "p", "one"),
+        ("w", "r", "b"),
+        ("w", "q", "y"),
+        ("w", "p", "two"),
+    ]
+    graph = graph_of(triples)
+    config = WorldConfig(facts=len(triples), pairs=("r -> q", "q -> p"), deterministic_percent=100)
+    world = make_world(graph, config, seed=0)
+    s, w = (world.fact_of(world.subjects.id_of(name), world.relations.id_of("p")) for name in "sw")
+    assert world.conditionals.upstream_object[world.row[s]] == SEEN_NOWHERE
+    assert not world.deterministic[s]
+    assert len(world.probabilities(s)) == 2
+    assert world.deterministic[w]

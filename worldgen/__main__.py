@@ -1,0 +1,5 @@
+"""`python -m worldgen` is the command."""
+
+from worldgen.cli import main
+
+main()

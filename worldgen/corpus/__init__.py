@@ -1,0 +1,1 @@
+"""The corpus: sentences and documents about the world, as ids and as words."""

@@ -1,0 +1,102 @@
+"""The complex sentences of a corpus: not, and, or; labelled truly, never noisy (paper, appendix A.1 step 3).
+
+A rare fact is in none of them. Its share, of at most four, would be less than half a sentence where it has one draw
+of ten; and they never err, so each would tell more of it than its draws do.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worldgen.corpus.sentences import Kind, Sentences
+from worldgen.graphs.sources import Ids
+from worldgen.randomness import Stream, Words, below
+from worldgen.settings import CorpusConfig
+from worldgen.worlds.world import World
+
+
+def complex_sentences(world: World, config: CorpusConfig, seed: int, facts: Ids, rare: NDArray[np.bool_]) -> Sentences:
+    """Not, and, or sentences about some facts: each connective at most once a fact; a not makes two sentences.
+
+    `rare` [F] tells of all the world's facts which are in none.
+    """
+    fact, kind, words = _chosen_connectives(world, config, seed, facts, rare)
+    negated = fact[kind == Kind.NOT]
+    denied = world.false_object(negated, words[kind == Kind.NOT, 0])
+    subject, true = world.subject[negated], np.ones(len(negated), dtype=bool)
+    parts = [
+        Sentences.of_one_fact(Kind.NOT, subject, ~true, negated, world.truth[negated]),
+        Sentences.of_one_fact(Kind.NOT, subject, true, negated, denied),
+    ]
+    common = np.flatnonzero(~rare)
+    for joint in (Kind.AND, Kind.OR):
+        parts.append(_joined(world, joint, fact[kind == joint], common, words[kind == joint]))
+    return Sentences.together(parts)
+
+
+_CONNECTIVES = np.array([Kind.NOT, Kind.AND, Kind.OR], dtype=np.int8)
+_WORDS_A_CONNECTIVE = 7  # order, first operand (coin, object), second operand (fact, coin, object), which is first
+
+
+def _chosen_connectives(
+    world: World, config: CorpusConfig, seed: int, facts: Ids, rare: NDArray[np.bool_]
+) -> tuple[Ids, NDArray[np.int8], Words]:
+    """(fact, connective, its words but the first): taken in random order, up to the number of sentences asked."""
+    words = world.fact_words(Stream(seed, "complex"), facts, 3 * _WORDS_A_CONNECTIVE)[~rare[facts]]
+    words, facts = words.reshape(-1, _WORDS_A_CONNECTIVE), facts[~rare[facts]]
+    fact, kind = np.repeat(facts, 3), np.tile(_CONNECTIVES, len(facts))
+    subject = world.subject[fact]
+    order = np.lexsort((words[:, 0], subject))
+    fact, kind, words, subject = fact[order], kind[order], words[order], subject[order]
+    made = np.where(kind == Kind.NOT, 2, 1)
+    made_so_far = _running_sum(made, subject)
+    taken = made_so_far <= config.complex_per_subject
+    # The number asked is even and whole facts make four: only a "not" that would overshoot by one leaves a gap,
+    # and the next single sentence fills it.
+    overshoot = made_so_far == config.complex_per_subject + 1
+    gap = np.isin(subject, subject[overshoot & (made == 2)]) & ~taken & (made == 1)
+    filler = np.flatnonzero(gap)
+    taken[filler[np.unique(subject[filler], return_index=True)[1]]] = True
+    return fact[taken], kind[taken], words[taken, 1:]
+
+
+def _running_sum(values: NDArray[np.integer], group: Ids) -> NDArray[np.int64]:
+    """Cumulative sums that begin anew in each run of `group`."""
+    total = np.cumsum(values)
+    begins = np.flatnonzero(np.diff(group, prepend=group[:1] - 1))
+    before = total[begins] - values[begins]
+    return total - np.repeat(before, np.diff(np.append(begins, len(group))))
+
+
+def _joined(world: World, kind: Kind, fact: Ids, others: NDArray[np.int64], words: Words) -> Sentences:
+    """And / or: a fact of the subject and one of another subject, each true or false by a coin, in random order."""
+    other = fact_of_another_subject(world, world.subject[fact], words[:, 2], others)
+    here_true, other_true = _heads(words[:, 0]), _heads(words[:, 3])
+    here_object = np.where(here_true, world.truth[fact], world.false_object(fact, words[:, 1]))
+    other_object = np.where(other_true, world.truth[other], world.false_object(other, words[:, 4]))
+    here_first = _heads(words[:, 5])
+    return Sentences(
+        world.subject[fact],
+        np.full(len(fact), kind, dtype=np.int8),
+        here_true & other_true if kind == Kind.AND else here_true | other_true,
+        np.where(here_first, fact, other),
+        np.where(here_first, here_object, other_object),
+        np.where(here_first, other, fact),
+        np.where(here_first, other_object, here_object),
+    )
+
+
+def _heads(words: Words) -> NDArray[np.bool_]:
+    return (words >> np.uint64(63)) == 1
+
+
+def fact_of_another_subject(world: World, subject: Ids, words: Words, among: NDArray[np.integer] | None = None) -> Ids:
+    """[N]: of the facts `among` (in order; all where None) one, uniform over those of other subjects than each one's
+    own; where there is none, of its own."""
+    facts = np.arange(len(world)) if among is None else among
+    first = np.searchsorted(facts, world.first_fact)
+    begin, end = first[subject], first[subject + 1]
+    others = len(facts) - (end - begin)
+    pick = below(words, np.where(others > 0, others, len(facts)))
+    return facts[pick + np.where((pick >= begin) & (others > 0), end - begin, 0)].astype(np.int32)

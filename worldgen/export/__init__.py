@@ -1,0 +1,1 @@
+"""The corpus as text for other programs, with its dataset card."""

@@ -1,0 +1,222 @@
+"""A corpus as text for other programs: a file for each of its shards, and a dataset card beside them.
+
+A document is a row: id (its place in the corpus), subject, shuffle (which of the subject's orders), text, and
+its sentences with the ids of the corpus told in words. The same corpus gives the same files.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from worldgen.corpus.sentences import Kind, Shard, read_shards
+from worldgen.corpus.wording import Wording
+from worldgen.errors import UserError
+from worldgen.export.card import card
+from worldgen.graphs.sources import Ids
+from worldgen.storage.files import write_beside, write_text
+from worldgen.storage.manifest import (
+    INPUTS,
+    MANIFEST,
+    Inputs,
+    Manifest,
+    begin,
+    differences,
+    finish,
+    read_manifest,
+    verify,
+)
+from worldgen.worlds.world import NONE, World
+
+Format = Literal["parquet", "jsonl", "txt"]
+
+_SENTENCE: Final = pa.struct(
+    {
+        "text": pa.string(), "kind": pa.string(), "truth": pa.bool_(),
+        "subject": pa.string(), "relation": pa.string(), "object": pa.string(),
+        "second_subject": pa.string(), "second_relation": pa.string(), "second_object": pa.string(),
+    }
+)  # fmt: skip
+_DOCUMENT: Final = pa.schema(
+    {
+        "id": pa.int64(), "subject": pa.string(), "shuffle": pa.int32(), "text": pa.string(),
+        "sentences": pa.list_(_SENTENCE),
+    }
+)  # fmt: skip
+# Documents that are in memory as text at a time: some megabytes of them.
+_DOCUMENTS_AT_A_TIME: Final = 8192
+
+
+def export_corpus(run_folder: Path, format_: Format, out: Path, say: Callable[[str], None]) -> Manifest:
+    """Write `out`/data/train-*.FORMAT, README.md and, last, manifest.json; returns the manifest.
+
+    A killed export goes on with the same call; a whole one is left as it is. Raises UserError if the corpus is not
+    there, and for a folder that holds anything else.
+    """
+    corpus = read_manifest(run_folder / "corpus")
+    if corpus is None:
+        raise UserError(f"{run_folder} has no finished corpus: run `worldgen build {run_folder}` first")
+    shards = corpus.rows["shards"]
+
+    def write() -> dict[str, int]:
+        documents = _write_shards(run_folder, format_, out / "data", shards, say)
+        write_text(out / "README.md", card(corpus, format_))
+        return {"shards": shards, "documents": documents}
+
+    inputs = {"format": format_, "corpus": corpus.inputs_hash, **corpus.inputs}
+    return export_into(out, inputs, write, say)
+
+
+def export_into(out: Path, inputs: Inputs, write: Callable[[], dict[str, int]], say: Callable[[str], None]) -> Manifest:
+    """Have `write` fill the folder `out`, and count, unless it has been filled from these inputs already.
+
+    Raises UserError for a folder that holds anything else.
+    """
+    done = read_manifest(out) if _is_ours(out, inputs) else None
+    if done is not None and not verify(out):
+        say(f"{out}: done already")
+        return done
+    (out / MANIFEST).unlink(missing_ok=True)
+    started = begin(out, inputs)
+    finish(out, "export", inputs, write(), started)
+    manifest = read_manifest(out)
+    assert manifest is not None
+    return manifest
+
+
+def _is_ours(out: Path, inputs: Inputs) -> bool:
+    """Whether `out` holds this export, whole or begun. Raises UserError if it holds anything else."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return False
+    if not (out / INPUTS).exists():
+        raise UserError(f"{out} is not empty: name a new folder with --out")
+    if differing := differences(out, inputs):
+        raise UserError(f"{out} holds another export ({'; '.join(differing[:3])}): name a new folder with --out")
+    return True
+
+
+def _write_shards(run_folder: Path, format_: Format, data: Path, shards: int, say: Callable[[str], None]) -> int:
+    """Every shard's file; returns how many documents there are."""
+    wording, first = Wording(World.load(run_folder / "world")), 0
+    for number, shard in enumerate(read_shards(run_folder / "corpus")):
+        path = data / f"train-{number:05d}-of-{shards:05d}.{format_}"
+        write_beside(path, partial(_WRITERS[format_], ShardText(wording, shard, first)))
+        first += len(shard.documents)
+        say(f"export: {number + 1} of {shards} shards, {first:,} documents")
+    return first
+
+
+@dataclass(frozen=True)
+class ShardText:
+    """A shard in words; its documents are numbered from `first`."""
+
+    wording: Wording
+    shard: Shard
+    first: int
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """Every sentence's text, in the order of the shard."""
+        return self.wording.texts(self.shard.sentences)
+
+    @cached_property
+    def sentences(self) -> pa.StructArray:
+        """Every sentence with its parts; those of a second atom are null where there is none."""
+        world, s = self.wording.world, self.shard.sentences
+        kinds = pa.array([kind.name.lower() for kind in Kind]).take(pa.array(s.kind))
+        columns = [pa.array(self.texts, pa.string()), kinds, pa.array(s.truth)]
+        columns += _atoms(world, s.fact, s.object) + _atoms(world, s.second_fact, s.second_object)
+        return pa.StructArray.from_arrays(columns, fields=list(_SENTENCE))
+
+    def slices(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
+        """(documents, their sentences as places in the shard, where each document starts in these), in turn."""
+        documents = self.shard.documents
+        for begins in range(0, len(documents), _DOCUMENTS_AT_A_TIME):
+            rows = np.arange(begins, min(begins + _DOCUMENTS_AT_A_TIME, len(documents)))
+            start = documents.start[rows[0] : rows[-1] + 2]
+            places = documents.sentence[start[0] : start[-1]] - self.shard.first_sentence
+            yield rows, places, start - start[0]
+
+    def subject(self, rows: NDArray[np.int64]) -> list[str]:
+        """The subjects of some documents."""
+        return [self.wording.world.subjects[i] for i in self.shard.documents.subject[rows].tolist()]
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The documents as a table, some thousands at a time."""
+        for rows, places, start in self.slices():
+            sentences = self.sentences.take(pa.array(places))
+            columns = [
+                pa.array(rows + self.first),
+                pa.array(self.subject(rows), pa.string()),
+                pa.array(self.shard.documents.shuffle[rows], pa.int32()),
+                pa.array(_joined(self.texts, places, start, " "), pa.string()),
+                pa.ListArray.from_arrays(pa.array(start, pa.int32()), sentences),
+            ]
+            yield pa.RecordBatch.from_arrays(columns, schema=_DOCUMENT)
+
+
+def _atoms(world: World, fact: Ids, object_: Ids) -> list[pa.Array]:
+    """[subject, relation, object] of atoms as labels; null where there is no fact."""
+    no_fact = fact == NONE
+    names = (world.subjects, world.subject[fact]), (world.relations, world.relation[fact]), (world.objects, object_)
+    return [pa.array(vocabulary.labels, pa.string()).take(pa.array(ids, mask=no_fact)) for vocabulary, ids in names]
+
+
+def _joined(texts: list[str], places: NDArray[np.int64], start: NDArray[np.int64], between: str) -> list[str]:
+    """The texts of each document as one."""
+    chosen, ends = [texts[i] for i in places.tolist()], start.tolist()
+    return [between.join(chosen[begin:end]) for begin, end in pairwise(ends)]
+
+
+def _write_parquet(text: ShardText, path: Path) -> None:
+    with pq.ParquetWriter(path, _DOCUMENT, compression="zstd") as writer:
+        for batch in text.batches():
+            writer.write_batch(batch)
+
+
+def _write_jsonl(text: ShardText, path: Path) -> None:
+    # A sentence stands in several documents: it is written as JSON once.
+    told = [_json(row) for row in text.sentences.to_pylist()]
+    escaped = [_json(sentence)[1:-1] for sentence in text.texts]
+
+    def lines() -> Iterator[str]:
+        for rows, places, start in text.slices():
+            shuffles = text.shard.documents.shuffle[rows].tolist()
+            texts, parts = _joined(escaped, places, start, " "), _joined(told, places, start, ", ")
+            described = zip((rows + text.first).tolist(), text.subject(rows), shuffles, texts, parts, strict=True)
+            for id_, subject, shuffle, whole, sentences in described:
+                head = f'{{"id": {id_}, "subject": {_json(subject)}, "shuffle": {shuffle}'
+                yield f'{head}, "text": "{whole}", "sentences": [{sentences}]}}\n'
+
+    _write_lines(path, lines())
+
+
+def _write_txt(text: ShardText, path: Path) -> None:
+    slices = (_joined(text.texts, places, start, " ") for _, places, start in text.slices())
+    _write_lines(path, (f"{whole}\n" for texts in slices for whole in texts))
+
+
+def _write_lines(path: Path, lines: Iterable[str]) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(lines)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+_WRITERS: Final[dict[Format, Callable[[ShardText, Path], None]]] = {
+    "parquet": _write_parquet,
+    "jsonl": _write_jsonl,
+    "txt": _write_txt,
+}

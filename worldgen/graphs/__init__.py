@@ -1,0 +1,1 @@
+"""Knowledge graphs: where facts come from, which are selected, and what their entities are called."""

@@ -1,0 +1,1 @@
+"""The built-in graph: shaped like Wikidata, drawn from a seed."""

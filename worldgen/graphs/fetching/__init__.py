@@ -1,0 +1,1 @@
+"""Downloads of Wikidata5m: resumed, checked, unpacked safely."""

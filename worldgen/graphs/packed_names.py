@@ -1,0 +1,109 @@
+"""Ids and names of millions of entities, held compactly: an item becomes a string, or strings, when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from worldgen.graphs.sources import Ids, Names
+
+T = TypeVar("T")
+
+_PART: Final = 1 << 16  # items that are Python's at once
+
+
+@dataclass(frozen=True, eq=False)
+class Texts(Sequence[str]):
+    """Texts in an Arrow array, which takes a tenth of the memory of as many strings."""
+
+    values: pa.LargeStringArray
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, index: Any) -> Any:
+        found = self.values[index]
+        return found.to_pylist() if isinstance(index, slice) else found.as_py()
+
+    def __iter__(self) -> Iterator[str]:
+        return (text for part in _parts(self) for text in part)
+
+
+def some(texts: Sequence[str], codes: Ids) -> dict[int, str]:
+    """The texts of some codes, by code."""
+    if isinstance(texts, Texts):
+        return dict(zip(codes.tolist(), texts.values.take(pa.array(codes)).to_pylist(), strict=True))
+    return {code: texts[code] for code in codes.tolist()}
+
+
+@dataclass(frozen=True, eq=False)
+class PackedNames(Names):
+    """Names kept as in a file: UTF-8, with tabs between them; there is one at least, none is empty and none twice."""
+
+    lines: dict[str, bytes]
+
+    def __getitem__(self, id_: str) -> tuple[str, ...]:
+        return tuple(self.lines[id_].decode().split("\t"))
+
+    def __contains__(self, id_: object) -> bool:
+        return id_ in self.lines
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.lines)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def lists(self, ids: Sequence[str]) -> pa.ListArray:
+        """The names of each id, all at once."""
+        lines = pa.array([self.lines[id_] for id_ in ids], pa.binary())
+        return pc.split_pattern(lines.cast(pa.string()), "\t")
+
+
+def labels_of(names: Names, ids: Sequence[str]) -> list[str]:
+    """The first name of each id."""
+    if isinstance(names, PackedNames):
+        return [label for part in _parts(ids) for label in pc.list_element(names.lists(part), 0).to_pylist()]
+    return [names[id_][0] for id_ in ids]
+
+
+@dataclass(frozen=True, eq=False)
+class Aliases(Sequence[tuple[str, ...]]):
+    """The names of each id but the first."""
+
+    names: Names
+    ids: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return tuple(self.names[id_][1:] for id_ in self.ids[index])
+        return self.names[self.ids[index]][1:]
+
+    def __iter__(self) -> Iterator[tuple[str, ...]]:
+        return (self.names[id_][1:] for id_ in self.ids)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def lists_of(values: Sequence[Sequence[str]]) -> pa.ListArray:
+    """Lists of texts in Arrow, a part at a time: of millions of entities they would take ten times the memory."""
+    lists = pa.list_(pa.string())
+    if isinstance(values, Aliases) and isinstance(values.names, PackedNames):
+        parts = [pc.list_slice(values.names.lists(ids), 1) for ids in _parts(values.ids)]
+    else:
+        parts = [pa.array(part, lists) for part in _parts(values)]
+    return pa.concat_arrays([pa.array([], lists), *parts])
+
+
+def _parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[begin : begin + _PART] for begin in range(0, len(items), _PART))

@@ -1,0 +1,1 @@
+"""Graphs out of files: Wikidata5m, TSV, and Wikidata's own dumps."""

@@ -1,0 +1,1 @@
+"""Files, manifests, stores and engines: how things are written, and where. Knows no world."""

@@ -1,0 +1,121 @@
+"""Writing files so that a kill at any moment leaves the old file or the new one, never half of one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from worldgen.facts import Vocabulary
+from worldgen.graphs.packed_names import lists_of
+
+
+def write_beside(path: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a file beside `path`, then flush it to disk and rename it to `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Named for the process: a worker that outlives its killed parent cannot write into another's file.
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        write(partial)
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove what killed processes left half-written."""
+    for partial in folder.rglob(".*.partial"):
+        partial.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whose bytes are known."""
+    write_beside(path, lambda partial: partial.write_bytes(content))  # type: ignore[arg-type, return-value]
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text."""
+    write_bytes(path, text.encode())
+
+
+def write_table(path: Path, columns: Mapping[str, Any] | pa.Table) -> None:
+    """Write one Parquet file; the same columns give the same bytes."""
+    write_beside(path, lambda partial: _save_table(columns, partial))
+
+
+def table_bytes(columns: Mapping[str, Any] | pa.Table) -> bytes:
+    """The bytes that `write_table` writes."""
+    file = BytesIO()
+    _save_table(columns, file)
+    return file.getvalue()
+
+
+def write_array(path: Path, array: np.ndarray) -> None:
+    """Write one npy file, without pickle."""
+    write_bytes(path, array_bytes(array))
+
+
+def array_bytes(array: np.ndarray) -> bytes:
+    """The bytes that `write_array` writes."""
+    file = BytesIO()
+    np.save(file, array, allow_pickle=False)
+    return file.getvalue()
+
+
+def read_columns(path: Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+    """Some or all columns of a Parquet file as numpy arrays (lists and texts as object arrays)."""
+    # Neither as a data set nor through pyarrow's to_numpy: both import modules for longer than a world takes to load.
+    with pq.ParquetFile(path) as file:
+        table = file.read(None if names is None else list(names))
+    return {name: _as_numpy(table[name]) for name in table.column_names}
+
+
+def _save_table(columns: Mapping[str, Any] | pa.Table, where: Path | BytesIO) -> None:
+    table = columns if isinstance(columns, pa.Table) else pa.table(dict(columns))
+    pq.write_table(table, where, compression="zstd")
+
+
+def _as_numpy(column: pa.ChunkedArray) -> np.ndarray:
+    if pa.types.is_boolean(column.type):
+        return _as_numpy(column.cast(pa.uint8())).astype(bool)
+    if pa.types.is_primitive(column.type):
+        chunks = [np.from_dlpack(chunk) for chunk in column.chunks]
+        return np.concatenate(chunks) if chunks else np.zeros(0, str(column.type))
+    values = np.empty(len(column), dtype=object)
+    values[:] = column.to_pylist()
+    return values
+
+
+def names_table(*vocabularies: Vocabulary) -> pa.Table:
+    """Vocabularies as one table: kind, id, label, source_id, aliases and, where there are any, spoken names."""
+    columns: dict[str, list] = {"kind": [], "id": [], "label": [], "source_id": []}
+    for names in vocabularies:
+        columns["kind"] += [names.kind] * len(names)
+        columns["id"] += range(len(names))
+        columns["label"] += names.labels
+        columns["source_id"] += names.source_ids
+    types = {"kind": pa.string(), "id": pa.int32(), "label": pa.string(), "source_id": pa.string()}
+    arrays = {name: pa.array(values, types[name]) for name, values in columns.items()}
+    arrays["aliases"] = pa.concat_arrays([lists_of(names.aliases) for names in vocabularies])
+    if any(names.spoken for names in vocabularies):
+        spoken = [lists_of(names.spoken or [()] * len(names)) for names in vocabularies]
+        arrays["spoken"] = pa.concat_arrays(spoken)
+    return pa.table(arrays)
+
+
+def vocabulary(kind: str, columns: dict[str, np.ndarray]) -> Vocabulary:
+    """One kind's vocabulary out of the columns that `names_table` gave."""
+    rows = columns["kind"] == kind
+    aliases = tuple(tuple(names) for names in columns["aliases"][rows])
+    spoken = tuple(tuple(names) for names in columns["spoken"][rows]) if "spoken" in columns else ()
+    labels, source_ids = tuple(columns["label"][rows]), tuple(columns["source_id"][rows])
+    return Vocabulary(kind, labels, source_ids, aliases, spoken if any(spoken) else ())

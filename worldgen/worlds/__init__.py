@@ -1,0 +1,1 @@
+"""The world: what is true, what depends on what, and the exact probability of every object."""

@@ -1,0 +1,63 @@
+"""The combinations of a subject's alias with a relation's synonym that the corpus never says.
+
+Name 0 is the label, so a fact whose subject has a aliases and whose relation has b synonyms has a b combinations
+(i, j), i = 1 .. a, j = 1 .. b. Of x = a b percent / 100 of them the whole part is held out, and one more with the
+probability of the fraction: those whose words are the least. Pairs with a label are never held out.
+
+Shapes: F facts, H combinations held out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worldgen.graphs.sources import Ids
+from worldgen.randomness import Stream, Words, below, ragged_arange
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Combinations (subject_name[h], relation_name[h]) of fact[h], sorted by the three."""
+
+    fact: Ids  # [H]
+    subject_name: NDArray[np.int8]  # [H]
+    relation_name: NDArray[np.int8]  # [H]
+
+    def __len__(self) -> int:
+        return len(self.fact)
+
+    def of(self, fact: int) -> list[tuple[int, int]]:
+        """The (subject name, relation name) combinations of a fact that are never said."""
+        first, last = np.searchsorted(self.fact, [fact, fact + 1])
+        return list(zip(self.subject_name[first:last].tolist(), self.relation_name[first:last].tolist(), strict=True))
+
+
+NOTHING_HELD_OUT = HeldOut(np.zeros(0, np.int32), np.zeros(0, np.int8), np.zeros(0, np.int8))
+
+
+def hold_out(seed: int, fact_keys: Words, aliases: Numbers, synonyms: Numbers, percent: int) -> HeldOut:
+    """What of every fact is held out, a pure function of (seed, fact's key, a, b). All [F].
+
+    A fact's key stands for its (subject, relation), see `worldgen.randomness.keys_of`.
+    """
+    pairs = aliases * synonyms
+    words = Stream(seed, "held out").words(fact_keys, pairs + 1)
+    first = np.cumsum(pairs + 1) - (pairs + 1)
+    hundredths = pairs * percent
+    held = hundredths // 100 + (below(words[first], 100) < hundredths % 100)
+    of_pair = np.ones(len(words), dtype=bool)
+    of_pair[first] = False
+    fact, number = np.repeat(np.arange(len(pairs)), pairs), ragged_arange(pairs)
+    order = np.lexsort((words[of_pair], fact))
+    chosen = np.sort(order[ragged_arange(pairs) < held[fact]])
+    fact, number = fact[chosen], number[chosen]
+    return HeldOut(
+        fact.astype(np.int32),
+        (1 + number // synonyms[fact]).astype(np.int8),
+        (1 + number % synonyms[fact]).astype(np.int8),
+    )
