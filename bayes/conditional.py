@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.arrays import Ids, ragged_arange
 from worldgen.bayes.counts import NOTHING, Counts, FactTable, Weights
 from worldgen.bayes.dirichlet import predictive
 from worldgen.bayes.distribution import Distribution
-from worldgen.graphs.sources import Ids
-from worldgen.randomness import ragged_arange
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from functools import cached_property, reduce
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.arrays import Ids
 from worldgen.bayes.dirichlet import predictive
 from worldgen.bayes.distribution import Distribution
 from worldgen.bayes.evidence import THIRD, Evidence
-from worldgen.graphs.sources import Ids
 
 Weights = NDArray[np.floating]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.graphs.sources import Ids
+from worldgen.arrays import Ids
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.arrays import Ids
 from worldgen.corpus.sentences import Kind, Sentences
-from worldgen.graphs.sources import Ids
 from worldgen.storage.files import read_columns, write_table
 from worldgen.worlds.world import World
 

@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.arrays import Ids
 from worldgen.bayes.agent import Agent, RowOf
 from worldgen.bayes.counts import NOTHING, Counts
 from worldgen.bayes.dirichlet import predictive
-from worldgen.graphs.sources import Ids
 
 
 @dataclass(frozen=True)

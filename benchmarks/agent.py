@@ -23,13 +23,13 @@ from worldgen.bayes.agent import Agent, Edit, fit
 from worldgen.bayes.evidence import Evidence, evidence_of, merge
 from worldgen.corpus.draws import make_shard, shard_bounds
 from worldgen.evaluate.runs.config import RunConfig, override, paper
+from worldgen.evaluate.settings import CasesConfig
 from worldgen.evaluate.testbed.cases import make_cases
 from worldgen.evaluate.testbed.credences import label
 from worldgen.graphs.builtin.graph import BuiltinGraph
 from worldgen.graphs.labels import Spelling
 from worldgen.graphs.selection import select
 from worldgen.lm.tokenizer import cut_labels, pieces, spelt
-from worldgen.settings import CasesConfig
 from worldgen.storage.manifest import peak_memory
 from worldgen.worlds.world import World, make_world
 

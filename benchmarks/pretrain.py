@@ -32,13 +32,13 @@ from transformers import Trainer as TheirTrainer
 from worldgen.evaluate.runs.config import PRESETS
 from worldgen.lm.data import Batch, Share, TokenShards, batches
 from worldgen.lm.model import new_model, packed_loss
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import load_tokenizer
 from worldgen.lm.training.optimizer import new_optimizer
 from worldgen.lm.training.prefetch import prefetched
 from worldgen.lm.training.processes import Processes
 from worldgen.lm.training.speed import flops_per_token, matmul_flops
 from worldgen.lm.training.trainer import Execution, Trainer
-from worldgen.settings import PretrainConfig
 from worldgen.storage.manifest import peak_memory
 
 WARM_UP = 10

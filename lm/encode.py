@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.arrays import ragged_arange
 from worldgen.corpus.sentences import Documents, Shard
 from worldgen.corpus.wording import Wording
-from worldgen.randomness import ragged_arange
 from worldgen.storage.engines import Engine
 from worldgen.storage.files import array_bytes
 from worldgen.storage.shards import Made, write_shards

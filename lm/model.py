@@ -20,7 +20,7 @@ from transformers import (
 from worldgen.errors import UserError
 from worldgen.lm.data import IGNORED, Batch
 from worldgen.lm.loss import head_loss
-from worldgen.settings import PretrainConfig
+from worldgen.lm.settings import PretrainConfig
 
 
 def new_model(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast, seed: int) -> MistralForCausalLM:

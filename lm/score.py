@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import MistralForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
-from worldgen.lm.editors.request import Edited
+from worldgen.lm.editions import Edited
 from worldgen.lm.model import next_token_logits
 from worldgen.lm.texts import Text, beginnings, pad, texts_of
 

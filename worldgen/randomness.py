@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.arrays import ragged_arange
+
 Words = NDArray[np.uint64]
 
 _MULTIPLIER_0 = 0xD2E7470EE14C6C93
@@ -69,13 +71,6 @@ def to_unit(words: Words) -> NDArray[np.float64]:
 def below(words: Words, bounds: NDArray[np.integer] | int) -> NDArray[np.int64]:
     """Words as whole numbers uniform on 0 .. bound-1 (bias below bound / 2^53)."""
     return np.floor(to_unit(words) * bounds).astype(np.int64)
-
-
-def ragged_arange(counts: NDArray[np.integer]) -> NDArray[np.int64]:
-    """0 .. counts[0]-1, 0 .. counts[1]-1, ... back to back."""
-    ends = np.cumsum(counts)
-    total = int(ends[-1]) if len(ends) else 0
-    return np.arange(total, dtype=np.int64) - np.repeat(ends - counts, counts)
 
 
 def philox(counter_0: Words, counter_1: Words, key_0: int, key_1: int) -> Words:

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.arrays import ragged_arange
 from worldgen.bayes.agent import Agent
 from worldgen.bayes.batch.contributions import gifts_of
 from worldgen.bayes.batch.downstream import downstream_beliefs
@@ -22,7 +23,6 @@ from worldgen.bayes.batch.unseen_subject import general_beliefs
 from worldgen.bayes.counts import Weights
 from worldgen.bayes.dirichlet import least_weight, predictive, target_credence
 from worldgen.bayes.distribution import Distribution
-from worldgen.randomness import ragged_arange
 
 
 class Part(Protocol):

@@ -12,9 +12,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.arrays import ragged_arange
 from worldgen.bayes.agent import Edit
 from worldgen.bayes.counts import Weights
-from worldgen.randomness import ragged_arange
 
 Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]

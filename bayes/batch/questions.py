@@ -11,11 +11,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.arrays import ragged_arange
 from worldgen.bayes.batch.edit_sets import EditSets, Flags, Numbers
 from worldgen.bayes.counts import FactTable, Weights
 from worldgen.bayes.dirichlet import predictive
 from worldgen.bayes.distribution import Distribution
-from worldgen.randomness import ragged_arange
 
 
 @dataclass(frozen=True)

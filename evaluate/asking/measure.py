@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from worldgen.evaluate.asking.answers import AnswerReader
 from worldgen.evaluate.testbed.questions import SITES, Probe
-from worldgen.lm.editors.request import Edition, Editor, Request
+from worldgen.lm.editions import Edition, Editor, Request
 from worldgen.lm.score import log_probabilities
 from worldgen.lm.training.allocator import keep_freed_memory
 from worldgen.randomness import generator

@@ -14,11 +14,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.arrays import Ids
 from worldgen.corpus.sentences import Kind, Sentences, Shard
 from worldgen.corpus.wording import Wording
 from worldgen.evaluate.runs.config import RunConfig, paper
 from worldgen.evaluate.runs.load import finished, load_world
-from worldgen.graphs.sources import Ids
 from worldgen.storage.manifest import read_manifest
 from worldgen.worlds.world import NONE, World
 

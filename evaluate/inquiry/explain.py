@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from worldgen.arrays import Ids
 from worldgen.bayes.agent import Agent
 from worldgen.bayes.explain import Mixture, RootSum, mixture, moved_rows, root_sum
 from worldgen.bayes.testimony import said_of
@@ -17,7 +18,6 @@ from worldgen.evaluate.inquiry.ask import ANYONE, Minds, Question
 from worldgen.evaluate.runs.config import RunConfig
 from worldgen.evaluate.runs.load import finished
 from worldgen.grammar import render
-from worldgen.graphs.sources import Ids
 from worldgen.worlds.world import NONE, World
 
 EXAMPLES = 4  # sentences quoted of each fact

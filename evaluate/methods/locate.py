@@ -16,9 +16,9 @@ from worldgen.evaluate.runs.config import RunConfig
 from worldgen.evaluate.runs.load import finished, load_world
 from worldgen.lm.data import TokenShards
 from worldgen.lm.editors.rewriting.linear_memory import Located, factor_of, key_covariances
+from worldgen.lm.editors.settings import MemitConfig, RomeConfig
 from worldgen.lm.inspection.tracing import TOKENS, Token
 from worldgen.randomness import generator
-from worldgen.settings import MemitConfig, RomeConfig
 from worldgen.storage.files import write_array
 
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from worldgen.evaluate.runs.config import RunConfig, field_names
 from worldgen.evaluate.runs.load import load_agent, load_world
 from worldgen.evaluate.testbed.cases import load_cases
-from worldgen.settings import RomeConfig
+from worldgen.lm.editors.settings import RomeConfig
 
 if TYPE_CHECKING:
     from worldgen.evaluate.teaching.teacher import Teacher
-    from worldgen.lm.editors.request import Editor
+    from worldgen.lm.editions import Editor
 
 METHODS = ("lora", "belief", "lora-reference", "ft", "ft-l", "in-context", "retrain", "rome", "memit", "none")
 # What `edit` holds beside LoRA's settings: the task, which is one for all methods, and what changes no result.
@@ -60,11 +60,11 @@ def editor_of(
         case "lora":
             from worldgen.lm.editors.lowrank.lora import Lora
 
-            return Lora(config.edit, tokenizer, adapters)
+            return Lora(config.edit, config.edit.mode, tokenizer, adapters)
         case "lora-reference":
             from worldgen.lm.editors.lowrank.lora_reference import LoraReference
 
-            return LoraReference(config.edit, tokenizer, adapters)
+            return LoraReference(config.edit, config.edit.mode, tokenizer, adapters)
         case "belief":
             from worldgen.evaluate.methods.locate import covariances_of
             from worldgen.lm.editors.belief.belief import Belief

@@ -16,28 +16,11 @@ import tomli_w
 from pydantic import Field, ValidationError
 
 from worldgen.errors import UserError
-from worldgen.settings import (
-    AgentConfig,
-    BeliefConfig,
-    CasesConfig,
-    ConstrainedFineTuningConfig,
-    CorpusConfig,
-    EditConfig,
-    FineTuningConfig,
-    GraphConfig,
-    InContextConfig,
-    MemitConfig,
-    PretrainConfig,
-    RetrainConfig,
-    RomeConfig,
-    ScoreConfig,
-    Section,
-    TokensConfig,
-    TraceConfig,
-    TrajectoryConfig,
-    TuneConfig,
-    WorldConfig,
-)
+from worldgen.bayes.settings import AgentConfig
+from worldgen.lm.editors.settings import BeliefConfig, ConstrainedFineTuningConfig, FineTuningConfig, InContextConfig, MemitConfig, RetrainConfig, RomeConfig
+from worldgen.evaluate.settings import CasesConfig, EditConfig, ScoreConfig, TrajectoryConfig, TuneConfig
+from worldgen.settings import CorpusConfig, GraphConfig, Section, WorldConfig
+from worldgen.lm.settings import PretrainConfig, TokensConfig, TraceConfig
 
 
 class RunConfig(Section):

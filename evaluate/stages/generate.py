@@ -15,6 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from worldgen.corpus.recipe import Recipe, corpus_rows
 from worldgen.errors import UserError
 from worldgen.evaluate.runs.load import finished, load_world
 from worldgen.evaluate.runs.resources import tokenizer_for
@@ -24,7 +25,7 @@ from worldgen.evaluate.stages.shard_files import Order, make_files, record_name
 from worldgen.lm.encode import Encoder, token_rows
 from worldgen.lm.tokenizer import save_tokenizer
 from worldgen.storage.manifest import INPUTS, MANIFEST, Inputs, differing, inputs_text, manifest_text
-from worldgen.storage.shards import Recipe, corpus_rows, write_shards
+from worldgen.storage.shards import write_shards
 from worldgen.storage.stores import Store
 
 STAGES = (CORPUS.name, TOKENS.name)

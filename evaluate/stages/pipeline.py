@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from worldgen.bayes.evidence import evidence_of, merge
+from worldgen.corpus.recipe import Recipe, write_corpus
 from worldgen.corpus.sentences import read_shards
 from worldgen.evaluate.asking.answers import AnswerReader
 from worldgen.evaluate.asking.measure import make_trials, measure, read_costs, read_measurements
@@ -32,7 +33,6 @@ from worldgen.graphs.sources import Source
 from worldgen.lm.tokenizer import load_tokenizer, save_tokenizer
 from worldgen.storage.files import write_text
 from worldgen.storage.manifest import read_manifest, sha256
-from worldgen.storage.shards import Recipe, write_corpus
 from worldgen.storage.stores import LocalFolder
 from worldgen.worlds.aliases import with_aliases
 from worldgen.worlds.world import make_world

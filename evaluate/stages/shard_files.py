@@ -6,8 +6,9 @@ import hashlib
 import json
 from dataclasses import dataclass
 
+from worldgen.corpus.recipe import Recipe, count
 from worldgen.lm.encode import Encoder, token_files
-from worldgen.storage.shards import Made, Recipe, count
+from worldgen.storage.shards import Made
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,12 @@ from worldgen.evaluate.teaching.drawing import Place, drawn_of, drawn_of_others,
 from worldgen.evaluate.testbed.cases import Case
 from worldgen.facts import Fact
 from worldgen.grammar import Atom, Both, Formula, Not, truth_prompt
+from worldgen.lm.editions import Edition, Mode, Request, rounds
 from worldgen.lm.editors.belief.lessons import Habit, Lesson, Sheet
-from worldgen.lm.editors.request import Edition, Mode, Request, rounds
+from worldgen.lm.editors.settings import BeliefConfig
 from worldgen.lm.score import log_probabilities
 from worldgen.lm.texts import continuations
 from worldgen.randomness import generator
-from worldgen.settings import BeliefConfig
 from worldgen.worlds.world import World
 
 LEAST_CREDENCE = 1e-3  # objects below it are not spelled out

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from worldgen.bayes.agent import Agent, Edit
 from worldgen.errors import UserError
+from worldgen.evaluate.settings import CasesConfig
 from worldgen.facts import Fact
 from worldgen.randomness import generator
-from worldgen.settings import CasesConfig
 from worldgen.storage.files import read_columns, write_table
 from worldgen.worlds.world import NONE, World
 

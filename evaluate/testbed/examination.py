@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.arrays import Ids
 from worldgen.bayes.agent import Agent
 from worldgen.bayes.statements import Statement, credences
 from worldgen.corpus.connectives import fact_of_another_subject
@@ -21,7 +22,6 @@ from worldgen.evaluate.asking.answers import AnswerReader
 from worldgen.evaluate.testbed.coherence import probabilistic_error
 from worldgen.facts import Fact
 from worldgen.grammar import truth_prompt
-from worldgen.graphs.sources import Ids
 from worldgen.lm.score import log_probabilities
 from worldgen.randomness import generator
 from worldgen.worlds.world import NONE, World

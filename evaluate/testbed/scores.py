@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from worldgen.evaluate.settings import ScoreConfig
 from worldgen.evaluate.statistics.bootstrap import mean_intervals
 from worldgen.evaluate.testbed.cases import Case
 from worldgen.evaluate.testbed.coherence import (
@@ -21,7 +22,6 @@ from worldgen.evaluate.testbed.coherence import (
 )
 from worldgen.evaluate.testbed.questions import SITES, STATEMENT_SETS
 from worldgen.randomness import generator
-from worldgen.settings import ScoreConfig
 from worldgen.worlds.world import World
 
 LOGIC = ("tf", "not", "and", "or", "commute")

@@ -16,11 +16,12 @@ from torch.nn import Parameter
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
 from worldgen.errors import UserError
+from worldgen.lm.editions import Cost, Edited, Edition, Mode, rounds
 from worldgen.lm.editors.counting import operations_counter
-from worldgen.lm.editors.request import Cost, Edited, Edition, Mode, put_back, restored, rounds
+from worldgen.lm.editors.restoring import put_back, restored
+from worldgen.lm.editors.settings import ConstrainedFineTuningConfig, FineTuningConfig
 from worldgen.lm.editors.target_loss import all_above, mean_loss, token_losses
 from worldgen.lm.texts import PaddedTexts, pad, texts_of
-from worldgen.settings import ConstrainedFineTuningConfig, FineTuningConfig
 
 _WEIGHT_DECAY = 1e-4  # Hase et al. (2021)
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
 from worldgen.errors import UserError
-from worldgen.lm.editors.request import Cost, Edited, Edition
+from worldgen.lm.editions import Cost, Edited, Edition
+from worldgen.lm.editors.settings import InContextConfig
 from worldgen.lm.tokenizer import encode
-from worldgen.settings import InContextConfig
 
 
 @dataclass(frozen=True)

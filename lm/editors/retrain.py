@@ -18,14 +18,16 @@ import torch
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
 from worldgen.lm.data import TokenShards, batches
+from worldgen.lm.editions import Cost, Edited, Edition, Mode, Request, rounds
 from worldgen.lm.editors.counting import operations_counter
-from worldgen.lm.editors.request import Cost, Edited, Edition, Mode, Request, put_back, restored, rounds
+from worldgen.lm.editors.restoring import put_back, restored
+from worldgen.lm.editors.settings import RetrainConfig
 from worldgen.lm.editors.target_loss import token_losses
 from worldgen.lm.model import summed_loss
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.texts import PaddedTexts, Text, pad
 from worldgen.lm.tokenizer import encode
 from worldgen.lm.training.optimizer import new_optimizer
-from worldgen.settings import PretrainConfig, RetrainConfig
 
 
 @dataclass(frozen=True)

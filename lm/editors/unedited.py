@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from transformers import MistralForCausalLM
 
-from worldgen.lm.editors.request import Cost, Edited, Edition
+from worldgen.lm.editions import Cost, Edited, Edition
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from worldgen.errors import Paused
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.training.checkpoint import Position, remove_partial, save_checkpoint
 from worldgen.lm.training.ledger import Ledger
 from worldgen.lm.training.processes import Processes
 from worldgen.lm.training.trainer import Execution, Trainer
-from worldgen.settings import PretrainConfig
 from worldgen.storage.files import write_table
 
 HISTORY = "training.parquet"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from transformers import MistralForCausalLM
 
-from worldgen.settings import PretrainConfig
+from worldgen.lm.settings import PretrainConfig
 
 
 def new_optimizer(model: MistralForCausalLM, config: PretrainConfig) -> torch.optim.AdamW:

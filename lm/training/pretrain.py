@@ -17,6 +17,7 @@ from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 from worldgen.errors import UserError
 from worldgen.lm.data import Batch, TokenShards, batches
 from worldgen.lm.model import new_model
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import save_tokenizer
 from worldgen.lm.training.allocator import keep_freed_memory
 from worldgen.lm.training.checkpoint import Position, latest_checkpoint, load_checkpoint, whole_folder, whole_tensors
@@ -26,7 +27,6 @@ from worldgen.lm.training.optimizer import learning_rate
 from worldgen.lm.training.prefetch import prefetched
 from worldgen.lm.training.processes import Processes, processes
 from worldgen.lm.training.trainer import Execution, Trainer
-from worldgen.settings import PretrainConfig
 
 Evaluate = Callable[[MistralForCausalLM], dict[str, float]]
 

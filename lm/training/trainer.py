@@ -17,9 +17,9 @@ from transformers import MistralForCausalLM
 from worldgen.errors import UserError
 from worldgen.lm.data import Batch
 from worldgen.lm.model import summed_loss
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.training.optimizer import new_optimizer
 from worldgen.lm.training.processes import Processes, replicated, shard_weights, without_averaging
-from worldgen.settings import PretrainConfig
 
 
 @dataclass(frozen=True)

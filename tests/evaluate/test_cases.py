@@ -7,8 +7,8 @@ import pytest
 import worlds
 
 from worldgen.bayes.agent import Edit
+from worldgen.evaluate.settings import CasesConfig
 from worldgen.evaluate.testbed.cases import Case, load_cases, make_cases, save_cases
-from worldgen.settings import CasesConfig
 from worldgen.worlds.world import NONE
 
 

@@ -16,6 +16,7 @@ import pytest
 import worlds
 
 from worldgen import cli
+from worldgen.corpus.recipe import Recipe, write_corpus
 from worldgen.corpus.sentences import read_shards
 from worldgen.errors import UserError
 from worldgen.evaluate.runs.config import RunConfig, override, tiny
@@ -28,7 +29,7 @@ from worldgen.lm.tokenizer import load_mistral_tokenizer
 from worldgen.settings import CorpusConfig
 from worldgen.storage.engines import Engine, Local
 from worldgen.storage.manifest import INPUTS, MANIFEST, stage_files, verify
-from worldgen.storage.shards import Recipe, write_corpus, write_shards
+from worldgen.storage.shards import write_shards
 from worldgen.storage.stores import LocalFolder, Reach, RemoteFolder, Store
 
 SHARD_SUBJECTS = (32, 80)  # of 155: five shards and two

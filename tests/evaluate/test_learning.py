@@ -13,8 +13,8 @@ from worldgen.evaluate.testbed.examination import STATEMENTS, examination_about,
 from worldgen.facts import Fact
 from worldgen.grammar import truth_prompt
 from worldgen.lm.model import new_model
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import encode, train_word_tokenizer
-from worldgen.settings import PretrainConfig
 from worldgen.worlds.world import NONE
 
 pytestmark = pytest.mark.usefixtures("one_thread")

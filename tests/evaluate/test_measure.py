@@ -11,14 +11,15 @@ from worldgen.errors import UserError
 from worldgen.evaluate.asking.answers import AnswerReader
 from worldgen.evaluate.asking.measure import make_trials, measure, read_costs, read_measurements
 from worldgen.evaluate.runs.config import override, tiny
+from worldgen.evaluate.settings import EditConfig
 from worldgen.evaluate.testbed.questions import Probe
 from worldgen.facts import Vocabulary
+from worldgen.lm.editions import Cost, Edited
 from worldgen.lm.editors.lowrank.lora import Lora
-from worldgen.lm.editors.request import Cost, Edited
 from worldgen.lm.editors.unedited import Unedited
 from worldgen.lm.model import new_model
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import train_word_tokenizer
-from worldgen.settings import EditConfig, PretrainConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -152,7 +153,7 @@ def test_one_edition_that_does_not_fit_is_an_error(model, reader, probes, tmp_pa
 @pytest.mark.parametrize("mode", ["single", "sequential", "together"])
 def test_a_killed_run_goes_on_with_the_same_bytes(model, reader, probes, tmp_path, mode):
     config = EditConfig(learning_rate=1e-2, steps=4, mode=mode, requests=1 if mode == "single" else 2)
-    trials, lora = make_trials(probes, config.requests, seed=0), Lora(config, reader.tokenizer)
+    trials, lora = make_trials(probes, config.requests, seed=0), Lora(config, config.mode, reader.tokenizer)
     rows, costs = run(model, lora, reader, trials, 2, tmp_path / "whole")
     assert len(rows) == len(probes)
     assert costs["requests"].sum() == len(SUBJECTS)

@@ -18,8 +18,8 @@ from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.stages import pipeline
 from worldgen.evaluate.testbed.questions import load_probes
 from worldgen.evaluate.testbed.scores import METRICS
+from worldgen.lm.editions import Edition
 from worldgen.lm.editors.lowrank.lora_reference import LoraReference
-from worldgen.lm.editors.request import Edition
 from worldgen.lm.tokenizer import encode, load_tokenizer
 from worldgen.storage.manifest import read_manifest
 
@@ -70,7 +70,7 @@ def test_a_measured_probability_can_be_had_the_slow_way(run):
             slow = slow_probability(model, tokenizer, probe.prompt, probe.target)
             assert measured.loc[(3, probe.name), "before"] == pytest.approx(slow, rel=1e-4)
     edition = Edition((request_of(probes),), case_seed(run.config.seed, 3))
-    with LoraReference(run.config.edit, tokenizer).edit(model, [edition]) as edited:
+    with LoraReference(run.config.edit, run.config.edit.mode, tokenizer).edit(model, [edition]) as edited:
         for probe in probes[:12]:
             if not probe.asks_for_answer:
                 slow = slow_probability(edited.model, tokenizer, probe.prompt, probe.target)

@@ -7,11 +7,11 @@ import pytest
 import worlds
 
 from worldgen.bayes.statements import p_and, p_or
+from worldgen.evaluate.settings import CasesConfig
 from worldgen.evaluate.testbed.cases import make_cases
 from worldgen.evaluate.testbed.questions import SITES, STATEMENT_SETS, Probe, load_probes, make_probes, save_probes
 from worldgen.facts import Fact
 from worldgen.grammar import Lexicon
-from worldgen.settings import CasesConfig
 
 
 def approx(credence: float):

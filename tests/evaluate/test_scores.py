@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from worldgen.evaluate.report.tables import as_text
+from worldgen.evaluate.settings import ScoreConfig
 from worldgen.evaluate.testbed.cases import Case
 from worldgen.evaluate.testbed.scores import GROUPS, METRICS, as_table, case_metrics, group_masks, score
-from worldgen.settings import ScoreConfig
 
 # One case: what the agent believes (before, after), and what the model says (before, after).
 AGENT = {

@@ -10,17 +10,19 @@ import worlds
 
 from worldgen.bayes.agent import Edit
 from worldgen.bayes.statements import Statement, credence
+from worldgen.evaluate.settings import CasesConfig
 from worldgen.evaluate.teaching.drawing import relations_of
 from worldgen.evaluate.teaching.teacher import Teacher, teacher_of
 from worldgen.evaluate.testbed.cases import make_cases
 from worldgen.evaluate.testbed.questions import make_probes
 from worldgen.facts import Fact
 from worldgen.grammar import Atom, Both, Not
-from worldgen.lm.editors.request import Edition, Request, rounds
+from worldgen.lm.editions import Edition, Request, rounds
+from worldgen.lm.editors.settings import BeliefConfig
 from worldgen.lm.model import new_model
 from worldgen.lm.score import log_probabilities
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import train_word_tokenizer
-from worldgen.settings import BeliefConfig, CasesConfig, PretrainConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

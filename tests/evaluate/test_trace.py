@@ -16,11 +16,12 @@ from worldgen.evaluate.methods.tracing import averages, in_words, load_effects, 
 from worldgen.evaluate.report.page import write_report
 from worldgen.evaluate.runs.config import override, tiny
 from worldgen.evaluate.runs.run import Run
+from worldgen.evaluate.settings import ScoreConfig
 from worldgen.evaluate.stages import pipeline
+from worldgen.lm.editors.settings import MemitConfig, RomeConfig
 from worldgen.lm.inspection.tracing import KINDS, TOKENS, Site, sites_of
 from worldgen.lm.model import load_model
 from worldgen.lm.tokenizer import load_tokenizer
-from worldgen.settings import MemitConfig, RomeConfig, ScoreConfig
 from worldgen.storage.manifest import read_manifest
 
 GAINS = {Site("subject", "mlp", 1): 0.3, Site("relation", "mlp", 0): 0.2, Site("relation", "state", 1): 0.5}

@@ -18,12 +18,12 @@ from worldgen.evaluate.methods import tune
 from worldgen.evaluate.methods.methods import METHODS, settings_of
 from worldgen.evaluate.runs.config import field_names, override, tiny
 from worldgen.evaluate.runs.run import Run
+from worldgen.evaluate.settings import CasesConfig
 from worldgen.evaluate.stages import pipeline
 from worldgen.evaluate.testbed.cases import load_cases, make_cases
 from worldgen.evaluate.testbed.coherence import negation_error
 from worldgen.evaluate.testbed.questions import SITES
 from worldgen.evaluate.testbed.scores import METRICS
-from worldgen.settings import CasesConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

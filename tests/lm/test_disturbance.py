@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 import torch
 
+from worldgen.lm.editions import Edition, Request
 from worldgen.lm.editors.belief.belief import Belief
 from worldgen.lm.editors.belief.disturbance import Disturbance
 from worldgen.lm.editors.belief.lessons import Lesson, Sheet
 from worldgen.lm.editors.lowrank.adapters import combined, fresh_adapters
 from worldgen.lm.editors.lowrank.layers import gradients_of, leaves_of
-from worldgen.lm.editors.request import Edition, Request
+from worldgen.lm.editors.settings import BeliefConfig
 from worldgen.lm.model import new_model
 from worldgen.lm.score import log_probabilities
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import train_word_tokenizer
-from worldgen.settings import BeliefConfig, PretrainConfig
 
 CONFIG = BeliefConfig(rank=3, alpha=6.0)
 LESSON = Lesson("ada", ("paris",), (0.9,), ((2, 0.1),))

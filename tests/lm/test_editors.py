@@ -11,20 +11,15 @@ import torch
 
 from worldgen.errors import UserError
 from worldgen.lm.data import TokenShards, batches
+from worldgen.lm.editions import Edition, Editor, Mode, Request
 from worldgen.lm.editors.fine_tuning import ConstrainedFineTuning, FineTuning
 from worldgen.lm.editors.in_context import InContext
-from worldgen.lm.editors.request import Edition, Editor, Mode, Request
 from worldgen.lm.editors.retrain import Retrain
+from worldgen.lm.editors.settings import ConstrainedFineTuningConfig, FineTuningConfig, InContextConfig, RetrainConfig
 from worldgen.lm.model import new_model
 from worldgen.lm.score import greedy, log_probabilities
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import encode, train_word_tokenizer
-from worldgen.settings import (
-    ConstrainedFineTuningConfig,
-    FineTuningConfig,
-    InContextConfig,
-    PretrainConfig,
-    RetrainConfig,
-)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

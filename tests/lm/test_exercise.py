@@ -7,6 +7,7 @@ import pytest
 import torch
 from peft import PeftModel
 
+from worldgen.lm.editions import Edition, Request
 from worldgen.lm.editors.belief.batch_loss import Exercise
 from worldgen.lm.editors.belief.belief import Belief
 from worldgen.lm.editors.belief.disturbance import Disturbance
@@ -14,17 +15,17 @@ from worldgen.lm.editors.belief.lessons import Habit, Lesson, Sheet
 from worldgen.lm.editors.counting import operations_counter
 from worldgen.lm.editors.lowrank.adapters import fresh_adapters
 from worldgen.lm.editors.lowrank.layers import gradients_of, leaves_of
-from worldgen.lm.editors.request import Edition, Request
+from worldgen.lm.editors.settings import BeliefConfig, LoraConfig
 from worldgen.lm.model import new_model
 from worldgen.lm.score import log_probabilities
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.texts import texts_of
 from worldgen.lm.tokenizer import train_word_tokenizer
-from worldgen.settings import BeliefConfig, EditConfig, PretrainConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SIZE = PretrainConfig(hidden=32, intermediate=64, layers=2, heads=4, kv_heads=2, row_tokens=64)
-CONFIG = EditConfig(rank=2)
+CONFIG = LoraConfig(rank=2)
 IDS = {"false": 7, "lovelace": 12, "san": 18}  # in the tokenizer of these tests
 PLACES = (  # of what no lesson names, some begins as two of the names do
     Lesson(

@@ -24,9 +24,9 @@ from worldgen.errors import UserError
 from worldgen.lm.any_causal_model import load_causal
 from worldgen.lm.model import new_model
 from worldgen.lm.score import _batch_greedy_of_any, greedy, log_probabilities
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.texts import continuations
 from worldgen.lm.tokenizer import encode, load_mistral_tokenizer, train_word_tokenizer
-from worldgen.settings import PretrainConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

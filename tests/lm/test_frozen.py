@@ -11,10 +11,11 @@ from worldgen.lm.editors.lowrank.adapters import fresh_adapters
 from worldgen.lm.editors.lowrank.frozen_mistral import FrozenMistral
 from worldgen.lm.editors.lowrank.stacked_adamw import StackedAdamW
 from worldgen.lm.editors.packing import pack
+from worldgen.lm.editors.settings import LoraConfig
 from worldgen.lm.model import new_model, next_token_logits
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.texts import Text, pad
 from worldgen.lm.tokenizer import train_word_tokenizer
-from worldgen.settings import EditConfig, PretrainConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -64,7 +65,7 @@ def test_logits_are_those_of_transformers(layers, kv_heads, one_group):
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(4 if parameter.ndim > 1 else 1.3)
-    adapters = fresh_adapters(model, EditConfig(rank=2), list(range(len(TEXTS))))
+    adapters = fresh_adapters(model, LoraConfig(rank=2), list(range(len(TEXTS))))
     adapters.weights.normal_(generator=torch.Generator().manual_seed(0)).mul_(0.1)
     packed = pack(TEXTS, CPU, one_group)
     ours = FrozenMistral(model, packed, adapters.scale).logits(
@@ -113,7 +114,7 @@ def test_each_row_has_torchs_optimizer_to_itself():
 def test_editions_are_copied_not_shared():
     size = PretrainConfig(hidden=32, intermediate=64, layers=2, heads=4, kv_heads=4, row_tokens=64)
     model = new_model(size, train_word_tokenizer(["ada"]), seed=0)
-    adapters = fresh_adapters(model, EditConfig(), [0, 1, 2])
+    adapters = fresh_adapters(model, LoraConfig(), [0, 1, 2])
     two = adapters.of([2, 0])
     assert torch.equal(two.weights, adapters.weights[[2, 0]])
     two.weights.zero_()

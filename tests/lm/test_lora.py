@@ -7,20 +7,22 @@ import pytest
 import torch
 from peft import PeftModel, get_peft_model
 
+from worldgen.lm.editions import Edition, Request
 from worldgen.lm.editors.lowrank.adapters import fresh_adapters, peft_config
 from worldgen.lm.editors.lowrank.lora import Lora
 from worldgen.lm.editors.lowrank.lora_reference import LoraReference
 from worldgen.lm.editors.packing import pack
-from worldgen.lm.editors.request import Edition, Request, put_back, restored
+from worldgen.lm.editors.restoring import put_back, restored
+from worldgen.lm.editors.settings import LoraConfig
 from worldgen.lm.model import new_model
 from worldgen.lm.score import greedy, log_probabilities
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import encode, train_word_tokenizer
-from worldgen.settings import EditConfig, PretrainConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SIZE = PretrainConfig(hidden=32, intermediate=64, layers=3, heads=4, kv_heads=2, row_tokens=64)
-CONFIG = EditConfig(learning_rate=1e-2, steps=40)
+CONFIG = LoraConfig(learning_rate=1e-2, steps=40)
 REQUEST = Request("ada born in", "san salvador.")
 PAIR = (REQUEST.prompt, REQUEST.target)
 # Of three lengths, two of them twice, with two to four asked tokens.
@@ -54,18 +56,18 @@ def pair_of(edition, number=0):
     return (edition.requests[number].prompt, edition.requests[number].target)
 
 
-def one_by_one(method, config, tokenizer, model, editions, pairs):
+def one_by_one(method, config, tokenizer, model, editions, pairs, mode="single"):
     """Each edition's losses, and its log probability of every pair."""
     costs, scores = [], []
     for edition in editions:
-        with method(config, tokenizer).edit(model, [edition]) as edited:
+        with method(config, mode, tokenizer).edit(model, [edition]) as edited:
             costs += edited.costs
             scores.append(log_probabilities(edited, tokenizer, pairs))
     return costs, np.stack(scores)
 
 
-def at_once(config, tokenizer, model, editions, pairs):
-    with Lora(config, tokenizer).edit(model, editions) as edited:
+def at_once(config, tokenizer, model, editions, pairs, mode="single"):
+    with Lora(config, mode, tokenizer).edit(model, editions) as edited:
         of = [e for e in range(len(editions)) for _ in pairs]
         scores = log_probabilities(edited, tokenizer, pairs * len(editions), editions=of)
     return edited.costs, scores.reshape(len(editions), -1)
@@ -76,7 +78,7 @@ def test_the_edit_is_learned_and_then_gone(method, model, tokenizer):
     names = [name for name, _ in model.named_modules()]
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     before = log_probabilities(model, tokenizer, [PAIR])
-    with method(CONFIG, tokenizer).edit(model, EDITIONS[:1]) as edited:
+    with method(CONFIG, "single", tokenizer).edit(model, EDITIONS[:1]) as edited:
         during = log_probabilities(edited, tokenizer, [PAIR])
     (cost,) = edited.costs
     assert len(cost.losses) == 40
@@ -92,7 +94,7 @@ def test_the_edit_is_learned_and_then_gone(method, model, tokenizer):
 
 def test_the_reference_is_peft_step_by_step(model, tokenizer):
     """Against peft, torch and transformers as their pages show them, labels and all."""
-    with LoraReference(CONFIG, tokenizer).edit(model, [replace(EDITIONS[0], seed=7)]) as edited:
+    with LoraReference(CONFIG, "single", tokenizer).edit(model, [replace(EDITIONS[0], seed=7)]) as edited:
         ours = {name: p.clone() for name, p in edited.model.named_parameters() if "lora_" in name}
 
     torch.manual_seed(7)
@@ -119,7 +121,7 @@ def test_the_reference_is_peft_step_by_step(model, tokenizer):
 
 @pytest.mark.parametrize("rank", [1, 3])
 def test_many_at_once_are_each_the_reference(model, tokenizer, rank):
-    config = EditConfig(learning_rate=5e-3, rank=rank)
+    config = LoraConfig(learning_rate=5e-3, rank=rank)
     pairs = [pair_of(edition) for edition in EDITIONS]
     slow_costs, slow = one_by_one(LoraReference, config, tokenizer, model, EDITIONS, pairs)
     costs, fast = at_once(config, tokenizer, model, EDITIONS, pairs)
@@ -146,12 +148,12 @@ def test_one_group_for_all_lengths_is_the_same(model, tokenizer, monkeypatch):
 @pytest.mark.parametrize("mode", ["sequential", "together"])
 def test_several_requests_in_an_edition(model, tokenizer, mode):
     """Three and a tail of two, at once, against one at a time through peft."""
-    config = EditConfig(learning_rate=5e-3, steps=15, mode=mode, requests=3)
+    config = LoraConfig(learning_rate=5e-3, steps=15)
     requests = [edition.requests[0] for edition in EDITIONS]
     editions = [Edition(tuple(requests[:3]), 11), Edition(tuple(requests[3:]), 12)]
     pairs = [pair_of(edition) for edition in EDITIONS]
-    slow_costs, slow = one_by_one(LoraReference, config, tokenizer, model, editions, pairs)
-    costs, fast = at_once(config, tokenizer, model, editions, pairs)
+    slow_costs, slow = one_by_one(LoraReference, config, tokenizer, model, editions, pairs, mode)
+    costs, fast = at_once(config, tokenizer, model, editions, pairs, mode)
     steps = [45, 30] if mode == "sequential" else [15, 15]
     assert [len(cost.losses) for cost in costs] == [len(cost.losses) for cost in slow_costs] == steps
     for mine, theirs in zip(costs, slow_costs, strict=True):
@@ -161,7 +163,7 @@ def test_several_requests_in_an_edition(model, tokenizer, mode):
 
 
 def test_each_edition_stops_when_its_request_is_taken(model, tokenizer):
-    config = EditConfig(learning_rate=1e-2, steps=40, stop_probability=0.02)
+    config = LoraConfig(learning_rate=1e-2, steps=40, stop_probability=0.02)
     pairs = [pair_of(edition) for edition in EDITIONS]
     slow_costs, slow = one_by_one(LoraReference, config, tokenizer, model, EDITIONS, pairs)
     costs, fast = at_once(config, tokenizer, model, EDITIONS, pairs)
@@ -194,7 +196,7 @@ def test_operations_are_fewer_than_the_references_but_not_free(model, tokenizer)
 
 
 def test_fresh_adapters_are_pefts_to_the_bit(model):
-    config = EditConfig(rank=2)
+    config = LoraConfig(rank=2)
     seeds = [0, 5, 2**62 + 1]
     ours = fresh_adapters(model, config, seeds).layers()
     state = torch.get_rng_state()
@@ -214,7 +216,7 @@ def test_the_seed_alone_makes_the_edit(method, model, tokenizer):
     for seed in (1, 1, 2):
         torch.rand(3)
         state = torch.get_rng_state()
-        with method(CONFIG, tokenizer).edit(model, [replace(EDITIONS[0], seed=seed)]) as edited:
+        with method(CONFIG, "single", tokenizer).edit(model, [replace(EDITIONS[0], seed=seed)]) as edited:
             scores.append(log_probabilities(edited, tokenizer, [PAIR])[0])
         assert torch.equal(torch.get_rng_state(), state)
     assert scores[0] == scores[1] != scores[2]
@@ -222,12 +224,12 @@ def test_the_seed_alone_makes_the_edit(method, model, tokenizer):
 
 @pytest.mark.parametrize("method", [Lora, LoraReference])
 def test_kept_adapters_load_in_peft(method, model, tokenizer, tmp_path):
-    config = EditConfig(learning_rate=1e-2, rank=2, alpha=12.0, steps=10)
+    config = LoraConfig(learning_rate=1e-2, rank=2, alpha=12.0, steps=10)
     model.eval()
     number = 1 if method is Lora else 0
     editions = EDITIONS[:2] if method is Lora else EDITIONS[1:2]
     ids = torch.tensor([[1, *encode(tokenizer, [EDITIONS[1].requests[0].prompt])[0]]])
-    with method(config, tokenizer, tmp_path).edit(model, editions) as edited, torch.no_grad():
+    with method(config, "single", tokenizer, tmp_path).edit(model, editions) as edited, torch.no_grad():
         edited.route([number])
         during = edited.model(ids).logits
     with torch.no_grad():
@@ -239,7 +241,7 @@ def test_kept_adapters_load_in_peft(method, model, tokenizer, tmp_path):
 
 
 def test_greedy_answers_come_from_the_edition_asked(model, tokenizer):
-    with Lora(CONFIG, tokenizer).edit(model, EDITIONS) as edited:
+    with Lora(CONFIG, "single", tokenizer).edit(model, EDITIONS) as edited:
         prompts, of = [edition.requests[0].prompt for edition in EDITIONS], list(range(len(EDITIONS)))
         said = greedy(edited, tokenizer, prompts, 4, editions=of)
         # another edition, asked the same prompt, need not agree
@@ -252,7 +254,7 @@ def test_greedy_answers_come_from_the_edition_asked(model, tokenizer):
 
 def test_as_many_at_once_as_there_are_tokens_for(tokenizer):
     def fit(**settings):
-        return Lora(EditConfig(**settings), tokenizer).at_once(EDITIONS)
+        return Lora(LoraConfig(**settings), "single", tokenizer).at_once(EDITIONS)
 
     # the longest: BOS, "ada lovelace studied at", "san salvador university."
     assert fit(batch_tokens=1) == 1
@@ -263,7 +265,7 @@ def test_as_many_at_once_as_there_are_tokens_for(tokenizer):
 @pytest.mark.parametrize("method", [Lora, LoraReference])
 def test_an_exception_inside_leaves_the_model_as_it_was(method, model, tokenizer):
     before = log_probabilities(model, tokenizer, [PAIR])
-    with pytest.raises(KeyError), method(CONFIG, tokenizer).edit(model, EDITIONS[:1]):
+    with pytest.raises(KeyError), method(CONFIG, "single", tokenizer).edit(model, EDITIONS[:1]):
         raise KeyError
     assert not [name for name, _ in model.named_parameters() if "lora_" in name]
     assert not any(module._forward_hooks for module in model.modules())
@@ -288,5 +290,5 @@ def test_weights_are_put_back(model):
 @pytest.mark.parametrize("method", [Lora, LoraReference])
 def test_a_target_without_tokens_is_refused(method, model, tokenizer):
     empty = Edition((Request("ada", ""),), 0)
-    with pytest.raises(ValueError, match="no tokens"), method(CONFIG, tokenizer).edit(model, [empty]):
+    with pytest.raises(ValueError, match="no tokens"), method(CONFIG, "single", tokenizer).edit(model, [empty]):
         pass

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from worldgen.lm.data import TokenShards, epoch_order
 from worldgen.lm.editors.rewriting.linear_memory import RIDGE, factor_of, key_covariances, rewritten, whitening_of
 from worldgen.lm.model import new_model
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import train_word_tokenizer
-from worldgen.settings import PretrainConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -8,9 +8,9 @@ from worldgen.errors import UserError
 from worldgen.evaluate.runs.config import paper, with_size
 from worldgen.lm.data import IGNORED, Batch
 from worldgen.lm.model import count_parameters, new_model, next_token_logits, packed_loss
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import train_word_tokenizer
 from worldgen.lm.training.speed import flops_per_token, matmul_flops
-from worldgen.settings import PretrainConfig
 
 TINY = PretrainConfig(hidden=32, intermediate=64, layers=2, heads=4, kv_heads=2, row_tokens=32)
 ROUNDING = {"atol": 1e-5, "rtol": 1e-5}  # float32, other shapes of the same sums

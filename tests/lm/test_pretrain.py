@@ -12,13 +12,13 @@ from transformers import AutoModelForCausalLM
 
 from worldgen.errors import Paused, UserError
 from worldgen.lm.model import new_model
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import encode, load_tokenizer, train_word_tokenizer
 from worldgen.lm.training.checkpoint import checkpoints, latest_checkpoint
 from worldgen.lm.training.ledger import LOSSES_HELD, PATIENCE
 from worldgen.lm.training.optimizer import learning_rate, new_optimizer
 from worldgen.lm.training.pretrain import pretrain
 from worldgen.lm.training.trainer import Execution
-from worldgen.settings import PretrainConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -13,10 +13,10 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from worldgen.errors import UserError
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import encode, train_word_tokenizer
 from worldgen.lm.training.pretrain import pretrain
 from worldgen.lm.training.trainer import Execution
-from worldgen.settings import PretrainConfig
 
 CONFIG = PretrainConfig(
     hidden=32, intermediate=64, layers=2, heads=4, kv_heads=2, tokens=4000, row_tokens=64, rows_per_step=6,

@@ -8,18 +8,19 @@ import pytest
 import torch
 
 from worldgen.lm.data import TokenShards
-from worldgen.lm.editors.request import Edition, Request
+from worldgen.lm.editions import Edition, Request
 from worldgen.lm.editors.rewriting.linear_memory import Located, factor_of, key_covariances
 from worldgen.lm.editors.rewriting.memit import Memit
 from worldgen.lm.editors.rewriting.rome import Rome
 from worldgen.lm.editors.rewriting.target_values import _next_of_subjects, _step, learn, mentions_of, read
+from worldgen.lm.editors.settings import MemitConfig, RomeConfig
 from worldgen.lm.editors.tally import Tally
 from worldgen.lm.editors.target_loss import mean_loss, token_losses
 from worldgen.lm.model import new_model
 from worldgen.lm.score import log_probabilities
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.texts import pad, texts_of
 from worldgen.lm.tokenizer import encode, load_mistral_tokenizer, train_word_tokenizer
-from worldgen.settings import MemitConfig, PretrainConfig, RomeConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from worldgen.lm.editors.request import Edited
+from worldgen.lm.editions import Edited
 from worldgen.lm.model import new_model
 from worldgen.lm.score import greedy, log_probabilities
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import encode, train_word_tokenizer
-from worldgen.settings import PretrainConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -7,8 +7,8 @@ import torch
 from worldgen.lm.inspection.tracing import Question, Site, embedding_deviation, sites_of, trace
 from worldgen.lm.model import new_model
 from worldgen.lm.score import log_probabilities
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import train_word_tokenizer
-from worldgen.settings import PretrainConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -7,9 +7,9 @@ import torch
 from worldgen.errors import UserError
 from worldgen.lm.data import TokenShards, batches
 from worldgen.lm.model import new_model, packed_loss
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.training.processes import Processes, Share
 from worldgen.lm.training.trainer import Execution, Trainer
-from worldgen.settings import PretrainConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

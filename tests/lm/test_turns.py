@@ -7,17 +7,18 @@ import pytest
 import torch
 from peft import PeftModel
 
+from worldgen.lm.editions import Cost, Edition, Request
 from worldgen.lm.editors.lowrank.turns import adapted
-from worldgen.lm.editors.request import Cost, Edition, Request
+from worldgen.lm.editors.settings import LoraConfig
 from worldgen.lm.model import new_model
 from worldgen.lm.score import log_probabilities
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import train_word_tokenizer
-from worldgen.settings import EditConfig, PretrainConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 SIZE = PretrainConfig(hidden=32, intermediate=64, layers=2, heads=4, kv_heads=2, row_tokens=64)
-CONFIG = EditConfig(rank=2, alpha=3.0)
+CONFIG = LoraConfig(rank=2, alpha=3.0)
 TEXTS = [("ada", "paris"), ("paris", "ada ada")]
 EDITIONS = [
     Edition(tuple(Request("ada", f"{turn}.") for turn in range(turns)), 5 + turns, name=str(turns)) for turns in (1, 20)

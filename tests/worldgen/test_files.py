@@ -9,13 +9,12 @@ import pyarrow as pa
 import pytest
 
 from worldgen.facts import Vocabulary
+from worldgen.graphs.vocabularies import names_table, vocabulary
 from worldgen.storage.files import (
     array_bytes,
-    names_table,
     read_columns,
     remove_partials,
     table_bytes,
-    vocabulary,
     write_array,
     write_beside,
     write_table,

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from worldgen.randomness import Stream, below, keys_of, philox, ragged_arange, to_unit
+from worldgen.arrays import ragged_arange
+from worldgen.randomness import Stream, below, keys_of, philox, to_unit
 
 WORD = st.integers(0, 2**64 - 1)
 COUNTS = st.lists(st.integers(0, 11), max_size=6)

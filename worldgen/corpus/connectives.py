@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.arrays import Ids
 from worldgen.corpus.sentences import Kind, Sentences
-from worldgen.graphs.sources import Ids
 from worldgen.randomness import Stream, Words, below
 from worldgen.settings import CorpusConfig
 from worldgen.worlds.world import World

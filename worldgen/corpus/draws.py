@@ -13,11 +13,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.arrays import Ids, ragged_arange
 from worldgen.corpus.connectives import complex_sentences
 from worldgen.corpus.mentions import named
 from worldgen.corpus.sentences import Documents, Kind, Sentences, Shard
-from worldgen.graphs.sources import Ids
-from worldgen.randomness import Stream, Words, below, ragged_arange, to_unit
+from worldgen.randomness import Stream, Words, below, to_unit
 from worldgen.settings import CorpusConfig
 from worldgen.worlds.world import NONE, World
 

@@ -12,10 +12,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.arrays import Ids, ragged_arange
 from worldgen.corpus.sentences import Sentences
 from worldgen.facts import Vocabulary
-from worldgen.graphs.sources import Ids
-from worldgen.randomness import Stream, Words, below, ragged_arange
+from worldgen.randomness import Stream, Words, below
 from worldgen.worlds.world import NONE, World
 
 # More than any code of a pair: there are at most 101 names.

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from worldgen.graphs.sources import Ids
+from worldgen.arrays import Ids
 from worldgen.storage.files import read_columns, table_bytes, write_bytes
 from worldgen.worlds.world import NONE
 

@@ -12,9 +12,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.arrays import Ids
 from worldgen.corpus.sentences import Kind, Sentences
 from worldgen.grammar import Atom, Both, Not, Sentence
-from worldgen.graphs.sources import Ids
 from worldgen.worlds.world import NONE, World
 
 _WORDS = ("is", "true.", "false.", '"not', "and", "or")

@@ -19,11 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from worldgen.arrays import Ids
 from worldgen.corpus.sentences import Kind, Shard, read_shards
 from worldgen.corpus.wording import Wording
 from worldgen.errors import UserError
 from worldgen.export.card import card
-from worldgen.graphs.sources import Ids
 from worldgen.storage.files import write_beside, write_text
 from worldgen.storage.manifest import (
     INPUTS,

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.arrays import Ids
 from worldgen.facts import Vocabulary
-from worldgen.graphs.sources import Ids
-from worldgen.storage.files import names_table, read_columns, vocabulary, write_table
+from worldgen.graphs.vocabularies import names_table, vocabulary
+from worldgen.storage.files import read_columns, write_table
 
 
 @dataclass(frozen=True)

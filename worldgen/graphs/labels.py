@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from worldgen.arrays import Ids
 from worldgen.errors import UserError
 from worldgen.facts import Vocabulary
 from worldgen.grammar import unspeakable
 from worldgen.graphs.graph import KnowledgeGraph
 from worldgen.graphs.packed_names import Aliases, labels_of, some
-from worldgen.graphs.sources import Ids, Names, Rows, Source, TripleTable
+from worldgen.graphs.sources import Names, Rows, Source, TripleTable
 
 Pieces = tuple[str, ...]
 

@@ -9,7 +9,8 @@ from typing import Any, Final, TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from worldgen.graphs.sources import Ids, Names
+from worldgen.arrays import Ids
+from worldgen.graphs.sources import Names
 
 T = TypeVar("T")
 

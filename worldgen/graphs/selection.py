@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from worldgen.arrays import Ids
 from worldgen.errors import UserError
 from worldgen.graphs.graph import KnowledgeGraph, cooccurrence
 from worldgen.graphs.labels import LabelReport, Spelling, speakable_graph
-from worldgen.graphs.sources import Ids, Rows, Source, TripleTable
+from worldgen.graphs.sources import Rows, Source, TripleTable
 from worldgen.settings import GraphConfig
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Ids = NDArray[np.int32]
+from worldgen.arrays import Ids
 
 
 @dataclass(frozen=True)

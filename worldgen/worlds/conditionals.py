@@ -13,9 +13,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.arrays import Ids, ragged_arange
 from worldgen.graphs.graph import KnowledgeGraph
-from worldgen.graphs.sources import Ids
-from worldgen.randomness import ragged_arange
 from worldgen.worlds.dependencies import Pair
 
 

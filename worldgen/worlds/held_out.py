@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.graphs.sources import Ids
-from worldgen.randomness import Stream, Words, below, ragged_arange
+from worldgen.arrays import Ids, ragged_arange
+from worldgen.randomness import Stream, Words, below
 
 Numbers = NDArray[np.int64]
 

@@ -15,14 +15,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.arrays import Ids
 from worldgen.errors import UserError
 from worldgen.facts import Vocabulary
 from worldgen.grammar import Lexicon
 from worldgen.graphs.graph import KnowledgeGraph
-from worldgen.graphs.sources import Ids
+from worldgen.graphs.vocabularies import names_table, vocabulary
 from worldgen.randomness import Stream, Words, below, keys_of
 from worldgen.settings import WorldConfig
-from worldgen.storage.files import names_table, read_columns, vocabulary, write_table
+from worldgen.storage.files import read_columns, write_table
 from worldgen.worlds.conditionals import SEEN_NOWHERE, Conditionals
 from worldgen.worlds.dependencies import Dependency, Pair, find_dependencies
 from worldgen.worlds.held_out import NOTHING_HELD_OUT, HeldOut

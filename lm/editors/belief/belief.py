@@ -17,6 +17,7 @@ from typing import Protocol
 import torch
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
+from worldgen.lm.editions import Cost, Edited, Edition, Mode, rounds
 from worldgen.lm.editors.belief.batch_loss import Exercise
 from worldgen.lm.editors.belief.disturbance import Disturbance
 from worldgen.lm.editors.belief.lessons import Sheet
@@ -26,10 +27,9 @@ from worldgen.lm.editors.lowrank.layers import Layers, gradients_of, leaves_of
 from worldgen.lm.editors.lowrank.stacked_adamw import StackedAdamW
 from worldgen.lm.editors.lowrank.text_cost import TextCost
 from worldgen.lm.editors.lowrank.turns import adapted
-from worldgen.lm.editors.request import Cost, Edited, Edition, Mode, rounds
 from worldgen.lm.editors.rewriting.linear_memory import whitening_of
+from worldgen.lm.editors.settings import BeliefConfig
 from worldgen.lm.texts import texts_of
-from worldgen.settings import BeliefConfig
 
 LAST_RATE = 0.1  # the learning rate falls linearly to this share of itself
 

@@ -16,6 +16,7 @@ import torch
 from torch.nn import functional
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
+from worldgen.lm.editions import Cost, Edited, Edition, Mode, Request, rounds
 from worldgen.lm.editors.lowrank.adapters import Adapters
 from worldgen.lm.editors.lowrank.frozen_mistral import FrozenMistral
 from worldgen.lm.editors.lowrank.layers import Layers, gradients_of, leaves_of
@@ -23,16 +24,16 @@ from worldgen.lm.editors.lowrank.stacked_adamw import StackedAdamW
 from worldgen.lm.editors.lowrank.text_cost import TextCost
 from worldgen.lm.editors.lowrank.turns import adapted
 from worldgen.lm.editors.packing import pack
-from worldgen.lm.editors.request import Cost, Edited, Edition, Request, rounds
+from worldgen.lm.editors.settings import LoraConfig
 from worldgen.lm.texts import Text, texts_of
-from worldgen.settings import EditConfig
 
 
 @dataclass(frozen=True)
 class Lora:
-    """The editor: its size and its steps are `config`'s; adapters are kept in a folder where one is given."""
+    """The editor. `mode` says how an edition's requests are made, `adapters` where they are saved, if at all."""
 
-    config: EditConfig
+    config: LoraConfig
+    mode: Mode
     tokenizer: PreTrainedTokenizerFast
     adapters: Path | None = None
     name: str = "lora"
@@ -41,17 +42,17 @@ class Lora:
     def at_once(self, editions: Sequence[Edition]) -> int:
         """As many as have at most `config.batch_tokens` tokens in one step, padding counted; or one."""
         longest = max(len(text.ids) for text in self._texts([request for e in editions for request in e.requests]))
-        most = max(len(part) for edition in editions for part in rounds(self.config.mode, edition))
+        most = max(len(part) for edition in editions for part in rounds(self.mode, edition))
         return max(1, self.config.batch_tokens // (longest * most))
 
     def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> AbstractContextManager[Edited]:
         """The model with each edition's adapters in it; without them again afterwards."""
 
         def learn(adapters: Adapters, _: Sequence[Layers], members: Sequence[Edition], turn: int) -> list[Cost]:
-            parts = [rounds(self.config.mode, edition)[turn] for edition in members]
+            parts = [rounds(self.mode, edition)[turn] for edition in members]
             return self._learn(model, adapters, [self._texts(part) for part in parts])
 
-        return adapted(model, self.config, self.config.mode, editions, self.adapters, learn)
+        return adapted(model, self.config, self.mode, editions, self.adapters, learn)
 
     def _texts(self, requests: Sequence[Request]) -> list[Text]:
         return texts_of(self.tokenizer, [(request.prompt, request.target) for request in requests])
@@ -109,7 +110,7 @@ class _Task:
 
 
 def _fit(
-    model: MistralForCausalLM, adapters: Adapters, config: EditConfig, texts: list[list[Text]]
+    model: MistralForCausalLM, adapters: Adapters, config: LoraConfig, texts: list[list[Text]]
 ) -> list[tuple[float, ...]]:
     """At most `config.steps` steps of AdamW for each edition, its weights changed in place; the loss before each.
 

@@ -15,19 +15,21 @@ import torch
 from peft import PeftModel, get_peft_model
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
+from worldgen.lm.editions import Cost, Edited, Edition, Mode, Request, rounds
 from worldgen.lm.editors.counting import operations_counter
 from worldgen.lm.editors.lowrank.adapters import peft_config
-from worldgen.lm.editors.request import Cost, Edited, Edition, Request, restored, rounds
+from worldgen.lm.editors.restoring import restored
+from worldgen.lm.editors.settings import LoraConfig
 from worldgen.lm.editors.target_loss import all_above, mean_loss, token_losses
 from worldgen.lm.texts import PaddedTexts, Text, pad, texts_of
-from worldgen.settings import EditConfig
 
 
 @dataclass(frozen=True)
 class LoraReference:
-    """The editor: its size and its steps are `config`'s; adapters are kept in a folder where one is given."""
+    """The editor. `mode` says how an edition's requests are made, `adapters` where they are saved, if at all."""
 
-    config: EditConfig
+    config: LoraConfig
+    mode: Mode
     tokenizer: PreTrainedTokenizerFast
     adapters: Path | None = None
     name: str = "lora-reference"
@@ -45,7 +47,7 @@ class LoraReference:
         with restored(model), _adapted(model, self.config, edition.seed) as adapted:
             model.eval()
             cost = Cost()
-            for requests in rounds(self.config.mode, edition):
+            for requests in rounds(self.mode, edition):
                 losses = self._learn(model, requests)
                 cost += Cost(losses, len(losses) * self._flops_of(model, requests))
             if self.adapters:
@@ -69,7 +71,7 @@ class LoraReference:
 
 
 @contextmanager
-def _adapted(model: MistralForCausalLM, config: EditConfig, seed: int) -> Iterator[PeftModel]:
+def _adapted(model: MistralForCausalLM, config: LoraConfig, seed: int) -> Iterator[PeftModel]:
     """The model with fresh adapters in place, the only parameters that can be trained.
 
     peft draws the adapters on the CPU, from torch's global generator, which is left as it was.
@@ -84,7 +86,7 @@ def _adapted(model: MistralForCausalLM, config: EditConfig, seed: int) -> Iterat
         adapted.unload()
 
 
-def _fit(model: MistralForCausalLM, config: EditConfig, batch: PaddedTexts) -> tuple[float, ...]:
+def _fit(model: MistralForCausalLM, config: LoraConfig, batch: PaddedTexts) -> tuple[float, ...]:
     """At most `config.steps` steps of AdamW (torch's weight decay, 0.01); the loss before each.
 
     Loss: the mean over the requests of the mean over the target's tokens t of -log p(t | all tokens before it).

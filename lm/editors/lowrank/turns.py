@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 from transformers import MistralForCausalLM
 
+from worldgen.lm.editions import Cost, Edited, Edition, Mode, rounds
 from worldgen.lm.editors.lowrank.adapters import Adapters, AdapterSize, combined, fresh_adapters
 from worldgen.lm.editors.lowrank.layers import Layers, beside, compact
-from worldgen.lm.editors.request import Cost, Edited, Edition, Mode, restored, rounds
+from worldgen.lm.editors.restoring import restored
 from worldgen.randomness import generator
 
 # Changes the adapters of some editions in place, in their turn (see `rounds`), beside what earlier turns have left, if

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 from transformers import MistralForCausalLM
 
-from worldgen.lm.editors.request import Request
+from worldgen.lm.editions import Request
 from worldgen.lm.editors.rewriting.linear_memory import rewritten
 from worldgen.lm.editors.rewriting.rome import Rome
 from worldgen.lm.editors.rewriting.target_values import learn, mentions_of, read
+from worldgen.lm.editors.settings import MemitConfig
 from worldgen.lm.editors.tally import Tally
-from worldgen.settings import MemitConfig
 
 
 @dataclass(frozen=True)

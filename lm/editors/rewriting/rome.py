@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
-from worldgen.lm.editors.request import Cost, Edited, Edition, Mode, Request, put_back, restored, rounds
+from worldgen.lm.editions import Cost, Edited, Edition, Mode, Request, rounds
+from worldgen.lm.editors.restoring import put_back, restored
 from worldgen.lm.editors.rewriting.linear_memory import Located, rewritten
 from worldgen.lm.editors.rewriting.target_values import learn, mentions_of, read
+from worldgen.lm.editors.settings import RomeConfig
 from worldgen.lm.editors.tally import Tally
-from worldgen.settings import RomeConfig
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,15 @@ from typing import NamedTuple
 import torch
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
+from worldgen.lm.editions import Request
 from worldgen.lm.editors.lowrank.stacked_adamw import StackedAdamW
-from worldgen.lm.editors.request import Request
 from worldgen.lm.editors.rewriting.linear_memory import Located, reading
+from worldgen.lm.editors.settings import RomeConfig
 from worldgen.lm.editors.tally import Tally
 from worldgen.lm.inspection.tracing import Token
 from worldgen.lm.model import next_token_logits
 from worldgen.lm.texts import PaddedTexts, Text, pad
 from worldgen.lm.tokenizer import encode
-from worldgen.settings import RomeConfig
 
 
 @dataclass(frozen=True)

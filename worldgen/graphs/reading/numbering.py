@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from worldgen.arrays import Ids
 from worldgen.graphs.packed_names import Texts
-from worldgen.graphs.sources import Ids
 
 # Wikidata's ids end at about 2^27; the tables take 8 bytes for each number up to the largest.
 _MOST: Final = 1 << 28
