@@ -30,7 +30,7 @@ from worldgen.graphs.builtin.graph import BuiltinGraph
 from worldgen.graphs.labels import Spelling
 from worldgen.graphs.selection import select
 from worldgen.lm.tokenizer import cut_labels, pieces, spelt
-from worldgen.storage.manifest import peak_memory
+from worldgen.storage.machine import peak_memory
 from worldgen.worlds.world import World, make_world
 
 QUESTIONS = 1000

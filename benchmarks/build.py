@@ -26,7 +26,7 @@ from build_stages import STAGES, imports, in_own_process, make_stage, read_back
 from floors import Rates, floor, measure_rates
 from wikidata5m_reading import read_graph
 
-from worldgen.storage.manifest import read_manifest, stage_files
+from worldgen.storage.manifests import read_manifest, stage_files
 
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000)
 RESULTS = Path(__file__).parents[1] / "docs" / "results"

@@ -9,7 +9,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
-from worldgen.storage.manifest import peak_memory
+from worldgen.storage.machine import peak_memory
 
 R = TypeVar("R")
 

@@ -38,7 +38,7 @@ from worldgen.lm.editors.lowrank.lora_reference import LoraReference
 from worldgen.lm.model import load_model, new_model
 from worldgen.lm.tokenizer import load_tokenizer
 from worldgen.lm.training.allocator import keep_freed_memory
-from worldgen.storage.manifest import peak_memory
+from worldgen.storage.machine import peak_memory
 
 # Float32 in another order, through forty steps of AdamW: of a loss, and of a probability.
 AGREEMENT = 1e-3

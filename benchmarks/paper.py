@@ -27,7 +27,7 @@ import click
 
 from worldgen.evaluate.runs.config import PRESETS
 from worldgen.storage.files import write_text
-from worldgen.storage.manifest import read_manifest
+from worldgen.storage.manifests import read_manifest
 
 TO_PACK = ("config.toml", "lm", "edits", "scores", "report")
 FOR_GOOD = ("config.toml", "lm/training.parquet", "lm/manifest.json", "scores", "report")

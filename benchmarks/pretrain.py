@@ -39,7 +39,7 @@ from worldgen.lm.training.prefetch import prefetched
 from worldgen.lm.training.processes import Processes
 from worldgen.lm.training.speed import flops_per_token, matmul_flops
 from worldgen.lm.training.trainer import Execution, Trainer
-from worldgen.storage.manifest import peak_memory
+from worldgen.storage.machine import peak_memory
 
 WARM_UP = 10
 AGREEMENT = {"cuda": 0.02, "cpu": 1e-3}  # relative, of the final loss

@@ -13,7 +13,7 @@ from build_stages import in_own_process
 from wikidata5m_shaped import TRIPLES, make
 
 from worldgen.graphs.sources import Names, Source, TripleTable
-from worldgen.storage.manifest import peak_memory
+from worldgen.storage.machine import peak_memory
 
 R = TypeVar("R")
 

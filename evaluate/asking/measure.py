@@ -25,7 +25,7 @@ from worldgen.lm.score import log_probabilities
 from worldgen.lm.training.allocator import keep_freed_memory
 from worldgen.randomness import generator
 from worldgen.storage.files import write_table
-from worldgen.storage.manifest import peak_memory
+from worldgen.storage.machine import peak_memory
 
 
 @dataclass(frozen=True)

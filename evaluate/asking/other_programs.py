@@ -24,8 +24,7 @@ from worldgen.evaluate.runs.resources import device_of
 from worldgen.evaluate.runs.run import Run, Stage
 from worldgen.evaluate.stages.pipeline import CASES
 from worldgen.evaluate.testbed.questions import load_probes
-from worldgen.storage.files import write_table
-from worldgen.storage.manifest import sha256
+from worldgen.storage.files import sha256, write_table
 
 PROBABILITIES: Final = ("before", "after")
 ANSWERS: Final = ("answer_before", "answer_after")

@@ -91,7 +91,7 @@ def verify_command(run: Path, as_json: bool) -> None:
 
     Example: worldgen verify runs/demo
     """
-    from worldgen.storage.manifest import MANIFEST, verify
+    from worldgen.storage.manifests import MANIFEST, verify
 
     existing_config(run)
     stages = sorted(path.parent for path in run.rglob(MANIFEST))

@@ -7,7 +7,7 @@ from typing import Any
 
 from worldgen.evaluate.runs.config import RunConfig
 from worldgen.evaluate.runs.load import read_scores
-from worldgen.storage.manifest import MANIFEST, read_manifest
+from worldgen.storage.manifests import MANIFEST, read_manifest
 
 Summary = tuple[dict[str, Any], str]
 

@@ -19,7 +19,7 @@ from worldgen.corpus.sentences import Kind, Sentences, Shard
 from worldgen.corpus.wording import Wording
 from worldgen.evaluate.runs.config import RunConfig, paper
 from worldgen.evaluate.runs.load import finished, load_world
-from worldgen.storage.manifest import read_manifest
+from worldgen.storage.manifests import read_manifest
 from worldgen.worlds.world import NONE, World
 
 # How far from the paper's a size may be.

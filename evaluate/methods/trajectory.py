@@ -14,7 +14,7 @@ from typing import Any
 from worldgen.errors import UserError
 from worldgen.evaluate.methods.methods import METHODS, steps_setting
 from worldgen.evaluate.runs.config import RunConfig, override
-from worldgen.storage.manifest import read_manifest
+from worldgen.storage.manifests import read_manifest
 
 
 def steps_of(method: str, config: RunConfig) -> int:

@@ -31,7 +31,7 @@ from worldgen.evaluate.testbed.cases import load_cases, make_cases, save_cases
 from worldgen.evaluate.testbed.questions import make_probes, save_probes
 from worldgen.evaluate.testbed.scores import ACCURACIES, COHERENCES, LOGICS, score
 from worldgen.storage.files import write_text
-from worldgen.storage.manifest import inputs_text
+from worldgen.storage.manifests import inputs_text
 
 HELD_OUT = Stage("held-out cases", (*CASES.sections, "tune"), reads=(CASES,), cheap=True)
 Point = tuple[str, ...]  # settings as `--set` takes them

@@ -41,7 +41,7 @@ from worldgen.evaluate.testbed.cases import Case, load_cases
 from worldgen.evaluate.testbed.questions import SITES
 from worldgen.evaluate.testbed.scores import GROUPS
 from worldgen.storage.files import read_columns, write_text
-from worldgen.storage.manifest import Manifest, read_manifest
+from worldgen.storage.manifests import Manifest, read_manifest
 from worldgen.worlds.world import World
 
 PAGE = "report.html.jinja"

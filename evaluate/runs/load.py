@@ -11,7 +11,7 @@ from worldgen.bayes.agent import Agent, fit
 from worldgen.bayes.evidence import Evidence
 from worldgen.evaluate.runs.config import RunConfig, load
 from worldgen.errors import UserError
-from worldgen.storage.manifest import INPUTS, MANIFEST, read_manifest
+from worldgen.storage.manifests import INPUTS, MANIFEST, read_manifest
 from worldgen.bayes.settings import AgentConfig
 from worldgen.worlds.world import World
 

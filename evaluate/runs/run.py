@@ -21,7 +21,7 @@ from worldgen.evaluate.runs.config import RunConfig, to_toml
 from worldgen.storage.engines import Engine, Local
 from worldgen.errors import UserError
 from worldgen.storage.files import write_text
-from worldgen.storage.manifest import MANIFEST, begin, differences, differing, finish, read_manifest, stage_files
+from worldgen.storage.manifests import MANIFEST, begin, differences, differing, finish, read_manifest, stage_files
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from worldgen.evaluate.stages.pipeline import CORPUS, TOKENS, make_graph, make_t
 from worldgen.evaluate.stages.shard_files import Order, make_files, record_name
 from worldgen.lm.encode import Encoder, token_rows
 from worldgen.lm.tokenizer import save_tokenizer
-from worldgen.storage.manifest import INPUTS, MANIFEST, Inputs, differing, inputs_text, manifest_text
+from worldgen.storage.manifests import INPUTS, MANIFEST, Inputs, differing, inputs_text, manifest_text
 from worldgen.storage.shards import write_shards
 from worldgen.storage.stores import Store
 

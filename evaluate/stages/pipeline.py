@@ -31,8 +31,8 @@ from worldgen.graphs.graph import KnowledgeGraph
 from worldgen.graphs.selection import select
 from worldgen.graphs.sources import Source
 from worldgen.lm.tokenizer import load_tokenizer, save_tokenizer
-from worldgen.storage.files import write_text
-from worldgen.storage.manifest import read_manifest, sha256
+from worldgen.storage.files import sha256, write_text
+from worldgen.storage.manifests import read_manifest
 from worldgen.storage.stores import LocalFolder
 from worldgen.worlds.aliases import with_aliases
 from worldgen.worlds.world import make_world

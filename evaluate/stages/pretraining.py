@@ -19,7 +19,7 @@ from worldgen.lm.tokenizer import load_tokenizer
 from worldgen.lm.training.pretrain import pretrain
 from worldgen.lm.training.trainer import Execution
 from worldgen.randomness import generator
-from worldgen.storage.manifest import read_manifest
+from worldgen.storage.manifests import read_manifest
 
 
 def train(

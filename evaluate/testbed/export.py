@@ -19,7 +19,7 @@ from worldgen.evaluate.testbed.cases import Case, load_cases
 from worldgen.evaluate.testbed.questions import Probe, load_probes
 from worldgen.export.documents import export_into
 from worldgen.storage.files import write_text
-from worldgen.storage.manifest import Manifest, read_manifest
+from worldgen.storage.manifests import Manifest, read_manifest
 from worldgen.worlds.world import World
 
 # EasyEdit's usual names of what should change and of what should not, by site.

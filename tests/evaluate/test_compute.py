@@ -20,7 +20,7 @@ from worldgen.evaluate.runs.load import read_scores
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.stages import pipeline
 from worldgen.evaluate.testbed.scores import GROUPS, METRICS
-from worldgen.storage.manifest import verify
+from worldgen.storage.manifests import verify
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

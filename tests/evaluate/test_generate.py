@@ -28,7 +28,7 @@ from worldgen.lm.encode import Encoder, write_tokens
 from worldgen.lm.tokenizer import load_mistral_tokenizer
 from worldgen.settings import CorpusConfig
 from worldgen.storage.engines import Engine, Local
-from worldgen.storage.manifest import INPUTS, MANIFEST, stage_files, verify
+from worldgen.storage.manifests import INPUTS, MANIFEST, stage_files, verify
 from worldgen.storage.shards import write_shards
 from worldgen.storage.stores import LocalFolder, Reach, RemoteFolder, Store
 

@@ -14,7 +14,7 @@ from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.stages import pipeline
 from worldgen.lm.model import new_model
 from worldgen.lm.tokenizer import load_tokenizer
-from worldgen.storage.manifest import begin, finish, read_manifest
+from worldgen.storage.manifests import begin, finish, read_manifest
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

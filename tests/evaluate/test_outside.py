@@ -23,7 +23,7 @@ from worldgen.evaluate.runs.run import Run, keeping_config
 from worldgen.evaluate.stages import pipeline
 from worldgen.lm.any_causal_model import load_causal
 from worldgen.lm.score import log_probabilities
-from worldgen.storage.manifest import verify
+from worldgen.storage.manifests import verify
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -21,7 +21,7 @@ from worldgen.evaluate.testbed.scores import METRICS
 from worldgen.lm.editions import Edition
 from worldgen.lm.editors.lowrank.lora_reference import LoraReference
 from worldgen.lm.tokenizer import encode, load_tokenizer
-from worldgen.storage.manifest import read_manifest
+from worldgen.storage.manifests import read_manifest
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from worldgen.cli import cli
 from worldgen.errors import Paused, UserError
 from worldgen.evaluate.stages.scalars import Scalars
-from worldgen.storage.manifest import read_manifest
+from worldgen.storage.manifests import read_manifest
 
 SHORT = ["--set", "pretrain.tokens=20000", "--device", "cpu", "--quiet"]
 

@@ -21,7 +21,7 @@ from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.stages import pipeline
 from worldgen.evaluate.testbed.scores import METRICS
 from worldgen.storage.files import write_table, write_text
-from worldgen.storage.manifest import begin, finish
+from worldgen.storage.manifests import begin, finish
 
 METHOD = "made up"
 # Both relations' labels and every object's hold something that HTML, matplotlib or a font could stumble over.

@@ -19,7 +19,7 @@ from worldgen.evaluate.stages import pipeline
 from worldgen.evaluate.testbed.cases import load_cases
 from worldgen.evaluate.testbed.export import easyedit_records, export_requests
 from worldgen.evaluate.testbed.questions import load_probes
-from worldgen.storage.manifest import verify
+from worldgen.storage.manifests import verify
 
 # EasyEdit: easyeditor/editors/utils.py, _prepare_requests, makes records of these keys, which edit_requests takes.
 EASYEDIT = {"prompt", "target_new", "ground_truth", "portability", "locality"}

@@ -22,7 +22,7 @@ from worldgen.lm.editors.settings import MemitConfig, RomeConfig
 from worldgen.lm.inspection.tracing import KINDS, TOKENS, Site, sites_of
 from worldgen.lm.model import load_model
 from worldgen.lm.tokenizer import load_tokenizer
-from worldgen.storage.manifest import read_manifest
+from worldgen.storage.manifests import read_manifest
 
 GAINS = {Site("subject", "mlp", 1): 0.3, Site("relation", "mlp", 0): 0.2, Site("relation", "state", 1): 0.5}
 

@@ -17,7 +17,7 @@ def untrained(folder, settings):
     from worldgen.evaluate.stages import pipeline
     from worldgen.lm.model import new_model
     from worldgen.lm.tokenizer import load_tokenizer
-    from worldgen.storage.manifest import begin, finish
+    from worldgen.storage.manifests import begin, finish
 
     run = Run(folder, override(tiny(), [*SETTINGS, *settings]), device="cpu", quiet=True)
     pipeline.build(run)

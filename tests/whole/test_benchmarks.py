@@ -14,7 +14,7 @@ import pytest
 from worldgen.evaluate.report.tables import ROWS
 from worldgen.evaluate.runs.config import override, tiny, to_toml
 from worldgen.evaluate.testbed.scores import METRICS
-from worldgen.storage.manifest import begin, finish
+from worldgen.storage.manifests import begin, finish
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 

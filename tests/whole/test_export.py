@@ -26,7 +26,7 @@ from worldgen.evaluate.stages import pipeline
 from worldgen.export.documents import Format, export_corpus
 from worldgen.grammar import Atom, Both, Lexicon, Not, Sentence, render
 from worldgen.storage.files import read_columns
-from worldgen.storage.manifest import MANIFEST, Manifest, read_manifest, verify
+from worldgen.storage.manifests import MANIFEST, Manifest, read_manifest, verify
 from worldgen.worlds.world import World
 
 FORMATS = get_args(Format)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from worldgen.evaluate.runs.config import RunConfig, override, tiny
-from worldgen.storage.manifest import MANIFEST, stage_files
+from worldgen.storage.manifests import MANIFEST, stage_files
 
 # A server that has imported everything once and forks: a fresh process in milliseconds, without any thread.
 PROCESSES = multiprocessing.get_context("forkserver")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from worldgen.storage.manifest import Manifest
+from worldgen.storage.manifests import Manifest
 
 _KINDS: Final = {
     "atom": "a bare fact", "stated": "a fact said to be true or false", "not": "a negation",

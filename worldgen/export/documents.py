@@ -25,7 +25,7 @@ from worldgen.corpus.wording import Wording
 from worldgen.errors import UserError
 from worldgen.export.card import card
 from worldgen.storage.files import write_beside, write_text
-from worldgen.storage.manifest import (
+from worldgen.storage.manifests import (
     INPUTS,
     MANIFEST,
     Inputs,

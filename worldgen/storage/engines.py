@@ -19,7 +19,7 @@ from multiprocessing import get_context
 from typing import Any, Literal, Protocol, TypeVar
 
 from worldgen.errors import UserError
-from worldgen.storage.manifest import versions
+from worldgen.storage.machine import versions
 from worldgen.storage.stores import Reach
 
 S = TypeVar("S")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
@@ -74,6 +75,12 @@ def read_columns(path: Path, names: Sequence[str] | None = None) -> dict[str, np
     with pq.ParquetFile(path) as file:
         table = file.read(None if names is None else list(names))
     return {name: _as_numpy(table[name]) for name in table.column_names}
+
+
+def sha256(path: Path) -> str:
+    """Returns a file's SHA-256, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _save_table(columns: Mapping[str, Any] | pa.Table, where: Path | BytesIO) -> None:

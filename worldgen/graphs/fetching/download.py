@@ -14,7 +14,7 @@ from tqdm import tqdm
 from urllib3.exceptions import HTTPError
 
 from worldgen.errors import UserError
-from worldgen.storage.manifest import sha256
+from worldgen.storage.files import sha256
 
 TRIES = 4
 FIRST_PAUSE = 1.0  # seconds; each further one is twice as long

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
-import resource
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -18,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from worldgen.errors import UserError
-from worldgen.storage.files import remove_partials, write_text
+from worldgen.storage.files import remove_partials, sha256, write_text
+from worldgen.storage.machine import peak_memory, versions
 
 MANIFEST = "manifest.json"
 INPUTS = "inputs.json"
-_PACKAGES = ("numpy", "scipy", "pyarrow", "torch", "transformers", "tokenizers", "peft")
 
 # What a stage's result depends on: "world.facts" -> 600, with everything that earlier stages depend on.
 Inputs = Mapping[str, Any]
@@ -118,31 +115,6 @@ def stage_files(folder: Path) -> list[Path]:
     own = {folder / MANIFEST, folder / INPUTS}
     files = (path for path in folder.rglob("*") if path.is_file() and path not in own)
     return sorted(path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts))
-
-
-def sha256(path: Path) -> str:
-    """The hash of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def peak_memory() -> int:
-    """The most memory this process, or a worker of it, has held, in bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return unit * max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-
-
-def versions() -> dict[str, str]:
-    """The versions of Python and of the packages that results come from."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {"python": platform.python_version()}
-    for package in ("worldgen", *_PACKAGES):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
 
 
 def _shown(inputs: Mapping[str, Any], name: str) -> str:
