@@ -9,6 +9,8 @@ from typing import Literal, Protocol
 
 from transformers import MistralForCausalLM, PreTrainedModel
 
+from worldgen.facts import Fact
+
 Mode = Literal["single", "sequential", "together"]
 
 
@@ -17,13 +19,15 @@ class Request:
     """Make `target` what follows `prompt`: prompt "subject relation", target "object." with its full stop.
 
     `weight` is how many observations the request is worth to the agent; `subject` is what the prompt begins
-    with, for a method that asks for it.
+    with, for a method that asks for it. `fact` is the requested fact as ids of the world's subject, relation and
+    object; None for a request that was not made from a world.
     """
 
     prompt: str
     target: str
     weight: float = 1.0
     subject: str = ""
+    fact: Fact | None = None
 
     @property
     def sentence(self) -> str:
