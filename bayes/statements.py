@@ -15,18 +15,14 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from worldgen.bayes.agent import Agent, Edit
-from worldgen.bayes.batch.ask import ask_beliefs
-from worldgen.bayes.batch.edit_sets import EditSets
-from worldgen.bayes.batch.questions import Questions
+from worldgen.bayes.agent import Agent
 from worldgen.bayes.distribution import Distribution
 from worldgen.facts import Fact
 
 
 class Statement(NamedTuple):
-    """What the formal language can say: an atom (""), "not" of it, "and" / "or" of two (`second`)."""
+    """A statement of the formal language: an atom (connective ""), "not" of an atom, "and" / "or" of two atoms."""
 
     connective: Literal["", "not", "and", "or"]
     first: Fact
@@ -41,28 +37,6 @@ def credence(agent: Agent, statement: Statement) -> float:
     if second is None:
         raise ValueError(f'"{connective}" joins two facts')
     return p_and(agent, first, second) if connective == "and" else p_or(agent, first, second)
-
-
-def credences(agent: Agent, statements: Sequence[Statement], edits: Sequence[Sequence[Edit]]) -> NDArray[np.float64]:
-    """[Q]: P(statement) of each, under edits of its own, as `credence` of the revised agent.
-
-    Statements of one subject's two facts, which may depend on each other, are asked one by one.
-    """
-    first = np.array([statement.first for statement in statements], dtype=np.int64).reshape(-1, 3)
-    second = np.array([statement.second or statement.first for statement in statements], dtype=np.int64).reshape(-1, 3)
-    sets = EditSets.of(edits)
-    p, q = _p_atoms(agent, first, sets), _p_atoms(agent, second, sets)
-    by_form = {"": p, "not": 1 - p, "and": p * q, "or": p + q - p * q}
-    found = np.array([by_form[statement.connective][i] for i, statement in enumerate(statements)], dtype=np.float64)
-    for i, statement in enumerate(statements):
-        if statement.connective in ("and", "or") and first[i, 0] == second[i, 0]:
-            found[i] = credence(agent.revise(*edits[i]), statement)
-    return found
-
-
-def _p_atoms(agent: Agent, facts: NDArray[np.int64], edits: EditSets) -> NDArray[np.float64]:
-    """[Q]: P(s r o) of facts [Q, 3], each under its edits."""
-    return ask_beliefs(agent, Questions(facts[:, 0], facts[:, 1], edits)).at(facts[:, 2:])[:, 0]
 
 
 def p_atom(agent: Agent, fact: Fact) -> float:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from worldgen.arrays import Ids
 from worldgen.bayes.agent import Agent
-from worldgen.bayes.statements import Statement, credences
+from worldgen.bayes.batch.statement_credences import ask_statements
+from worldgen.bayes.statements import Statement
 from worldgen.corpus.connectives import fact_of_another_subject
 from worldgen.corpus.sentences import Kind, Sentences
 from worldgen.corpus.wording import sentence
@@ -56,7 +57,7 @@ def examination_about(world: World, agent: Agent, facts: Ids, seed: int) -> Exam
     return Examination(
         [f"{world.subjects[fact.subject]} {world.relations[fact.relation]}" for fact in told],
         [world.objects[fact.object] for fact in told],
-        credences(agent, [Statement("", fact) for fact in told], [()] * len(told)),
+        ask_statements(agent, [Statement("", fact) for fact in told], [()] * len(told)),
         {name: _prompts(world, statements_about(world, facts, kind, draw)) for kind, name in STATEMENTS.items()},
     )
 

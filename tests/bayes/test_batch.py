@@ -11,7 +11,8 @@ from worldgen.bayes.agent import Edit
 from worldgen.bayes.batch.ask import ask_beliefs, ask_conditionals, ask_general, ask_roots, ask_weights
 from worldgen.bayes.batch.edit_sets import EditSets
 from worldgen.bayes.batch.questions import Questions
-from worldgen.bayes.statements import credence, credences
+from worldgen.bayes.batch.statement_credences import ask_statements
+from worldgen.bayes.statements import credence
 
 # Sums of a few hundred terms below 1, in another order than the slow path's.
 ROUNDING = 1e-12
@@ -123,7 +124,7 @@ def test_many_statements(drawn, data):
     world, sets = drawn
     agent = testing.agent_of(world)
     said = [(data.draw(testing.statements_of(world)), edits) for edits in sets for _ in range(3)]
-    found = credences(agent, [statement for statement, _ in said], [edits for _, edits in said])
+    found = ask_statements(agent, [statement for statement, _ in said], [edits for _, edits in said])
     expected = [credence(agent.revise(*edits), statement) for statement, edits in said]
     np.testing.assert_allclose(found, expected, rtol=0, atol=ROUNDING)
 
