@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.arrays import Ids, ragged_arange
+from worldgen.arrays import Ids, gather_rows, row_of_entry
 from worldgen.bayes.counts import NOTHING, Counts, FactTable, Weights
 from worldgen.bayes.dirichlet import predictive
 from worldgen.bayes.distribution import Distribution
@@ -43,7 +43,7 @@ class ConditionalTable:
         strength = a * self.K + self.total
         default = float(np.sum(predictive(self.each, self.total, a, self.K)))
         objects, column = np.unique(self.object, return_inverse=True)
-        row = np.repeat(np.arange(self.K), np.diff(self.start))
+        row = row_of_entry(self.start)
         above = _sums(column, self.value / strength[row], len(objects))
         return Sum(objects, default + above, default)
 
@@ -76,8 +76,7 @@ def fit_conditional(facts: FactTable, upstream: int, downstream: int, K: int) ->
     fact, and what falls on the same (o_u, o_d) is added up.
     """
     responsible, rho, fact = _responsible_lines(facts, upstream, downstream)
-    lines = np.diff(facts.start)[fact]
-    line = np.repeat(facts.start[fact], lines) + ragged_arange(lines)
+    line, lines = gather_rows(facts.start, fact)
     value = np.repeat(rho, lines) * (facts.positive[line] - facts.spread[line] / (K - 1))
     pair = np.repeat(responsible.astype(np.int64), lines) * K + facts.object[line]
     pairs, place = np.unique(pair, return_inverse=True)

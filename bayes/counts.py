@@ -12,7 +12,7 @@ from functools import cached_property, reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.arrays import Ids
+from worldgen.arrays import Ids, row_of_entry
 from worldgen.bayes.dirichlet import predictive
 from worldgen.bayes.distribution import Distribution
 from worldgen.bayes.evidence import THIRD, Evidence
@@ -137,7 +137,7 @@ class FactTable:
     @cached_property
     def fact_of_line(self) -> NDArray[np.int64]:
         """[E]: the fact of each line."""
-        return np.repeat(np.arange(len(self.key)), np.diff(self.start))
+        return row_of_entry(self.start)
 
     def per_fact(self, weights: Weights) -> Weights:
         """[F]: the sum of a column of lines over each fact."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.arrays import ragged_arange
+from worldgen.arrays import gather_rows, row_starts
 from worldgen.corpus.sentences import Documents, Shard
 from worldgen.corpus.wording import Wording
 from worldgen.storage.engines import Engine
@@ -38,18 +38,12 @@ class Ragged:
 
     def gather(self, rows: NDArray[np.integer]) -> Ragged:
         """These rows, in this order."""
-        lengths = self.lengths()[rows]
-        values = self.values[np.repeat(self.start[rows], lengths) + ragged_arange(lengths)]
-        return Ragged(values, starts(lengths))
+        entries, lengths = gather_rows(self.start, rows)
+        return Ragged(self.values[entries], row_starts(lengths))
 
     def joined(self, start: NDArray[np.int64]) -> Ragged:
         """Runs of rows as one row each: new row i is the rows start[i] .. start[i+1]-1."""
         return Ragged(self.values, self.start[start])
-
-
-def starts(lengths: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Where rows of these lengths start, and where the last ends: [N+1]."""
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
 def spell_fragments(wording: Wording, tokenizer: Any) -> Ragged:
@@ -58,7 +52,7 @@ def spell_fragments(wording: Wording, tokenizer: Any) -> Ragged:
 
     spelled = encode(tokenizer, wording.fragments)
     flat = np.fromiter((id_ for ids in spelled for id_ in ids), dtype=_id_type(tokenizer))
-    return Ragged(flat, starts(np.array([len(ids) for ids in spelled])))
+    return Ragged(flat, row_starts(np.array([len(ids) for ids in spelled])))
 
 
 def encode_documents(wording: Wording, spelled: Ragged, shard: Shard, bos: int, eos: int) -> Tokens:
@@ -69,7 +63,7 @@ def encode_documents(wording: Wording, spelled: Ragged, shard: Shard, bos: int, 
     body = sentences.gather(documents.sentence - shard.first_sentence).joined(documents.start)
     lengths = body.lengths()
     tokens = np.empty(len(body.values) + 2 * len(documents), dtype=body.values.dtype)
-    begin = starts(lengths + 2)
+    begin = row_starts(lengths + 2)
     tokens[begin[:-1]], tokens[begin[1:] - 1] = bos, eos
     inside = np.ones(len(tokens), dtype=bool)
     inside[begin[:-1]] = inside[begin[1:] - 1] = False

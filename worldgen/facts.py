@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from worldgen.arrays import row_starts
 from worldgen.errors import UnknownNameError
 
 
@@ -55,7 +56,7 @@ class Vocabulary:
     def first_name(self) -> NDArray[np.int64]:
         """[ids+1]: where each id's names begin in `every_name`."""
         further = np.array([len(names) for names in self.spoken]) if self.spoken else np.zeros(len(self), np.int64)
-        return np.concatenate([[0], np.cumsum(1 + further)]).astype(np.int64)
+        return row_starts(1 + further)
 
     @cached_property
     def _ids(self) -> dict[str, int]:

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.arrays import ragged_arange
+from worldgen.arrays import gather_rows
 from worldgen.bayes.agent import Agent
 from worldgen.bayes.batch.contributions import gifts_of
 from worldgen.bayes.batch.downstream import downstream_beliefs
@@ -105,9 +105,8 @@ def ask_conditionals(agent: Agent, relation: int, upstream_objects: Numbers, edi
     def given(of_giver: Weights) -> Weights:
         return np.bincount(gifts.question_of_giver, weights=share * of_giver, minlength=Q).astype(np.float64)
 
-    lengths = np.diff(table.start)[upstream_objects]
-    entry = np.repeat(table.start[upstream_objects], lengths) + ragged_arange(lengths)
-    key = np.repeat(np.arange(Q), lengths) * K + table.object[entry]
+    entry, lengths = gather_rows(table.start, upstream_objects)
+    key = np.repeat(np.arange(Q), lengths) * K + table.object[entry].astype(np.int64)
     own = gifts.own
     key, (count,) = added_up(
         np.append(key, gifts.question_of_giver[own.question] * K + own.object),

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.arrays import ragged_arange
+from worldgen.arrays import gather_rows, row_of_entry, row_starts
 from worldgen.bayes.agent import Edit
 from worldgen.bayes.counts import Weights
 
@@ -62,14 +62,13 @@ class EditSets:
     @cached_property
     def question(self) -> Numbers:
         """[E]: whose edit each one is."""
-        return np.repeat(np.arange(len(self)), np.diff(self.start))
+        return row_of_entry(self.start)
 
     def where(self, chosen: NDArray) -> EditSets:
         """The sets of some of the questions, by a mask or by numbers, which may come again."""
         rows = np.arange(len(self))[chosen]
-        lengths = np.diff(self.start)[rows]
-        edit = np.repeat(self.start[rows], lengths) + ragged_arange(lengths)
-        start = np.concatenate([[0], np.cumsum(lengths)])
+        edit, lengths = gather_rows(self.start, rows)
+        start = row_starts(lengths)
         return EditSets(start, self.subject[edit], self.relation[edit], self.object[edit], self.weight[edit])
 
     def set_of(self, q: int) -> tuple[Edit, ...]:

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.arrays import ragged_arange
+from worldgen.arrays import gather_rows
 from worldgen.bayes.batch.edit_sets import EditSets, Flags, Numbers
 from worldgen.bayes.counts import FactTable, Weights
 from worldgen.bayes.dirichlet import predictive
@@ -133,8 +133,7 @@ def observe(facts: FactTable, K: int, subject: Numbers, relation: Numbers, edits
     """The lines of each (subject, relation), with the questions' edits that fall on it."""
     fact = fact_numbers(facts, subject, relation)
     found = np.flatnonzero(fact >= 0)
-    lengths = np.diff(facts.start)[fact[found]]
-    line = np.repeat(facts.start[fact[found]], lengths) + ragged_arange(lengths)
+    line, lengths = gather_rows(facts.start, fact[found])
     question, object_ = np.repeat(found, lengths), facts.object[line].astype(np.int64)
     positive, spread = facts.positive[line], facts.spread[line]
     if (new := np.flatnonzero(edits.falls_on(subject, relation))).size:

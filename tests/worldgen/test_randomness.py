@@ -5,11 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from worldgen.arrays import ragged_arange
 from worldgen.randomness import Stream, below, keys_of, philox, to_unit
 
 WORD = st.integers(0, 2**64 - 1)
-COUNTS = st.lists(st.integers(0, 11), max_size=6)
 
 
 def numpy_block(counter: tuple[int, int], key: tuple[int, int]) -> list[int]:
@@ -90,8 +88,3 @@ def test_below_reaches_both_ends_and_is_uniform() -> None:
     picks = below(Stream(0, "test").words(keys_of(["x"]), np.array([70_000])), 7)
     # A sound generator fails this once in a million seeds; the seed is fixed.
     assert stats.chisquare(np.bincount(picks, minlength=7)).pvalue > 1e-6
-
-
-@given(COUNTS)
-def test_ragged_arange(counts: list[int]) -> None:
-    assert ragged_arange(np.array(counts, dtype=np.int64)).tolist() == [i for n in counts for i in range(n)]

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.arrays import Ids, ragged_arange
+from worldgen.arrays import Ids, ragged_arange, row_starts
 from worldgen.corpus.connectives import complex_sentences
 from worldgen.corpus.mentions import named
 from worldgen.corpus.sentences import Documents, Kind, Sentences, Shard
@@ -158,6 +158,6 @@ def _documents(
     return Documents(
         np.tile(np.repeat(subjects, per_shuffle), config.shuffles),
         np.repeat(np.arange(config.shuffles, dtype=np.int32), len(length)),
-        np.concatenate([[0], np.cumsum(np.tile(length, config.shuffles))]).astype(np.int64),
+        row_starts(np.tile(length, config.shuffles)),
         np.concatenate(order).astype(np.int64) + first_sentence,
     )

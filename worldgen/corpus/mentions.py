@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.arrays import Ids, ragged_arange
+from worldgen.arrays import Ids, ragged_arange, row_starts
 from worldgen.corpus.sentences import Sentences
 from worldgen.facts import Vocabulary
 from worldgen.randomness import Stream, Words, below
@@ -56,7 +56,7 @@ def _pairs(world: World, fact: Ids, words: Words) -> tuple[NDArray[np.int64], ND
     held = world.held_out
     a, b = names_of(world.subjects)[world.subject], names_of(world.relations)[world.relation]
     held_of = np.bincount(held.fact, minlength=len(world))
-    before = np.cumsum(held_of) - held_of
+    before = row_starts(held_of)[:-1]
     code = held.subject_name * b[held.fact] + held.relation_name
     gaps = held.fact.astype(np.int64) * _CODES + code - ragged_arange(held_of)
     k = below(words, (a * b - held_of)[fact])

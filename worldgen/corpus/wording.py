@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.arrays import Ids
+from worldgen.arrays import Ids, row_starts
 from worldgen.corpus.sentences import Kind, Sentences
 from worldgen.grammar import Atom, Both, Not, Sentence
 from worldgen.worlds.world import NONE, World
@@ -49,7 +49,7 @@ class Wording:
             for column, values in enumerate(self._columns(sentences.where(rows), kind)):
                 grid[rows, column] = values
         said = grid != NONE
-        return grid[said], np.concatenate([[0], np.cumsum(said.sum(axis=1))])
+        return grid[said], row_starts(said.sum(axis=1))
 
     def texts(self, sentences: Sentences) -> list[str]:
         """Every sentence as text."""

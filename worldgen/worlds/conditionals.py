@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.arrays import Ids, ragged_arange
+from worldgen.arrays import Ids, gather_rows, row_of_entry, row_starts
 from worldgen.graphs.graph import KnowledgeGraph
 from worldgen.worlds.dependencies import Pair
 
@@ -68,15 +68,14 @@ class Conditionals:
     def used_by(self, row: Ids) -> tuple[Conditionals, Ids]:
         """Only the rows that occur in `row` (negative ones apart), and `row` in the new numbers."""
         used = np.unique(row[row >= 0])
-        lengths = np.diff(self.start)[used]
-        entries = np.repeat(self.start[used], lengths) + ragged_arange(lengths)
+        entries, lengths = gather_rows(self.start, used)
         new_number = np.full(len(self) + 1, -1, dtype=np.int32)
         new_number[used] = np.arange(len(used), dtype=np.int32)
         smaller = Conditionals(
             self.dependency[used],
             self.upstream_object[used],
             self.mode[used],
-            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            row_starts(lengths),
             self.object[entries],
             self.weight[entries],
             self.deterministic[used],
@@ -87,7 +86,7 @@ class Conditionals:
         """The same rows, of which the chosen ones [C] are deterministic: p(mode | upstream object) = 1."""
         kept = ~np.repeat(chosen, np.diff(self.start))
         kept[self.mode_entry] = True
-        before = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
+        before = row_starts(kept.astype(np.int64))
         return replace(
             self,
             start=before[self.start],
@@ -107,7 +106,7 @@ class Conditionals:
 
     def columns(self) -> dict[str, NDArray]:
         """One line an entry, for a table; the last column only where a row is deterministic."""
-        row = np.repeat(np.arange(len(self), dtype=np.int32), np.diff(self.start))
+        row = row_of_entry(self.start).astype(np.int32)
         columns: dict[str, NDArray] = {
             "row": row,
             "dependency": self.dependency[row],
@@ -174,6 +173,6 @@ def _entries(graph: KnowledgeGraph, number: int, pair: Pair) -> tuple[Ids, Ids, 
 
 def _first_largest(count: NDArray[np.int64], start: NDArray[np.int64]) -> NDArray[np.int64]:
     """[C]: the entry of each row's largest count, the lowest object id where several are."""
-    row = np.repeat(np.arange(len(start) - 1), np.diff(start))
+    row = row_of_entry(start)
     by_count = np.lexsort((np.arange(len(count)), -count, row))
     return by_count[start[:-1]]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.arrays import Ids, ragged_arange
+from worldgen.arrays import Ids, ragged_arange, row_of_entry, row_starts
 from worldgen.randomness import Stream, Words, below
 
 Numbers = NDArray[np.int64]
@@ -47,12 +47,12 @@ def hold_out(seed: int, fact_keys: Words, aliases: Numbers, synonyms: Numbers, p
     """
     pairs = aliases * synonyms
     words = Stream(seed, "held out").words(fact_keys, pairs + 1)
-    first = np.cumsum(pairs + 1) - (pairs + 1)
+    first = row_starts(pairs + 1)[:-1]
     hundredths = pairs * percent
     held = hundredths // 100 + (below(words[first], 100) < hundredths % 100)
     of_pair = np.ones(len(words), dtype=bool)
     of_pair[first] = False
-    fact, number = np.repeat(np.arange(len(pairs)), pairs), ragged_arange(pairs)
+    fact, number = row_of_entry(row_starts(pairs)), ragged_arange(pairs)
     order = np.lexsort((words[of_pair], fact))
     chosen = np.sort(order[ragged_arange(pairs) < held[fact]])
     fact, number = fact[chosen], number[chosen]
