@@ -32,12 +32,12 @@ from worldgen.evaluate.runs.config import load
 from worldgen.evaluate.runs.load import load_world
 from worldgen.evaluate.settings import EditConfig
 from worldgen.evaluate.testbed.questions import load_probes
+from worldgen.lm.allocator import keep_freed_memory
 from worldgen.lm.editions import Cost
 from worldgen.lm.editors.lowrank.lora import Lora
 from worldgen.lm.editors.lowrank.lora_reference import LoraReference
 from worldgen.lm.model import load_model, new_model
 from worldgen.lm.tokenizer import load_tokenizer
-from worldgen.lm.training.allocator import keep_freed_memory
 from worldgen.storage.machine import peak_memory
 
 # Float32 in another order, through forty steps of AdamW: of a loss, and of a probability.

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from transformers import MistralForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
 from worldgen.lm.editions import Edited
+from worldgen.lm.log_p import log_p_of_texts
 from worldgen.lm.model import next_token_logits
-from worldgen.lm.texts import Text, beginnings, pad, texts_of
+from worldgen.lm.texts import beginnings, pad, texts_of
 
 Askable = PreTrainedModel | Edited
 
@@ -45,7 +46,8 @@ def log_probabilities(
     scores = np.empty(len(distinct))
     for members in _batches([len(text.ids) for text in texts], batch_tokens or _suitable(edited.model)):
         edited.route([distinct[member][0] for member in members])
-        scores[members] = _batch_log_probabilities(edited.model, [texts[member] for member in members])
+        batch = pad([texts[member] for member in members], edited.model.device)
+        scores[members] = log_p_of_texts(edited.model, batch).numpy()
     number = {question: index for index, question in enumerate(distinct)}
     return scores[[number[question] for question in asked]]
 
@@ -88,15 +90,6 @@ def _batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
         rows = max(1, batch_tokens // lengths[order[start]])
         yield order[start : start + rows]
         start += rows
-
-
-@torch.inference_mode()
-def _batch_log_probabilities(model: PreTrainedModel, texts: list[Text]) -> NDArray[np.float64]:
-    batch = pad(texts, model.device)
-    logits = next_token_logits(model, batch.input_ids, batch.rows, batch.columns)
-    token_scores = torch.log_softmax(logits.float(), dim=-1).gather(1, batch.targets[:, None])[:, 0]
-    sums = torch.zeros(len(texts), dtype=torch.float64)
-    return sums.index_add_(0, batch.rows.cpu(), token_scores.double().cpu()).numpy()
 
 
 def _batch_greedy(model: PreTrainedModel, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:

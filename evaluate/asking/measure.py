@@ -20,9 +20,10 @@ from tqdm import tqdm
 
 from worldgen.evaluate.asking.answers import AnswerReader
 from worldgen.evaluate.testbed.questions import SITES, Probe
+from worldgen.lm.allocator import keep_freed_memory
 from worldgen.lm.editions import Edition, Editor, Request
+from worldgen.lm.out_of_memory import work_that_fits
 from worldgen.lm.score import log_probabilities
-from worldgen.lm.training.allocator import keep_freed_memory
 from worldgen.randomness import generator
 from worldgen.storage.files import write_table
 from worldgen.storage.machine import peak_memory
@@ -161,15 +162,11 @@ class _Work:
         costs: list[dict[str, Any]] = []
         done, allowed = 0, self.editor.at_once([trial.edition for trial in trials])
         while done < len(trials):
-            members = trials[done : done + max(1, allowed >> self.halvings)]
-            measured = self._batch_if_it_fits(members)
-            if measured is None:
-                self.halvings += 1
-                continue
+            measured, size = self._batch_that_fits(trials[done:], allowed)
             after.append(measured[0])
             costs += measured[1]
-            done += len(members)
-            progress.update(len(members))
+            done += size
+            progress.update(size)
         rows = {
             "case": [probe.case for probe in every],
             "name": [probe.name for probe in every],
@@ -180,16 +177,22 @@ class _Work:
         }
         return rows, {name: [cost[name] for cost in costs] for name in costs[0]}
 
-    def _batch_if_it_fits(self, trials: Sequence[Trial]) -> tuple[Replies, list[dict[str, Any]]] | None:
-        """What `_batch` gives, or None where memory runs out and fewer can be tried; what was held is then free."""
-        try:
-            return self._batch(trials)
-        except torch.OutOfMemoryError:
-            if len(trials) == 1:
-                raise
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        return None
+    def _batch_that_fits(
+        self, trials: Sequence[Trial], allowed: int
+    ) -> tuple[tuple[Replies, list[dict[str, Any]]], int]:
+        """Edits and asks as many of the first trials as fit; returns what `_batch` says of them, and how many they are.
+
+        They are `allowed` trials, halved as often as memory has run out.
+        """
+
+        def size() -> int:
+            return min(max(1, allowed >> self.halvings), len(trials))
+
+        def smaller(_: int) -> int:
+            self.halvings += 1
+            return size()
+
+        return work_that_fits(lambda number: self._batch(trials[:number]), size(), smaller)
 
     def _batch(self, trials: Sequence[Trial]) -> tuple[Replies, list[dict[str, Any]]]:
         editions, begun = [trial.edition for trial in trials], time.perf_counter()

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch.nn import Module
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
-from worldgen.lm.model import next_token_logits
+from worldgen.lm.log_p import log_p_of_texts
 from worldgen.lm.texts import PaddedTexts, pad, texts_of
 from worldgen.lm.tokenizer import encode
 
@@ -125,10 +125,7 @@ def _noise(
 
 def _probabilities(model: MistralForCausalLM, batch: PaddedTexts) -> NDArray[np.float64]:
     """The product over each text's asked tokens."""
-    logits = next_token_logits(model, batch.input_ids, batch.rows, batch.columns)
-    scores = torch.log_softmax(logits.float(), dim=-1).gather(1, batch.targets[:, None])[:, 0]
-    sums = torch.zeros(len(batch.input_ids), dtype=torch.float64)
-    return sums.index_add_(0, batch.rows.cpu(), scores.double().cpu()).exp().numpy()
+    return log_p_of_texts(model, batch).exp().numpy()
 
 
 def _repeated(batch: PaddedTexts, draws: int) -> PaddedTexts:

@@ -15,11 +15,11 @@ from tqdm import tqdm
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
 from worldgen.errors import UserError
+from worldgen.lm.allocator import keep_freed_memory
 from worldgen.lm.data import Batch, TokenShards, batches
 from worldgen.lm.model import new_model
 from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import save_tokenizer
-from worldgen.lm.training.allocator import keep_freed_memory
 from worldgen.lm.training.checkpoint import Position, latest_checkpoint, load_checkpoint, whole_folder, whole_tensors
 from worldgen.lm.training.keeping import HISTORY, Keeper, write_history
 from worldgen.lm.training.ledger import Bar, Ledger, Report

@@ -17,6 +17,7 @@ from transformers import MistralForCausalLM
 from worldgen.errors import UserError
 from worldgen.lm.data import Batch
 from worldgen.lm.model import summed_loss
+from worldgen.lm.out_of_memory import work_that_fits
 from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.training.optimizer import new_optimizer
 from worldgen.lm.training.processes import Processes, replicated, shard_weights, without_averaging
@@ -66,7 +67,6 @@ class Trainer:
         self.model = model
         self._clip, self._processes, self._say = config.gradient_clip, processes, say
         self._rows = execution.micro_rows or config.rows_per_step
-        self._retrying = False
         if execution.attention == "flex_attention" and processes.device.type == "cpu":
             raise UserError("flex_attention cannot be trained on a CPU: leave --attention out")
         if execution.sharded and processes.share.of == 1:
@@ -98,20 +98,18 @@ class Trainer:
 
     def _accumulated(self, batch: Batch) -> torch.Tensor:
         """Backward over all rows; where memory runs out, again from the start with half as many at a time."""
-        while True:
-            try:
-                loss = self._backward(batch)
-            except torch.OutOfMemoryError:
-                pass  # the exception, with the tensors that its frames hold, must be gone before the next attempt
-            else:
-                if self._retrying:
-                    self._say(f"{self._rows} rows at a time fit in memory (--micro-rows {self._rows})")
-                self._retrying = False
-                return loss
-            self._halve()
+        before = self._rows
+        try:
+            loss, self._rows = work_that_fits(lambda rows: self._backward(batch, rows), before, self._halved)
+        except torch.OutOfMemoryError:
+            told = "out of memory with a single row: lower pretrain.row_tokens, or take a smaller model"
+            raise UserError(told) from None
+        if self._rows < before:
+            self._say(f"{self._rows} rows at a time fit in memory (--micro-rows {self._rows})")
+        return loss
 
-    def _backward(self, batch: Batch) -> torch.Tensor:
-        pieces = list(zip(*(tensor.split(self._rows) for tensor in batch.tensors()), strict=True))
+    def _backward(self, batch: Batch, rows: int) -> torch.Tensor:
+        pieces = list(zip(*(tensor.split(rows) for tensor in batch.tensors()), strict=True))
         total = torch.zeros((), device=self._processes.device)
         for number, piece in enumerate(pieces, start=1):
             with without_averaging(self._module, number < len(pieces)):
@@ -122,18 +120,14 @@ class Trainer:
             total += loss.detach()
         return total
 
-    def _halve(self) -> None:
-        rows = self._rows
-        if rows == 1:
-            raise UserError("out of memory with a single row: lower pretrain.row_tokens, or take a smaller model")
+    def _halved(self, rows: int) -> int:
         if self._processes.share.of > 1:
             # The other processes are past this step's exchange, or wait in it: only a new start brings them together.
             raise UserError(
                 f"out of memory with {rows} rows at a time: start again with --micro-rows {rows // 2}, "
                 "training goes on from the last checkpoint"
             )
-        self._rows, self._retrying = -(-rows // 2), True
+        half = -(-rows // 2)
         self.optimizer.zero_grad(set_to_none=True)
-        if self._processes.device.type == "cuda":
-            torch.cuda.empty_cache()
-        self._say(f"out of memory with {rows} rows at a time: trying {self._rows}")
+        self._say(f"out of memory with {rows} rows at a time: trying {half}")
+        return half
