@@ -26,9 +26,9 @@ from worldgen.evaluate.runs.config import RunConfig, override, paper
 from worldgen.evaluate.settings import CasesConfig
 from worldgen.evaluate.testbed.cases import make_cases
 from worldgen.evaluate.testbed.credences import label
-from worldgen.graphs.builtin.graph import BuiltinGraph
-from worldgen.graphs.labels import Spelling
+from worldgen.graphs.builtin.builtin_graph import BuiltinGraph
 from worldgen.graphs.selection import select
+from worldgen.graphs.spelling import Spelling
 from worldgen.lm.tokenizer import cut_labels, pieces, spelt
 from worldgen.storage.machine import peak_memory
 from worldgen.worlds.world import World, make_world

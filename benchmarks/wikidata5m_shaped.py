@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from worldgen.graphs.reading.file_graph import ALIAS_ARCHIVE, TRIPLE_ARCHIVE
+from worldgen.graphs.wikidata5m import ALIAS_ARCHIVE, TRIPLE_ARCHIVE
 
 TRIPLES, ENTITIES, NAMED = 20_614_279, 4_594_485, 4_813_490
 RELATIONS = 822

@@ -18,7 +18,7 @@ from worldgen.corpus.sentences import Documents, Shard
 from worldgen.corpus.wording import Wording
 from worldgen.storage.engines import Engine
 from worldgen.storage.files import array_bytes
-from worldgen.storage.shards import Made, write_shards
+from worldgen.storage.shards import ShardFiles, write_shards
 from worldgen.storage.stores import Store
 from worldgen.worlds.world import World
 
@@ -88,12 +88,12 @@ class Encoder:
         return Encoder(world, spelled, tokenizer.bos_token_id, tokenizer.eos_token_id, len(tokenizer))
 
 
-def token_files(encoder: Encoder, numbered: tuple[int, Shard]) -> Made:
+def token_files(encoder: Encoder, numbered: tuple[int, Shard]) -> ShardFiles:
     """train-*.npy of a shard with its number."""
     number, shard = numbered
     tokens = encode_documents(Wording(encoder.world), encoder.spelled, shard, encoder.bos, encoder.eos)
     rows = {"tokens": len(tokens), "documents": len(shard.documents)}
-    return Made({f"train-{number:05d}.npy": array_bytes(tokens)}, rows)
+    return ShardFiles({f"train-{number:05d}.npy": array_bytes(tokens)}, rows)
 
 
 def write_tokens(encoder: Encoder, shards: Iterable[Shard], store: Store, engine: Engine) -> dict[str, int]:

@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from worldgen.facts import Vocabulary
 from worldgen.graphs.graph import KnowledgeGraph
-from worldgen.graphs.labels import Spelling
+from worldgen.graphs.spelling import Spelling
 from worldgen.storage.engines import Ray
 
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
@@ -106,7 +106,7 @@ def ray_engine() -> Iterator[Ray]:
     engine = Ray(2)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
-        patch.setenv("PYTHONPATH", str(Path(__file__).parent / "worldgen"))
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent / "worldgen" / "storage"))
         list(engine.map(max, 0, [0]))  # starts it
     yield engine
     engine.close()

@@ -9,10 +9,10 @@ from worldgen.evaluate.runs.run import Run
 from worldgen.lm.tokenizer import cut_labels, load_mistral_tokenizer, pieces, spelt, train_word_tokenizer
 from worldgen.evaluate.runs.config import RunConfig
 from worldgen.errors import UserError
-from worldgen.graphs.labels import Spelling
+from worldgen.graphs.spelling import Spelling
 from worldgen.graphs.sources import Source
-from worldgen.graphs.builtin.graph import BuiltinGraph
-from worldgen.graphs.reading.file_graph import open_graph
+from worldgen.graphs.builtin.builtin_graph import BuiltinGraph
+from worldgen.graphs.reading.opening import open_graph
 from worldgen.worlds.world import World
 
 

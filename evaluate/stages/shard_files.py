@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from worldgen.corpus.recipe import Recipe, count
 from worldgen.lm.encode import Encoder, token_files
-from worldgen.storage.shards import Made
+from worldgen.storage.shards import ShardFiles
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Order:
     mark: str
 
 
-def make_files(order: Order, number: int) -> Made:
+def make_files(order: Order, number: int) -> ShardFiles:
     """A shard's files in corpus/ and in tokens/, and its record, which is the last."""
     shard = order.recipe.shard(number)
     tokens = token_files(order.encoder, (number, shard))
@@ -28,7 +28,7 @@ def make_files(order: Order, number: int) -> Made:
     files |= {f"tokens/{name}": content for name, content in tokens.files.items()}
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     record = {"mark": order.mark, "files": hashes, "corpus": count(shard), "tokens": tokens.rows}
-    return Made(files | {record_name(number): (json.dumps(record, indent=1) + "\n").encode()}, record)
+    return ShardFiles(files | {record_name(number): (json.dumps(record, indent=1) + "\n").encode()}, record)
 
 
 def record_name(number: int) -> str:

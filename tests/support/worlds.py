@@ -7,9 +7,9 @@ from worldgen.bayes.evidence import evidence_of
 from worldgen.corpus.draws import make_shard
 from worldgen.corpus.sentences import Shard
 from worldgen.evaluate.runs.config import RunConfig, tiny
-from worldgen.graphs.builtin.graph import BuiltinGraph
-from worldgen.graphs.labels import Spelling
+from worldgen.graphs.builtin.builtin_graph import BuiltinGraph
 from worldgen.graphs.selection import select
+from worldgen.graphs.spelling import Spelling
 from worldgen.lm.tokenizer import cut_labels, pieces, spelt
 from worldgen.settings import CorpusConfig, WorldConfig
 from worldgen.worlds.aliases import with_aliases

@@ -18,7 +18,7 @@ from worldgen.corpus.wording import Wording
 from worldgen.evaluate.runs.config import override, tiny
 from worldgen.evaluate.runs.run import Run, keeping_config
 from worldgen.evaluate.stages import pipeline
-from worldgen.graphs.reading.file_graph import open_graph
+from worldgen.graphs.reading.opening import open_graph
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 EVERYTHING = 10**9

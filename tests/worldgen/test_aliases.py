@@ -201,7 +201,7 @@ def test_the_built_in_names_read_well_and_nearly_all_are_spoken(builtin: str) ->
     world = worlds.world()
     if builtin == "wide":
         from worldgen.evaluate.runs.config import small
-        from worldgen.graphs.builtin.graph import BuiltinGraph
+        from worldgen.graphs.builtin.builtin_graph import BuiltinGraph
         from worldgen.graphs.selection import select
         from worldgen.worlds.world import make_world
 

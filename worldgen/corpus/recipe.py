@@ -12,7 +12,7 @@ from worldgen.corpus.draws import make_shard, shard_bounds
 from worldgen.corpus.sentences import Kind, Shard
 from worldgen.settings import CorpusConfig
 from worldgen.storage.engines import Engine
-from worldgen.storage.shards import Made, write_shards
+from worldgen.storage.shards import ShardFiles, write_shards
 from worldgen.storage.stores import Store
 from worldgen.worlds.world import World
 
@@ -39,10 +39,10 @@ def write_corpus(recipe: Recipe, store: Store, engine: Engine) -> dict[str, Any]
     return corpus_rows(write_shards(engine, corpus_files, recipe, range(recipe.shards()), store))
 
 
-def corpus_files(recipe: Recipe, number: int) -> Made:
+def corpus_files(recipe: Recipe, number: int) -> ShardFiles:
     """The files of a shard of the corpus."""
     shard = recipe.shard(number)
-    return Made(shard.files(number), count(shard))
+    return ShardFiles(shard.files(number), count(shard))
 
 
 def count(shard: Shard) -> dict[str, int]:

@@ -7,7 +7,7 @@ cut to a few pieces (and merged again). "Identical" means identical to the token
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,20 +21,7 @@ from worldgen.grammar import unspeakable
 from worldgen.graphs.graph import KnowledgeGraph
 from worldgen.graphs.packed_names import Aliases, labels_of, some
 from worldgen.graphs.sources import Names, Rows, Source, TripleTable
-
-Pieces = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Spelling:
-    """How the tokenizer sees labels: `cut(labels, most)` shortens them to `most` pieces, `pieces` splits them.
-
-    `spelt` is equal for two labels if and only if their pieces are; it need not take millions of them to pieces.
-    """
-
-    cut: Callable[[Sequence[str], int], list[str]]
-    pieces: Callable[[Sequence[str]], list[Pieces]]
-    spelt: Callable[[Sequence[str]], list[Hashable]]
+from worldgen.graphs.spelling import Spelling
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from worldgen.arrays import Ids
 from worldgen.errors import UserError
 from worldgen.graphs.graph import KnowledgeGraph, cooccurrence
-from worldgen.graphs.labels import LabelReport, Spelling, speakable_graph
+from worldgen.graphs.labels import LabelReport, speakable_graph
 from worldgen.graphs.sources import Rows, Source, TripleTable
+from worldgen.graphs.spelling import Spelling
 from worldgen.settings import GraphConfig
 
 

@@ -15,7 +15,7 @@ I = TypeVar("I")  # noqa: E741
 
 
 @dataclass(frozen=True)
-class Made:
+class ShardFiles:
     """A shard's files by name, in the order in which they are to be written, and what is to be known of them."""
 
     files: Mapping[str, bytes]
@@ -23,7 +23,7 @@ class Made:
 
 
 def write_shards(
-    engine: Engine, make: Callable[[S, I], Made], shared: S, items: Iterable[I], store: Store
+    engine: Engine, make: Callable[[S, I], ShardFiles], shared: S, items: Iterable[I], store: Store
 ) -> Iterator[dict[str, Any]]:
     """Have the workers make each item's files and write them; yields their rows, in order.
 
@@ -35,11 +35,11 @@ def write_shards(
         yield from (_write(store, made) for made in engine.map(make, shared, items))
 
 
-def _make_and_write(make: Callable[[S, I], Made], store: Store, shared: S, item: I) -> dict[str, Any]:
+def _make_and_write(make: Callable[[S, I], ShardFiles], store: Store, shared: S, item: I) -> dict[str, Any]:
     return _write(store, make(shared, item))
 
 
-def _write(store: Store, made: Made) -> dict[str, Any]:
+def _write(store: Store, made: ShardFiles) -> dict[str, Any]:
     for name, content in made.files.items():
         store.write(name, content)
     return made.rows

@@ -17,7 +17,8 @@ import numpy as np
 
 from worldgen.facts import Vocabulary
 from worldgen.grammar import Lexicon, unspeakable
-from worldgen.graphs.labels import REASONS_KEPT, Pieces, Spelling
+from worldgen.graphs.labels import REASONS_KEPT
+from worldgen.graphs.spelling import Pieces, Spelling
 from worldgen.randomness import keys_of
 from worldgen.settings import WorldConfig
 from worldgen.worlds.held_out import NOTHING_HELD_OUT, HeldOut, hold_out

@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 from worldgen.errors import UserError
 from worldgen.graphs.fetching.download import Console, RemoteFile, download, is_complete
 from worldgen.graphs.fetching.unpack import unpack
-from worldgen.graphs.reading.file_graph import ALIAS_ARCHIVE, TRIPLE_ARCHIVE
+from worldgen.graphs.wikidata5m import ALIAS_ARCHIVE, TRIPLE_ARCHIVE
 
 MIRROR = "https://huggingface.co/datasets/intfloat/wikidata5m/resolve/main"
 WIKIDATA5M = (

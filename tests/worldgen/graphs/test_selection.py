@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from worldgen.errors import UserError
 from worldgen.graphs.graph import KnowledgeGraph, cooccurrence
-from worldgen.graphs.labels import Spelling
-from worldgen.graphs.reading.file_graph import open_graph
+from worldgen.graphs.reading.opening import open_graph
 from worldgen.graphs.selection import SelectionReport, select
+from worldgen.graphs.spelling import Spelling
 from worldgen.settings import GraphConfig
 
 Facts = set[tuple[str, str, str]]

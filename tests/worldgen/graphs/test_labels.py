@@ -12,10 +12,11 @@ import pytest
 
 from worldgen.errors import UserError
 from worldgen.graphs.graph import KnowledgeGraph
-from worldgen.graphs.labels import LabelReport, Spelling, speakable_graph
-from worldgen.graphs.reading.file_graph import open_graph
+from worldgen.graphs.labels import LabelReport, speakable_graph
+from worldgen.graphs.reading.opening import open_graph
 from worldgen.graphs.selection import select
 from worldgen.graphs.sources import Names, Rows, TripleTable
+from worldgen.graphs.spelling import Spelling
 from worldgen.settings import GraphConfig
 
 Told = Callable[..., tuple[KnowledgeGraph, LabelReport]]

@@ -22,7 +22,8 @@ from worldgen.errors import UserError
 from worldgen.graphs.fetching import download, fetch, unpack
 from worldgen.graphs.fetching.download import Console, RemoteFile
 from worldgen.graphs.fetching.fetch import Fetched
-from worldgen.graphs.reading.file_graph import ALIAS_ARCHIVE, TRIPLE_ARCHIVE, open_graph
+from worldgen.graphs.reading.opening import open_graph
+from worldgen.graphs.wikidata5m import ALIAS_ARCHIVE, TRIPLE_ARCHIVE
 
 MIB = 1 << 20
 

@@ -20,14 +20,14 @@ from worldgen.errors import UserError
 from worldgen.graphs.graph import KnowledgeGraph
 from worldgen.graphs.reading import dumps
 from worldgen.graphs.reading.dumps import Dump
-from worldgen.graphs.reading.file_graph import open_graph
 from worldgen.graphs.reading.ntriples import unescaped
+from worldgen.graphs.reading.opening import open_graph
 from worldgen.graphs.selection import select
 from worldgen.graphs.sources import TripleTable
 from worldgen.settings import GraphConfig
 
 EVERYTHING = 10**9
-FIXTURE = Path(__file__).parents[2] / "fixtures" / "mini-graph"
+FIXTURE = Path(__file__).parents[4] / "fixtures" / "mini-graph"
 TRIPLES = [("Q42", "P69", "Q691283"), ("Q42", "P106", "Q214917"), ("Q7", "P69", "Q691283"), ("Q7", "P106", "Q5")]
 ENTITIES = {
     "Q42": ("Douglas Adams", "Douglas Noël Adams", 'D. "DNA" Adams'), "Q7": ("Ève\\Ada", "埃达", "𝔈ve"),

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from worldgen.errors import UserError
-from worldgen.graphs.reading.file_graph import ALIAS_ARCHIVE, TRIPLE_ARCHIVE, FileGraph, open_graph
+from worldgen.graphs.reading.file_graph import FileGraph
+from worldgen.graphs.reading.opening import open_graph
 from worldgen.graphs.sources import TripleTable
+from worldgen.graphs.wikidata5m import ALIAS_ARCHIVE, TRIPLE_ARCHIVE
 
 EVERYTHING = 10**9
 TRIPLES = b"Q1\tP1\tQ2\nQ1\tP2\tQ3\nQ4\tP1\tQ2\n"

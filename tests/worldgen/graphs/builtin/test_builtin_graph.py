@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from worldgen.errors import UserError
-from worldgen.graphs.builtin.graph import BuiltinGraph
+from worldgen.graphs.builtin.builtin_graph import BuiltinGraph
 from worldgen.graphs.builtin.names import POOLS, RESERVED_WORDS, distinct_aliases
 from worldgen.graphs.builtin.shape import DEPENDENCES, PAPER, RELATIONS, TINY, shape_of
 from worldgen.graphs.sources import Names, TripleTable
