@@ -15,14 +15,15 @@ from worldgen.evaluate.methods.tracing import load_effects, strongest_mlp
 from worldgen.evaluate.runs.config import RunConfig
 from worldgen.evaluate.runs.load import finished, load_world
 from worldgen.lm.data import TokenShards
-from worldgen.lm.editors.rewriting.linear_memory import Located, factor_of, key_covariances
+from worldgen.lm.editors.rewriting.key_covariance import cholesky_factor, key_covariances
+from worldgen.lm.editors.rewriting.weight_update import RewriteSite
 from worldgen.lm.editors.settings import MemitConfig, RomeConfig
 from worldgen.lm.inspection.tracing import TOKENS, Token
 from worldgen.randomness import generator
 from worldgen.storage.files import write_array
 
 
-def locate(method: str, config: RunConfig, model: Any, bos_id: int, run_folder: Path, folder: Path) -> Located:
+def locate(method: str, config: RunConfig, model: Any, bos_id: int, run_folder: Path, folder: Path) -> RewriteSite:
     """The place of a method's rewriting, with the covariances of its layers' keys, which are kept in `folder`.
 
     Raises UserError for a layer that the model has not, and where the place is left to a trace that is not there.
@@ -32,8 +33,8 @@ def locate(method: str, config: RunConfig, model: Any, bos_id: int, run_folder: 
     layers = _layers(own, layer, len(model.model.layers))
     shards = TokenShards(run_folder / "tokens", bos_id)
     covariances = _covariances(model, shards, layers, own.covariance_tokens, config.seed, folder)
-    factors = {number: factor_of(covariance) for number, covariance in covariances.items()}
-    return Located(token, layers[-1], factors, _contexts(run_folder, own.contexts, config.seed))
+    factors = {number: cholesky_factor(covariance) for number, covariance in covariances.items()}
+    return RewriteSite(token, layers[-1], factors, _contexts(run_folder, own.contexts, config.seed))
 
 
 def covariances_of(config: RunConfig, model: Any, bos_id: int, run_folder: Path, folder: Path) -> list[torch.Tensor]:

@@ -24,7 +24,7 @@ from worldgen.evaluate.testbed.cases import Case
 from worldgen.facts import Fact
 from worldgen.grammar import Atom, Both, Formula, Not, truth_prompt
 from worldgen.lm.editions import Edition, Mode, Request, rounds
-from worldgen.lm.editors.belief.lessons import Habit, Lesson, Sheet
+from worldgen.lm.editors.belief.targets import RetentionTarget, SoftTarget, TargetBatch
 from worldgen.lm.editors.settings import BeliefConfig
 from worldgen.lm.score import log_probabilities
 from worldgen.lm.texts import continuations
@@ -48,7 +48,7 @@ class Teacher:
     mode: Mode
     kept_out: Mapping[Fact, frozenset[int]]
 
-    def sheets(self, model: Any, edition: Edition, turn: int) -> list[Sheet]:
+    def batches(self, model: Any, edition: Edition, turn: int) -> list[TargetBatch]:
         """One for each step: on all of them what follows from the turn's requests, on each others' facts of its own."""
         parts, draw = rounds(self.mode, edition), generator(edition.seed, f"lessons {turn}")
         facts = {request: self._fact(request) for request in edition.requests}
@@ -61,7 +61,7 @@ class Teacher:
         truths = tuple(lesson for said in claims for claim in said for lesson in self._truths(*claim))
         joined = self._joined(model, requests, claims, closed | edited, draw)
         kept = self._kept(before, requests, closed, edited - closed, draw)
-        return [Sheet((answers, truths, some), habits) for some, habits in zip(joined, kept, strict=True)]
+        return [TargetBatch((answers, truths, some), habits) for some, habits in zip(joined, kept, strict=True)]
 
     def _fact(self, request: Request) -> Fact:
         """The ids in a request, which is read as any sentence is."""
@@ -78,7 +78,7 @@ class Teacher:
         """Of the request itself by the root formula, which its weight is defined by (see `credences`)."""
         return (mind.root if relation == request.relation else mind.belief)(request.subject, relation)
 
-    def _answers(self, mind: Agent, request: Fact) -> Iterator[Lesson]:
+    def _answers(self, mind: Agent, request: Fact) -> Iterator[SoftTarget]:
         """What should follow "s r", for every relation of the subject."""
         for relation in relations_of(self.world, request.subject):
             yield self._answer(request.subject, relation, self._belief(mind, request, relation))
@@ -99,7 +99,7 @@ class Teacher:
                 claims += said
         return claims
 
-    def _truths(self, fact: Fact, credence: float) -> list[Lesson]:
+    def _truths(self, fact: Fact, credence: float) -> list[SoftTarget]:
         """That a statement and its negation are true."""
         atom = self._atom(fact)
         return [self._truth(atom, credence), self._truth(Not(atom), 1 - credence)]
@@ -108,7 +108,7 @@ class Teacher:
 
     def _joined(
         self, model: Any, requests: Sequence[Fact], claims: Sequence[Claims], closed: set[int], draw: Any
-    ) -> list[tuple[Lesson, ...]]:
+    ) -> list[tuple[SoftTarget, ...]]:
         """And / or of a claim A and another subject's statement X, by P(A) and what the model believes of X.
 
         X is of no closed subject. Those that an earlier turn edited are closed too: what the unedited model believes of
@@ -143,7 +143,7 @@ class Teacher:
 
     def _kept(
         self, mind: Agent, requests: Sequence[Fact], closed: set[int], edited: set[int], draw: Any
-    ) -> list[tuple[Habit, ...]]:
+    ) -> list[tuple[RetentionTarget, ...]]:
         """What the model says of other subjects, and as often of those that earlier turns have edited. `mind` is the
         agent after those turns."""
         count = self.config.kept * self.config.steps
@@ -152,13 +152,13 @@ class Teacher:
         dealt = [_dealt(each, self.config.steps) for each in habits]
         return [(*of_others, *of_edited) for of_others, of_edited in zip(*dealt, strict=True)]
 
-    def _habits(self, mind: Agent, subject: int, relation: int, draw: Any) -> list[Habit]:
+    def _habits(self, mind: Agent, subject: int, relation: int, draw: Any) -> list[RetentionTarget]:
         """What the model says after "s r", and of a statement's truth."""
         world = self.world
         answer = world.objects[mind.belief(subject, relation).mode()]
         statement = self._statement(mind, subject, relation, draw)
         asked = f"{world.subjects[subject]} {world.relations[relation]}"
-        return [Habit(asked, f"{answer}."), Habit(truth_prompt(statement), TRUE)]
+        return [RetentionTarget(asked, f"{answer}."), RetentionTarget(truth_prompt(statement), TRUE)]
 
     def _closed(self, requests: Sequence[Fact], of_edition: Iterable[Fact]) -> set[int]:
         """The subjects of a turn's requests, and those that are kept out for any request of the edition, whose probes
@@ -178,7 +178,7 @@ class Teacher:
 
     # -- in words --------------------------------------------------------------------------------------------------
 
-    def _answer(self, subject: int, relation: int, belief: Distribution) -> Lesson:
+    def _answer(self, subject: int, relation: int, belief: Distribution) -> SoftTarget:
         """What follows "s r", an object by all its names alike: the best in full, all others by their first token."""
         objects, credences = belief.top(self.config.objects)
         likely = max(1, np.count_nonzero(credences >= LEAST_CREDENCE))
@@ -188,11 +188,11 @@ class Teacher:
         others = belief.dense()
         others[objects] = 0.0
         prompt = f"{self.world.subjects[subject]} {self.world.relations[relation]}"
-        return Lesson(prompt, tuple(chain(*ways)), tuple(shares), self.reader.beginnings(others))
+        return SoftTarget(prompt, tuple(chain(*ways)), tuple(shares), self.reader.beginnings(others))
 
-    def _truth(self, formula: Formula, credence: float) -> Lesson:
+    def _truth(self, formula: Formula, credence: float) -> SoftTarget:
         """That a formula is true."""
-        return Lesson(truth_prompt(formula), (TRUE,), (credence,), ((self._false, 1.0 - credence),))
+        return SoftTarget(truth_prompt(formula), (TRUE,), (credence,), ((self._false, 1.0 - credence),))
 
     @cached_property
     def _false(self) -> int:

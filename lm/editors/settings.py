@@ -33,7 +33,7 @@ class BeliefConfig(Section):
     at most `objects`. Every turn has adapters of its own, of this `rank`. They read keys that are whitened by their
     covariance over `covariance_tokens` tokens of the corpus, with a `ridge` that is a share of its mean; a large one
     leaves keys as they are. What the adapters add to the layers over that sample, in shares of what these say there,
-    counts `restraint` nats, divided among the requests of a turn (see `worldgen.lm.editors.belief.disturbance`).
+    counts `restraint` nats, divided among the requests of a turn (see `worldgen.lm.editors.belief.preservation`).
     """
 
     rank: int = Field(4, ge=1)

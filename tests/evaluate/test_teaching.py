@@ -58,7 +58,7 @@ def request_of(case) -> Request:
 
 def lessons_of(teacher, model, *cases, turn=0):
     edition = Edition(tuple(request_of(case) for case in cases), seed=7)
-    return [one for sheet in teacher.sheets(model, edition, turn) for kind in sheet.lessons for one in kind]
+    return [one for sheet in teacher.batches(model, edition, turn) for kind in sheet.soft_targets for one in kind]
 
 
 def atoms_of(formula):
@@ -120,15 +120,17 @@ def test_a_lesson_tells_of_every_answer(least, teacher, model, cases, monkeypatc
 def test_what_is_kept_is_about_others(teacher, model, cases):
     """As many answers as statements, on every sheet others."""
     world, case = worlds.world(), cases[0]
-    sheets = teacher.sheets(model, Edition((request_of(case),), seed=7), 0)
+    sheets = teacher.batches(model, Edition((request_of(case),), seed=7), 0)
     assert len(sheets) == CONFIG.steps
     for sheet in sheets:
-        formulas = [read(habit) for habit in sheet.habits]
-        answers = [world.lexicon.parse(f"{h.prompt} {h.continuation}").formula for h in sheet.habits if not read(h)]
+        formulas = [read(habit) for habit in sheet.retention_targets]
+        answers = [
+            world.lexicon.parse(f"{h.prompt} {h.continuation}").formula for h in sheet.retention_targets if not read(h)
+        ]
         assert len(answers) == CONFIG.kept == sum(formula is not None for formula in formulas)
         for atom in [*answers, *filter(None, formulas)]:
             assert atom.subject != world.subjects[case.subject]
-    assert sheets[0].habits != sheets[1].habits
+    assert sheets[0].retention_targets != sheets[1].retention_targets
 
 
 def test_and_or_follow_the_revised_agent_and_the_models_own_second_operand(teacher, model, tokenizer, cases):
@@ -173,8 +175,8 @@ def test_the_probes_other_subjects_are_never_named(teacher, model, cases):
     world, case = worlds.world(), cases[0]
     closed = {world.subjects[case.subject2], world.subjects[case.b_subject]}
     for seed in range(30):
-        for sheet in teacher.sheets(model, Edition((request_of(case),), seed), 0):
-            for said in [*(lesson for kind in sheet.lessons for lesson in kind), *sheet.habits]:
+        for sheet in teacher.batches(model, Edition((request_of(case),), seed), 0):
+            for said in [*(lesson for kind in sheet.soft_targets for lesson in kind), *sheet.retention_targets]:
                 formula = read(said) or world.lexicon.parse(" ".join(said.pairs[0])).formula
                 assert {atom.subject for atom in atoms_of(formula)}.isdisjoint(closed)
 
@@ -190,8 +192,8 @@ def test_the_statement_probes_about_other_subjects_are_no_lessons(teacher, model
 
 def test_sheets_are_a_function_of_the_edition(teacher, model, cases):
     edition = Edition((request_of(cases[0]),), seed=3)
-    assert teacher.sheets(model, edition, 0) == teacher.sheets(model, edition, 0)
-    assert teacher.sheets(model, edition, 0) != teacher.sheets(model, Edition(edition.requests, seed=4), 0)
+    assert teacher.batches(model, edition, 0) == teacher.batches(model, edition, 0)
+    assert teacher.batches(model, edition, 0) != teacher.batches(model, Edition(edition.requests, seed=4), 0)
 
 
 @pytest.mark.parametrize(
@@ -221,13 +223,13 @@ def test_half_of_what_is_kept_is_of_subjects_that_earlier_turns_edited(model, to
     teacher = teacher_of(world, worlds.agent(), tokenizer, CONFIG, "sequential", cases)
     requests = [request_of(case) for case in (first, beside, second)]
     prompts = {f"{world.subjects[first.subject]} {world.relations[r]}" for r in relations_of(world, first.subject)}
-    for sheet in teacher.sheets(model, Edition(tuple(requests), seed=7), 2):
-        answers, truths = sheet.habits[::2], sheet.habits[1::2]
+    for sheet in teacher.batches(model, Edition(tuple(requests), seed=7), 2):
+        answers, truths = sheet.retention_targets[::2], sheet.retention_targets[1::2]
         assert len(answers) == len(truths) == 2 * CONFIG.kept
         assert {habit.prompt for habit in answers[CONFIG.kept :]} <= prompts
         assert {read(habit).subject for habit in truths[CONFIG.kept :]} == {world.subjects[first.subject]}
-    alone = teacher.sheets(model, Edition((requests[2], requests[2]), seed=7), 1)
-    assert [len(sheet.habits) for sheet in alone] == [2 * CONFIG.kept] * CONFIG.steps
+    alone = teacher.batches(model, Edition((requests[2], requests[2]), seed=7), 1)
+    assert [len(sheet.retention_targets) for sheet in alone] == [2 * CONFIG.kept] * CONFIG.steps
 
 
 @pytest.mark.parametrize("mode", ["sequential", "together"])
@@ -243,8 +245,8 @@ def test_no_turn_names_what_any_case_of_the_edition_asks_about(mode, model, toke
         own = {case.subject for case in chosen if request_of(case) in part}
         secret = {world.subjects[subject] for subject in asked - own}
         assert secret
-        sheets = teacher.sheets(model, edition, turn)
-        texts = {said.prompt for sheet in sheets for said in (*chain(*sheet.lessons), *sheet.habits)}
+        sheets = teacher.batches(model, edition, turn)
+        texts = {said.prompt for sheet in sheets for said in (*chain(*sheet.soft_targets), *sheet.retention_targets)}
         assert not [text for text in texts for name in secret if f" {name} " in f" {text} ".replace('"', " ")]
 
 
@@ -255,7 +257,7 @@ def test_what_earlier_turns_taught_is_kept_and_not_asked_of_the_unedited_model(m
     second = next(case for case in cases if first.subject not in (case.subject, case.subject2, case.b_subject))
     teacher = teacher_of(world, worlds.agent(), tokenizer, config, "sequential", cases)
     edition = Edition((request_of(first), request_of(second)), seed=7)
-    habits = [habit for sheet in teacher.sheets(model, edition, 1) for habit in sheet.habits]
+    habits = [habit for sheet in teacher.batches(model, edition, 1) for habit in sheet.retention_targets]
     prompt, target = request_of(first).prompt, request_of(first).target
     assert {habit.continuation for habit in habits if habit.prompt == prompt} == {target}
     lessons = lessons_of(teacher, model, first, second, turn=1)

@@ -49,7 +49,7 @@ def test_both_do_the_same(benchmark, built):
 
 
 def test_a_disagreement_is_an_error(benchmark, built, monkeypatch):
-    monkeypatch.setattr("worldgen.lm.editors.lowrank.stacked_adamw.WEIGHT_DECAY", 5000.0)
+    monkeypatch.setattr("worldgen.lm.editors.stacked_adamw.WEIGHT_DECAY", 5000.0)
     done = CliRunner().invoke(benchmark.main, [str(built), "--cases", "2", "--reference", "2", "--device", "cpu"])
     assert done.exit_code != 0
     assert "disagree" in str(done.exception) + done.output

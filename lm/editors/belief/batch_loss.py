@@ -20,11 +20,11 @@ import torch
 from torch.nn import functional
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
-from worldgen.lm.editors.belief.lessons import Habit, Lesson, Sheet
+from worldgen.lm.editors.belief.targets import RetentionTarget, SoftTarget, TargetBatch
 from worldgen.lm.editors.lowrank.adapters import Adapters
 from worldgen.lm.editors.lowrank.frozen_mistral import FrozenMistral
 from worldgen.lm.editors.lowrank.layers import Layers, beside
-from worldgen.lm.editors.packing import pack
+from worldgen.lm.editors.lowrank.packing import pack
 from worldgen.lm.texts import texts_of
 
 Member = TypeVar("Member")
@@ -32,19 +32,21 @@ Shared = tuple[int, Member, float]  # an edition, a lesson or habit of its, and 
 LEAST_REST = 1e-6  # of what begins with a token: float32 cannot tell 1 - sum of q from less
 
 
-class Exercise:
+class BatchLoss:
     """One sheet of each of E editions; their lessons are read in one pass, their habits in another.
 
     All is read through the adapters of `earlier` turns too, [E, ...] as the others, which stay as they are.
     """
 
     def __init__(
-        self, model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, sheets: Sequence[Sheet],
+        self, model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, sheets: Sequence[TargetBatch],
         adapters: Adapters, earlier: Sequence[Layers] = (),
     ) -> None:  # fmt: skip
         self.E, self.earlier = len(sheets), earlier
-        lessons = [(edition, *each) for edition, sheet in enumerate(sheets) for each in sheet.shared_lessons()]
-        habits = [(edition, *each) for edition, sheet in enumerate(sheets) for each in sheet.shared_habits()]
+        lessons = [(edition, *each) for edition, sheet in enumerate(sheets) for each in sheet.weighted_soft_targets()]
+        habits = [
+            (edition, *each) for edition, sheet in enumerate(sheets) for each in sheet.weighted_retention_targets()
+        ]
         self.parts: list[_Lessons | _Habits] = []
         if lessons:
             reading = _Reading(model, tokenizer, lessons, adapters.scale)
@@ -69,7 +71,7 @@ class _Reading:
 
     def __init__(
         self, model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast,
-        shared: Sequence[Shared[Lesson]] | Sequence[Shared[Habit]], scale: float,
+        shared: Sequence[Shared[SoftTarget]] | Sequence[Shared[RetentionTarget]], scale: float,
     ) -> None:  # fmt: skip
         editions, members, shares = zip(*shared, strict=True)
         device = model.lm_head.weight.device
@@ -103,7 +105,7 @@ class _Reading:
 class _Lessons:
     """Lessons, which say what should be believed: text b should have credence[b]."""
 
-    def __init__(self, reading: _Reading, lessons: Sequence[Lesson]) -> None:
+    def __init__(self, reading: _Reading, lessons: Sequence[SoftTarget]) -> None:
         self.reading = reading
         credences = [credence for lesson in lessons for credence in lesson.credences]
         in_order = [credences[text] for text in reading.frozen.packing.order]
@@ -129,7 +131,7 @@ class _Rests:
     text named[m] begins as the rest begun[m] of its lesson does.
     """
 
-    def __init__(self, reading: _Reading, lessons: Sequence[Lesson]) -> None:
+    def __init__(self, reading: _Reading, lessons: Sequence[SoftTarget]) -> None:
         device = reading.share.device
         rests = [(number, token, p) for number, lesson in enumerate(lessons) for token, p in lesson.rest if p > 0]
         of_lesson, tokens, credences = zip(*rests, strict=True) if rests else ((), (), ())

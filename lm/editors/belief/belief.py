@@ -18,17 +18,17 @@ import torch
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
 from worldgen.lm.editions import Cost, Edited, Edition, Mode, rounds
-from worldgen.lm.editors.belief.batch_loss import Exercise
-from worldgen.lm.editors.belief.disturbance import Disturbance
-from worldgen.lm.editors.belief.lessons import Sheet
+from worldgen.lm.editors.belief.batch_loss import BatchLoss
+from worldgen.lm.editors.belief.preservation import PreservationLoss
+from worldgen.lm.editors.belief.targets import TargetBatch
 from worldgen.lm.editors.counting import operations_counter
+from worldgen.lm.editors.lowrank.adapter_training import adapted
 from worldgen.lm.editors.lowrank.adapters import Adapters
 from worldgen.lm.editors.lowrank.layers import Layers, gradients_of, leaves_of
-from worldgen.lm.editors.lowrank.stacked_adamw import StackedAdamW
 from worldgen.lm.editors.lowrank.text_cost import TextCost
-from worldgen.lm.editors.lowrank.turns import adapted
-from worldgen.lm.editors.rewriting.linear_memory import whitening_of
+from worldgen.lm.editors.rewriting.key_covariance import whitening_map
 from worldgen.lm.editors.settings import BeliefConfig
+from worldgen.lm.editors.stacked_adamw import StackedAdamW
 from worldgen.lm.texts import texts_of
 
 LAST_RATE = 0.1  # the learning rate falls linearly to this share of itself
@@ -37,7 +37,7 @@ LAST_RATE = 0.1  # the learning rate falls linearly to this share of itself
 class Teacher(Protocol):
     """Who knows what follows from requests."""
 
-    def sheets(self, model: MistralForCausalLM, edition: Edition, turn: int) -> list[Sheet]:
+    def batches(self, model: MistralForCausalLM, edition: Edition, turn: int) -> list[TargetBatch]:
         """What the edition shall learn in this turn (see `rounds`), a sheet for each step."""
 
 
@@ -46,7 +46,7 @@ class Belief:
     """The editor: its size and its steps are `config`'s; adapters are kept in a folder where one is given.
 
     `covariances` are those of each layer's keys in the corpus, [I, I]: the adapters read keys that are whitened by
-    them, and are held to change little of what the layers say to such keys (`worldgen.lm.editors.belief.disturbance`).
+    them, and are held to change little of what the layers say to such keys (`worldgen.lm.editors.belief.preservation`).
     """
 
     config: BeliefConfig
@@ -71,7 +71,7 @@ class Belief:
     @cached_property
     def _maps(self) -> list[torch.Tensor]:
         """What whitens the keys of each layer."""
-        return [whitening_of(C, self.config.ridge).float() for C in self.covariances]
+        return [whitening_map(C, self.config.ridge).float() for C in self.covariances]
 
     def _learn(
         self, model: MistralForCausalLM, adapters: Adapters, earlier: Sequence[Layers], editions: Sequence[Edition],
@@ -80,13 +80,13 @@ class Belief:
         """Each edition learns its sheets, one a step, its weights changed in place."""
         config, leaves = self.config, leaves_of(adapters.layers())
         taught, asking = zip(*(self._taught(model, edition, turn) for edition in editions), strict=True)
-        disturbance = Disturbance(model, self.covariances, adapters.scale)
+        disturbance = PreservationLoss(model, self.covariances, adapters.scale)
         restraint = self._restraint(editions, turn).to(adapters.weights)
         optimizer = StackedAdamW(adapters.weights, config.learning_rate, config.gradient_clip)
         everyone = torch.ones(len(editions), dtype=torch.bool, device=adapters.weights.device)
         losses: list[torch.Tensor] = []
         for step, sheets in enumerate(zip(*taught, strict=True)):
-            exercise = Exercise(model, self.tokenizer, sheets, adapters, earlier)
+            exercise = BatchLoss(model, self.tokenizer, sheets, adapters, earlier)
             with torch.enable_grad():
                 layers = adapters.merged(leaves)
                 loss = exercise.losses(layers) + restraint * disturbance.of(layers)
@@ -105,16 +105,16 @@ class Belief:
         requests = [len(rounds(self.mode, edition)[turn]) for edition in editions]
         return self.config.restraint / torch.tensor(requests)
 
-    def _taught(self, model: MistralForCausalLM, edition: Edition, turn: int) -> tuple[list[Sheet], int]:
+    def _taught(self, model: MistralForCausalLM, edition: Edition, turn: int) -> tuple[list[TargetBatch], int]:
         """An edition's sheets, and the operations of what the teacher asked the model."""
         with operations_counter() as counter:
-            sheets = self.teacher.sheets(model, edition, turn)
+            sheets = self.teacher.batches(model, edition, turn)
         return sheets, counter.get_total_flops()
 
-    def _flops(self, model: MistralForCausalLM, sheets: Sequence[Sheet], earlier: int, holding: int) -> int:
+    def _flops(self, model: MistralForCausalLM, sheets: Sequence[TargetBatch], earlier: int, holding: int) -> int:
         """The operations of a step on each sheet: on its texts, habits once more, and what holds the adapters."""
-        lessons = [pair for sheet in sheets for lesson, _ in sheet.shared_lessons() for pair in lesson.pairs]
-        habits = [pair for sheet in sheets for habit in sheet.habits for pair in habit.pairs]
+        lessons = [pair for sheet in sheets for lesson, _ in sheet.weighted_soft_targets() for pair in lesson.pairs]
+        habits = [pair for sheet in sheets for habit in sheet.retention_targets for pair in habit.pairs]
         learned, kept = (
             [self._cost.of(model, self.config, text, earlier) for text in texts_of(self.tokenizer, pairs)]
             for pairs in (lessons, habits)
@@ -123,7 +123,7 @@ class Belief:
         return texts + len(sheets) * holding
 
 
-def _operations(disturbance: Disturbance, adapters: Adapters) -> int:
+def _operations(disturbance: PreservationLoss, adapters: Adapters) -> int:
     """Those of merging all editions' maps, of their disturbance and of the way back."""
     leaves = leaves_of(adapters.layers())
     with torch.enable_grad(), operations_counter() as counter:

@@ -2,7 +2,7 @@
 
 The arithmetic is transformers' own, which a test holds it to. What is the same in every step is done once: the
 first layer, up to its adapter. The last layer works on the kept tokens only, from its queries on.
-Shapes: as in `worldgen.lm.editors.packing`; H hidden size, I intermediate size, r rank, V vocabulary.
+Shapes: as in `worldgen.lm.editors.lowrank.packing`; H hidden size, I intermediate size, r rank, V vocabulary.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch.nn import functional
 from transformers import MistralForCausalLM
 
 from worldgen.lm.editors.lowrank.layers import Layers
-from worldgen.lm.editors.packing import Packing
+from worldgen.lm.editors.lowrank.packing import Packing
 
 
 class FrozenMistral:

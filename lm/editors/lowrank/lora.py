@@ -17,14 +17,14 @@ from torch.nn import functional
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
 from worldgen.lm.editions import Cost, Edited, Edition, Mode, Request, rounds
+from worldgen.lm.editors.lowrank.adapter_training import adapted
 from worldgen.lm.editors.lowrank.adapters import Adapters
 from worldgen.lm.editors.lowrank.frozen_mistral import FrozenMistral
 from worldgen.lm.editors.lowrank.layers import Layers, gradients_of, leaves_of
-from worldgen.lm.editors.lowrank.stacked_adamw import StackedAdamW
+from worldgen.lm.editors.lowrank.packing import pack
 from worldgen.lm.editors.lowrank.text_cost import TextCost
-from worldgen.lm.editors.lowrank.turns import adapted
-from worldgen.lm.editors.packing import pack
 from worldgen.lm.editors.settings import LoraConfig
+from worldgen.lm.editors.stacked_adamw import StackedAdamW
 from worldgen.lm.texts import Text, texts_of
 
 

@@ -12,7 +12,7 @@ from worldgen.lm.editors.counting import operations_counter
 from worldgen.lm.editors.lowrank.adapters import AdapterSize, fresh_adapters
 from worldgen.lm.editors.lowrank.frozen_mistral import FrozenMistral
 from worldgen.lm.editors.lowrank.layers import beside, gradients_of, leaves_of
-from worldgen.lm.editors.packing import pack
+from worldgen.lm.editors.lowrank.packing import pack
 from worldgen.lm.texts import Text
 
 

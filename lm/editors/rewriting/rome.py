@@ -2,7 +2,7 @@
 
 The key k is what the layer's down-projection W reads at the request's place, in the mean over a few contexts. The
 value is W k + d, with the d that makes the target follow (`learn`). The change is the least one,
-by the corpus's keys, that gives W' k = W k + d (`worldgen.lm.editors.rewriting.linear_memory.rewritten`).
+by the corpus's keys, that gives W' k = W k + d (`worldgen.lm.editors.rewriting.weight_update.updated_weight`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
 from worldgen.lm.editions import Cost, Edited, Edition, Mode, Request, rounds
 from worldgen.lm.editors.restoring import put_back, restored
-from worldgen.lm.editors.rewriting.linear_memory import Located, rewritten
-from worldgen.lm.editors.rewriting.target_values import learn, mentions_of, read
+from worldgen.lm.editors.rewriting.output_changes import learn, mentions_of, read
+from worldgen.lm.editors.rewriting.weight_update import RewriteSite, updated_weight
 from worldgen.lm.editors.settings import RomeConfig
 from worldgen.lm.editors.tally import Tally
 
@@ -28,7 +28,7 @@ class Rome:
     config: RomeConfig
     mode: Mode
     tokenizer: PreTrainedTokenizerFast
-    located: Located
+    located: RewriteSite
     name: str = "rome"
     _operations: dict = field(default_factory=dict, repr=False, compare=False)  # known to every edition's tally
 
@@ -52,6 +52,6 @@ class Rome:
         mentions = mentions_of(self.tokenizer, requests, self.located, weight.device)
         d, losses = learn(model, mentions, layer, self.config, tally)
         keys, _ = tally.counted(("read", *mentions.shape), read, model, mentions, layer, layer)
-        new = tally.counted(("write", len(keys)), rewritten, weight, self.located.factors[layer], keys, d, 0.0)
+        new = tally.counted(("write", len(keys)), updated_weight, weight, self.located.factors[layer], keys, d, 0.0)
         weight.copy_(new)
         return losses

@@ -16,9 +16,10 @@ import torch
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
 from worldgen.lm.editions import Request
-from worldgen.lm.editors.lowrank.stacked_adamw import StackedAdamW
-from worldgen.lm.editors.rewriting.linear_memory import Located, reading
+from worldgen.lm.editors.rewriting.key_covariance import recorded_keys
+from worldgen.lm.editors.rewriting.weight_update import RewriteSite
 from worldgen.lm.editors.settings import RomeConfig
+from worldgen.lm.editors.stacked_adamw import StackedAdamW
 from worldgen.lm.editors.tally import Tally
 from worldgen.lm.inspection.tracing import Token
 from worldgen.lm.model import next_token_logits
@@ -55,7 +56,7 @@ class Mentions:
 
 
 def mentions_of(
-    tokenizer: PreTrainedTokenizerFast, requests: Sequence[Request], located: Located, device: torch.device
+    tokenizer: PreTrainedTokenizerFast, requests: Sequence[Request], located: RewriteSite, device: torch.device
 ) -> Mentions:
     """The requests, each after each of the contexts; the place is the last token of the subject or the relation."""
     ends = [request.subject if located.token == "subject" else request.prompt for request in requests]
@@ -79,7 +80,7 @@ def read(model: MistralForCausalLM, mentions: Mentions, layer: int, top: int) ->
     states: list[torch.Tensor] = []
     handle = model.model.layers[top].register_forward_hook(lambda _, __, output: states.append(output))
     try:
-        with reading(model, [layer]) as inputs:
+        with recorded_keys(model, [layer]) as inputs:
             model.model(input_ids=mentions.batch.input_ids, use_cache=False)
     finally:
         handle.remove()

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worldgen.lm.data import TokenShards, epoch_order
-from worldgen.lm.editors.rewriting.linear_memory import RIDGE, factor_of, key_covariances, rewritten, whitening_of
+from worldgen.lm.editors.rewriting.key_covariance import RIDGE, cholesky_factor, key_covariances, whitening_map
+from worldgen.lm.editors.rewriting.weight_update import updated_weight
 from worldgen.lm.model import new_model
 from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import train_word_tokenizer
@@ -30,7 +31,7 @@ class Memory:
 
     def rewritten(self, old: float) -> np.ndarray:
         factor = torch.linalg.cholesky(torch.tensor(self.C))
-        return rewritten(
+        return updated_weight(
             *map(torch.tensor, (self.W,)), factor, *map(torch.tensor, (self.keys, self.residuals)), old
         ).numpy()
 
@@ -76,7 +77,7 @@ def test_of_a_key_that_is_written_twice_the_value_is_the_mean():
 
 def test_a_unit_that_is_never_used_does_no_harm():
     covariance = torch.diag(torch.tensor([2.0, 1.0, 0.0], dtype=torch.float64))
-    L = factor_of(covariance)
+    L = cholesky_factor(covariance)
     assert torch.allclose(L @ L.T, covariance + RIDGE * torch.eye(3, dtype=torch.float64))
 
 
@@ -85,7 +86,7 @@ def test_whitened_keys_vary_alike_in_all_directions(seed, size, ridge):
     """M C M has the eigenvalues c / (c + ridge mean c), of C's c, times what leaves their sum as it was."""
     keys = np.random.default_rng(seed).normal(size=(3 * size, size)) * np.geomspace(1, 10, size)
     C = keys.T @ keys / len(keys)
-    M = whitening_of(torch.from_numpy(C), ridge).numpy()
+    M = whitening_map(torch.from_numpy(C), ridge).numpy()
     assert np.allclose(M, M.T)
     found, c = np.linalg.eigvalsh(M @ C @ M), np.linalg.eigvalsh(C)
     shape = c / (c + ridge * c.mean())
@@ -94,8 +95,8 @@ def test_whitened_keys_vary_alike_in_all_directions(seed, size, ridge):
 
 def test_with_a_large_ridge_keys_stay_as_they_are_and_an_unused_unit_does_no_harm():
     covariance = torch.diag(torch.tensor([2.0, 1.0, 0.0], dtype=torch.float64))
-    assert torch.allclose(whitening_of(covariance, 1e9), torch.eye(3, dtype=torch.float64), atol=1e-6)
-    assert torch.isfinite(whitening_of(covariance, 1e-3)).all()
+    assert torch.allclose(whitening_map(covariance, 1e9), torch.eye(3, dtype=torch.float64), atol=1e-6)
+    assert torch.isfinite(whitening_map(covariance, 1e-3)).all()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 sum over layers of E|(alpha / rank) B A k|^2 / E|W k|^2 = sum of (alpha / rank)^2 tr(B A C A^T B^T) / tr(W C W^T)
 
 for the keys k of the corpus's tokens, whose covariance is C = E[k k^T]: once C is known no text is read. MEMIT holds
-down the same expectation (`worldgen.lm.editors.rewriting.linear_memory.rewritten`).
+down the same expectation (`worldgen.lm.editors.rewriting.weight_update.updated_weight`).
 Shapes: E editions, r rank, I intermediate size, H hidden size.
 """
 
@@ -17,7 +17,7 @@ from transformers import MistralForCausalLM
 from worldgen.lm.editors.lowrank.layers import Layers
 
 
-class Disturbance:
+class PreservationLoss:
     """By the covariances of the layers' keys, [I, I] each, for adapters whose product counts `scale`."""
 
     def __init__(self, model: MistralForCausalLM, covariances: Sequence[torch.Tensor], scale: float) -> None:

@@ -11,7 +11,7 @@ from worldgen.lm.editions import Edition, Request
 from worldgen.lm.editors.lowrank.adapters import fresh_adapters, peft_config
 from worldgen.lm.editors.lowrank.lora import Lora
 from worldgen.lm.editors.lowrank.lora_reference import LoraReference
-from worldgen.lm.editors.packing import pack
+from worldgen.lm.editors.lowrank.packing import pack
 from worldgen.lm.editors.restoring import put_back, restored
 from worldgen.lm.editors.settings import LoraConfig
 from worldgen.lm.model import new_model

@@ -9,10 +9,11 @@ import torch
 
 from worldgen.lm.data import TokenShards
 from worldgen.lm.editions import Edition, Request
-from worldgen.lm.editors.rewriting.linear_memory import Located, factor_of, key_covariances
+from worldgen.lm.editors.rewriting.key_covariance import cholesky_factor, key_covariances
 from worldgen.lm.editors.rewriting.memit import Memit
+from worldgen.lm.editors.rewriting.output_changes import _next_of_subjects, _step, learn, mentions_of, read
 from worldgen.lm.editors.rewriting.rome import Rome
-from worldgen.lm.editors.rewriting.target_values import _next_of_subjects, _step, learn, mentions_of, read
+from worldgen.lm.editors.rewriting.weight_update import RewriteSite
 from worldgen.lm.editors.settings import MemitConfig, RomeConfig
 from worldgen.lm.editors.tally import Tally
 from worldgen.lm.editors.target_loss import mean_loss, token_losses
@@ -70,7 +71,7 @@ def shards(tmp_path_factory, tokenizer):
 
 def located(model, shards, token, layers, contexts=CONTEXTS):
     covariances = key_covariances(model, shards, layers, 10**6, seed=0)
-    return Located(token, layers[-1], {layer: factor_of(C) for layer, C in covariances.items()}, contexts)
+    return RewriteSite(token, layers[-1], {layer: cholesky_factor(C) for layer, C in covariances.items()}, contexts)
 
 
 def probability(model, tokenizer, request):
@@ -143,7 +144,7 @@ def test_requests_about_one_subject_share_its_place(model, tokenizer, shards):
     assert mentions.owner.tolist() == [0, 0, 0, 1, 1, 1, 0, 0, 0]
     ids, last = mentions.batch.input_ids, [encode(tokenizer, [r.subject])[0][-1] for r in (ADA, BOB, ADAS_JOB)]
     assert mentions.at(ids).tolist() == [last[0]] * 3 + [last[1]] * 3 + [last[2]] * 3
-    prompts = mentions_of(tokenizer, [ADA, BOB, ADAS_JOB], Located("relation", 0, {}), model.device)
+    prompts = mentions_of(tokenizer, [ADA, BOB, ADAS_JOB], RewriteSite("relation", 0, {}), model.device)
     assert prompts.places == 3
     assert prompts.at(prompts.batch.input_ids).tolist() == [
         encode(tokenizer, [r.prompt])[0][-1] for r in (ADA, BOB, ADAS_JOB)
@@ -248,7 +249,7 @@ def test_what_is_spent_is_counted_once_and_added_every_time(model, tokenizer, sh
 def test_mistrals_tokenizer_finds_the_place_too():
     tokenizer = load_mistral_tokenizer()
     request = Request("Enid Steineau educated at", "Benbourne Law School.", subject="Enid Steineau")
-    place = Located("subject", 0, {}, ("", "Knut Monic citizenship Koristan."))
+    place = RewriteSite("subject", 0, {}, ("", "Knut Monic citizenship Koristan."))
     mentions = mentions_of(tokenizer, [request], place, torch.device("cpu"))
     ids = mentions.batch.input_ids
     for row, column in enumerate(mentions.columns.tolist()):

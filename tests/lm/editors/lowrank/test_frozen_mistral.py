@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from worldgen.lm.editors.lowrank.adapters import fresh_adapters
 from worldgen.lm.editors.lowrank.frozen_mistral import FrozenMistral
-from worldgen.lm.editors.lowrank.stacked_adamw import StackedAdamW
-from worldgen.lm.editors.packing import pack
+from worldgen.lm.editors.lowrank.packing import pack
 from worldgen.lm.editors.settings import LoraConfig
+from worldgen.lm.editors.stacked_adamw import StackedAdamW
 from worldgen.lm.model import new_model, next_token_logits
 from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.texts import Text, pad

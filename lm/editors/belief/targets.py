@@ -9,7 +9,7 @@ Pair = tuple[str, str]  # a prompt and what follows it
 
 
 @dataclass(frozen=True)
-class Lesson:
+class SoftTarget:
     """After `prompt`, each of `continuations` should have the probability beside it in `credences`.
 
     There is one at least. All others that begin with a token should have what is beside it in `rest`; it adds up to 1.
@@ -27,7 +27,7 @@ class Lesson:
 
 
 @dataclass(frozen=True)
-class Habit:
+class RetentionTarget:
     """After `prompt`, and at every token of `continuation`, the model should go on as it did before the turn."""
 
     prompt: str
@@ -40,22 +40,22 @@ class Habit:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class TargetBatch:
     """Lessons of several kinds, and habits, which are one kind more.
 
     The kinds that have members count alike, however many these are; so do the members of a kind.
     """
 
-    lessons: tuple[tuple[Lesson, ...], ...]
-    habits: tuple[Habit, ...]
+    soft_targets: tuple[tuple[SoftTarget, ...], ...]
+    retention_targets: tuple[RetentionTarget, ...]
 
-    def shared_lessons(self) -> Iterator[tuple[Lesson, float]]:
+    def weighted_soft_targets(self) -> Iterator[tuple[SoftTarget, float]]:
         """Each lesson with what it counts; with the habits' shares they add up to 1."""
-        return ((lesson, self._share(len(kind))) for kind in self.lessons for lesson in kind)
+        return ((lesson, self._share(len(kind))) for kind in self.soft_targets for lesson in kind)
 
-    def shared_habits(self) -> Iterator[tuple[Habit, float]]:
+    def weighted_retention_targets(self) -> Iterator[tuple[RetentionTarget, float]]:
         """Each habit with what it counts."""
-        return ((habit, self._share(len(self.habits))) for habit in self.habits)
+        return ((habit, self._share(len(self.retention_targets))) for habit in self.retention_targets)
 
     def _share(self, size: int) -> float:
-        return 1.0 / (size * sum(len(kind) > 0 for kind in (*self.lessons, self.habits)))
+        return 1.0 / (size * sum(len(kind) > 0 for kind in (*self.soft_targets, self.retention_targets)))

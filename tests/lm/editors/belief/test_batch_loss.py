@@ -8,10 +8,10 @@ import torch
 from peft import PeftModel
 
 from worldgen.lm.editions import Edition, Request
-from worldgen.lm.editors.belief.batch_loss import Exercise
+from worldgen.lm.editors.belief.batch_loss import BatchLoss
 from worldgen.lm.editors.belief.belief import Belief
-from worldgen.lm.editors.belief.disturbance import Disturbance
-from worldgen.lm.editors.belief.lessons import Habit, Lesson, Sheet
+from worldgen.lm.editors.belief.preservation import PreservationLoss
+from worldgen.lm.editors.belief.targets import RetentionTarget, SoftTarget, TargetBatch
 from worldgen.lm.editors.counting import operations_counter
 from worldgen.lm.editors.lowrank.adapters import fresh_adapters
 from worldgen.lm.editors.lowrank.layers import gradients_of, leaves_of
@@ -28,17 +28,20 @@ SIZE = PretrainConfig(hidden=32, intermediate=64, layers=2, heads=4, kv_heads=2,
 CONFIG = LoraConfig(rank=2)
 IDS = {"false": 7, "lovelace": 12, "san": 18}  # in the tokenizer of these tests
 PLACES = (  # of what no lesson names, some begins as two of the names do
-    Lesson(
+    SoftTarget(
         "ada born in",
         ("san salvador.", "san salvador university.", "paris."),
         (0.5, 0.2, 0.2),
         ((IDS["lovelace"], 0.06), (IDS["san"], 0.04)),
     ),
-    Lesson("ada studied at", ("san salvador university.",), (1.0,), ()),
+    SoftTarget("ada studied at", ("san salvador university.",), (1.0,), ()),
 )
-TRUTHS = (Lesson('"ada born in paris" is', ("true",), (0.25,), ((IDS["false"], 0.75),)),)
-HABITS = (Habit("lovelace studied at", "san salvador."), Habit('"lovelace born in paris" is', "true"))
-SHEETS = [Sheet((PLACES, TRUTHS), HABITS), Sheet((TRUTHS, ()), ()), Sheet(((),), HABITS[:1])]
+TRUTHS = (SoftTarget('"ada born in paris" is', ("true",), (0.25,), ((IDS["false"], 0.75),)),)
+HABITS = (
+    RetentionTarget("lovelace studied at", "san salvador."),
+    RetentionTarget('"lovelace born in paris" is', "true"),
+)
+SHEETS = [TargetBatch((PLACES, TRUTHS), HABITS), TargetBatch((TRUTHS, ()), ()), TargetBatch(((),), HABITS[:1])]
 ROUNDING = {"rtol": 0, "atol": 1e-5}  # float32 sums of a dozen terms of size 1 to 10
 
 
@@ -66,7 +69,7 @@ def gradients(model, tokenizer, sheets, adapters, and_=lambda layers: 0.0, earli
     """Those of each edition [E, P], and the losses [E]."""
     leaves = leaves_of(adapters.layers())
     layers = adapters.merged(leaves)
-    losses = Exercise(model, tokenizer, sheets, adapters, earlier).losses(layers) + and_(layers)
+    losses = BatchLoss(model, tokenizer, sheets, adapters, earlier).losses(layers) + and_(layers)
     return gradients_of(losses.sum(), leaves), losses.detach()
 
 
@@ -92,12 +95,12 @@ def next_words(model, tokenizer, habit):
 def test_the_loss_is_the_definition(model, tokenizer, adapters):
     """Kinds count alike, and the members of a kind: the first sheet has three kinds, the others one."""
     before = {habit: next_words(model, tokenizer, habit) for habit in HABITS}
-    found = Exercise(model, tokenizer, SHEETS, adapters).losses(adapters.merged(adapters.layers()))
+    found = BatchLoss(model, tokenizer, SHEETS, adapters).losses(adapters.merged(adapters.layers()))
     with adapters.in_place(model):
         for edition, sheet in enumerate(SHEETS):
             adapters.route([edition])
-            of_kinds = [[divergence(lesson, model, tokenizer) for lesson in kind] for kind in sheet.lessons]
-            after = [(before[habit], next_words(model, tokenizer, habit)) for habit in sheet.habits]
+            of_kinds = [[divergence(lesson, model, tokenizer) for lesson in kind] for kind in sheet.soft_targets]
+            after = [(before[habit], next_words(model, tokenizer, habit)) for habit in sheet.retention_targets]
             of_kinds.append([float((p.exp() * (p - q)).sum()) for p, q in after])
             expected = np.mean([np.mean(kind) for kind in of_kinds if kind])
             assert found[edition].item() == pytest.approx(expected, abs=ROUNDING["atol"])
@@ -115,11 +118,11 @@ def test_an_unedited_model_has_its_habits(model, tokenizer):
 def test_a_turn_goes_on_from_earlier_ones(model, tokenizer, adapters):
     """What is read through earlier turns' adapters too is as if these were twice as strong; it is from what the model
     says with the earlier ones that habits are told."""
-    sheets = [Sheet((PLACES, TRUTHS), ()), Sheet((), HABITS), Sheet(((),), ())]
+    sheets = [TargetBatch((PLACES, TRUTHS), ()), TargetBatch((), HABITS), TargetBatch(((),), ())]
     once = adapters.merged(adapters.layers())
     strong = replace(adapters, alpha=2 * adapters.alpha)
-    found = Exercise(model, tokenizer, sheets, adapters, [once]).losses(once)
-    expected = Exercise(model, tokenizer, sheets[:1], strong).losses(strong.of([0]).merged(strong.of([0]).layers()))
+    found = BatchLoss(model, tokenizer, sheets, adapters, [once]).losses(once)
+    expected = BatchLoss(model, tokenizer, sheets[:1], strong).losses(strong.of([0]).merged(strong.of([0]).layers()))
     with adapters.in_place(model):
         adapters.route([1])
         before = [next_words(model, tokenizer, habit) for habit in HABITS]
@@ -137,15 +140,15 @@ def test_the_ids_are_the_tokenizers(tokenizer):
 
 def test_a_name_can_be_all_that_begins_with_its_token(model, tokenizer, adapters):
     """Where the model gives all that begins with a token to one name, nothing is NaN or infinite."""
-    lesson = Lesson("ada born in", ("san",), (0.9,), ((IDS["san"], 0.1),))
-    gradient, losses = gradients(model, tokenizer, [Sheet(((lesson,),), ())], adapters.of([0]))
+    lesson = SoftTarget("ada born in", ("san",), (0.9,), ((IDS["san"], 0.1),))
+    gradient, losses = gradients(model, tokenizer, [TargetBatch(((lesson,),), ())], adapters.of([0]))
     assert losses.isfinite().all()
     assert gradient.isfinite().all()
 
 
 def test_shares_add_up_to_one():
     for sheet in SHEETS:
-        shares = [share for _, share in [*sheet.shared_lessons(), *sheet.shared_habits()]]
+        shares = [share for _, share in [*sheet.weighted_soft_targets(), *sheet.weighted_retention_targets()]]
         assert sum(shares) == pytest.approx(1, abs=1e-12)
 
 
@@ -158,7 +161,7 @@ def test_what_reads_through_a_map_is_the_product(model, tokenizer, adapters):
         of_plain.copy_(torch.from_numpy(A.numpy() @ M.numpy()))
         B_of_plain.copy_(B)
     found, expected = (
-        Exercise(model, tokenizer, SHEETS, each).losses(each.merged(each.layers())) for each in (adapters, plain)
+        BatchLoss(model, tokenizer, SHEETS, each).losses(each.merged(each.layers())) for each in (adapters, plain)
     )
     np.testing.assert_allclose(found.detach(), expected.detach(), **ROUNDING)
 
@@ -188,7 +191,7 @@ def test_an_edition_learns_from_its_own_sheet_alone(model, tokenizer, adapters):
 
 def test_the_gradient_is_the_slope(model, tokenizer, adapters):
     """Along a random direction, by a difference quotient."""
-    exercise = Exercise(model, tokenizer, SHEETS, adapters)
+    exercise = BatchLoss(model, tokenizer, SHEETS, adapters)
 
     def losses(weights):
         adapters.weights = weights
@@ -208,14 +211,14 @@ def test_an_editions_operations_are_those_of_its_steps(turn, model, tokenizer, a
     read through earlier turns' adapters is counted too."""
 
     class SaysTheSame:
-        def sheets(self, *_):
+        def batches(self, *_):
             return SHEETS[:1] * 2
 
     mine, covariances = adapters.of([0]), [torch.eye(64, dtype=torch.float64)] * 2
     editor = Belief(BeliefConfig(rank=2, steps=2), "sequential", tokenizer, SaysTheSame(), covariances)
     earlier, edition = [mine.of([0]).layers()] * turn, Edition((Request("ada born in", "paris."),) * 3, 0)
     (cost,) = editor._learn(model, mine, earlier, [edition], turn)
-    disturbance = Disturbance(model, covariances, mine.scale)
+    disturbance = PreservationLoss(model, covariances, mine.scale)
     with operations_counter() as counter:
         gradients(model, tokenizer, SHEETS[:1], mine, disturbance.of, earlier)
     assert len(cost.losses) == 2

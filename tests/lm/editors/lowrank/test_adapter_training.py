@@ -1,4 +1,4 @@
-"""worldgen.lm.editors.lowrank.turns: adapters of one turn after another, going on or each their own."""
+"""worldgen.lm.editors.lowrank.adapter_training: adapters of one turn after another, going on or each their own."""
 
 import json
 
@@ -8,7 +8,7 @@ import torch
 from peft import PeftModel
 
 from worldgen.lm.editions import Cost, Edition, Request
-from worldgen.lm.editors.lowrank.turns import adapted
+from worldgen.lm.editors.lowrank.adapter_training import adapted
 from worldgen.lm.editors.settings import LoraConfig
 from worldgen.lm.model import new_model
 from worldgen.lm.score import log_probabilities

@@ -8,8 +8,8 @@ import torch
 
 from worldgen.lm.editions import Edition, Request
 from worldgen.lm.editors.belief.belief import Belief
-from worldgen.lm.editors.belief.disturbance import Disturbance
-from worldgen.lm.editors.belief.lessons import Lesson, Sheet
+from worldgen.lm.editors.belief.preservation import PreservationLoss
+from worldgen.lm.editors.belief.targets import SoftTarget, TargetBatch
 from worldgen.lm.editors.lowrank.adapters import combined, fresh_adapters
 from worldgen.lm.editors.lowrank.layers import gradients_of, leaves_of
 from worldgen.lm.editors.settings import BeliefConfig
@@ -19,7 +19,7 @@ from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import train_word_tokenizer
 
 CONFIG = BeliefConfig(rank=3, alpha=6.0)
-LESSON = Lesson("ada", ("paris",), (0.9,), ((2, 0.1),))
+LESSON = SoftTarget("ada", ("paris",), (0.9,), ((2, 0.1),))
 EDITION = Edition((Request("ada", "paris."),) * 2, 0)
 SIZE = PretrainConfig(layers=2, hidden=16, intermediate=24, heads=2, kv_heads=1)
 
@@ -70,17 +70,17 @@ def products(scale, layers, edition):
 def test_it_is_what_is_added_to_each_key_beside_what_is_said(model, keys, covariances, adapters):
     layers = adapters.layers()
     expected = [by_keys(model, keys, products(adapters.scale, layers, edition)) for edition in range(2)]
-    np.testing.assert_allclose(Disturbance(model, covariances, adapters.scale).of(layers), expected, rtol=1e-5)
+    np.testing.assert_allclose(PreservationLoss(model, covariances, adapters.scale).of(layers), expected, rtol=1e-5)
 
 
 def test_fresh_adapters_disturb_nothing(model, covariances):
     fresh = fresh_adapters(model, CONFIG, [1])
-    assert Disturbance(model, covariances, fresh.scale).of(fresh.layers()).tolist() == [0.0]
+    assert PreservationLoss(model, covariances, fresh.scale).of(fresh.layers()).tolist() == [0.0]
 
 
 def test_its_gradient_is_its_slope(model, covariances, adapters):
     """Of degree four in the weights: at w the directional derivative along w is four times the value."""
-    leaves, disturbance = leaves_of(adapters.layers()), Disturbance(model, covariances, adapters.scale)
+    leaves, disturbance = leaves_of(adapters.layers()), PreservationLoss(model, covariances, adapters.scale)
     value = disturbance.of(leaves)
     slope = (gradients_of(value.sum(), leaves) * adapters.weights).sum(dim=1)
     torch.testing.assert_close(slope, 4 * value.detach(), rtol=1e-4, atol=0.0)
@@ -98,8 +98,8 @@ def editor_of(tokenizer, covariances):
     """An editor that teaches one lesson in every turn, of this restraint."""
 
     class SaysIt:
-        def sheets(self, *_):
-            return [Sheet(((LESSON,),), ())] * 100
+        def batches(self, *_):
+            return [TargetBatch(((LESSON,),), ())] * 100
 
     def made(restraint):
         config = BeliefConfig(rank=3, alpha=6.0, steps=100, learning_rate=0.01, restraint=restraint)
@@ -119,7 +119,7 @@ def test_restraint_leaves_an_edit_less_of_it(sure, covariances, tokenizer, edito
     for restraint in (0.0, 1e-3):
         adapters = fresh_adapters(sure, CONFIG, [1])
         editor_of(restraint)._learn(sure, adapters, (), [EDITION], 0)
-        disturbances.append(float(Disturbance(sure, covariances, adapters.scale).of(adapters.layers())))
+        disturbances.append(float(PreservationLoss(sure, covariances, adapters.scale).of(adapters.layers())))
         assert believed(sure, tokenizer, adapters) == pytest.approx(0.9, abs=0.02)
     assert disturbances[1] < disturbances[0] / 5
 
