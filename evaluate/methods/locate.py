@@ -18,7 +18,7 @@ from worldgen.lm.data import TokenShards
 from worldgen.lm.editors.rewriting.key_covariance import cholesky_factor, key_covariances
 from worldgen.lm.editors.rewriting.weight_update import RewriteSite
 from worldgen.lm.editors.settings import MemitConfig, RomeConfig
-from worldgen.lm.inspection.tracing import TOKENS, Token
+from worldgen.lm.inspection.causal_tracing import TOKENS, Token
 from worldgen.randomness import generator
 from worldgen.storage.files import write_array
 

@@ -15,7 +15,16 @@ from worldgen.errors import UserError
 from worldgen.evaluate.asking.answers import AnswerReader
 from worldgen.evaluate.settings import ScoreConfig
 from worldgen.evaluate.statistics.bootstrap import Interval, mean_intervals
-from worldgen.lm.inspection.tracing import KINDS, TOKENS, Question, Site, Token, embedding_deviation, sites_of, trace
+from worldgen.lm.inspection.causal_tracing import (
+    KINDS,
+    TOKENS,
+    Question,
+    Site,
+    Token,
+    embedding_deviation,
+    sites_of,
+    trace,
+)
 from worldgen.lm.settings import TraceConfig
 from worldgen.lm.texts import texts_of
 from worldgen.randomness import generator

@@ -21,11 +21,11 @@ from worldgen.lm.model import new_model
 from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import save_tokenizer
 from worldgen.lm.training.checkpoint import Position, latest_checkpoint, load_checkpoint, whole_folder, whole_tensors
-from worldgen.lm.training.keeping import HISTORY, Keeper, write_history
 from worldgen.lm.training.ledger import Bar, Ledger, Report
 from worldgen.lm.training.optimizer import learning_rate
 from worldgen.lm.training.prefetch import prefetched
 from worldgen.lm.training.processes import Processes, processes
+from worldgen.lm.training.saving import HISTORY, Keeper, write_history
 from worldgen.lm.training.trainer import Execution, Trainer
 
 Evaluate = Callable[[MistralForCausalLM], dict[str, float]]

@@ -19,7 +19,7 @@ from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.settings import ScoreConfig
 from worldgen.evaluate.stages import pipeline
 from worldgen.lm.editors.settings import MemitConfig, RomeConfig
-from worldgen.lm.inspection.tracing import KINDS, TOKENS, Site, sites_of
+from worldgen.lm.inspection.causal_tracing import KINDS, TOKENS, Site, sites_of
 from worldgen.lm.model import load_model
 from worldgen.lm.tokenizer import load_tokenizer
 from worldgen.storage.manifests import read_manifest

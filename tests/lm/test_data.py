@@ -1,6 +1,5 @@
 """worldgen.lm.data: documents found by their BOS, every one packed once an epoch, and a stream that starts anywhere."""
 
-import threading
 from itertools import islice
 
 import numpy as np
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 
 from worldgen.errors import UserError
 from worldgen.lm.data import IGNORED, Share, TokenShards, batches, epoch_order, pack
-from worldgen.lm.training.prefetch import prefetched
 
 BOS, EOS = 1, 2
 CPU = torch.device("cpu")
@@ -126,26 +124,6 @@ def test_shares_make_up_the_step(shards):
 def test_padded_batches_have_one_shape(shards):
     stream = batches(shards, seed=0, row_tokens=64, rows_per_step=4, padded=True)
     assert {next(stream).input_ids.shape for _ in range(50)} == {(4, 64)}
-
-
-def test_prefetching_changes_nothing_but_the_thread(shards):
-    plain = list(islice(batches(shards, 0, 64, 4), 30))
-    with prefetched(batches(shards, 0, 64, 4), CPU) as stream:
-        ahead = [next(stream) for _ in range(30)]
-    assert all(torch.equal(a.input_ids, b.input_ids) for a, b in zip(plain, ahead, strict=True))
-    assert not [thread for thread in threading.enumerate() if thread.name == "batches"]
-
-
-def test_what_a_prefetched_stream_raises_comes_in_its_place(shards):
-    def failing():
-        yield from islice(batches(shards, 0, 64, 4), 2)
-        raise UserError("no more")
-
-    with prefetched(failing(), CPU) as stream:
-        next(stream)
-        next(stream)
-        with pytest.raises(UserError, match="no more"):
-            next(stream)
 
 
 @given(st.integers(0, 120))

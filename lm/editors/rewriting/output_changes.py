@@ -21,7 +21,7 @@ from worldgen.lm.editors.rewriting.weight_update import RewriteSite
 from worldgen.lm.editors.settings import RomeConfig
 from worldgen.lm.editors.stacked_adamw import StackedAdamW
 from worldgen.lm.editors.tally import Tally
-from worldgen.lm.inspection.tracing import Token
+from worldgen.lm.inspection.causal_tracing import Token
 from worldgen.lm.model import next_token_logits
 from worldgen.lm.texts import PaddedTexts, Text, pad
 from worldgen.lm.tokenizer import encode

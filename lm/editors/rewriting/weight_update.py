@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from transformers import MistralForCausalLM
 
-from worldgen.lm.inspection.tracing import Token
+from worldgen.lm.inspection.causal_tracing import Token
 
 # Keys that are nearer to one another than this, relative to the largest, count as one key: float32 knows no difference.
 SAME_KEY = 1e-10

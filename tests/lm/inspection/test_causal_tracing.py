@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from worldgen.lm.inspection.tracing import Question, Site, embedding_deviation, sites_of, trace
+from worldgen.lm.inspection.causal_tracing import Question, Site, embedding_deviation, sites_of, trace
 from worldgen.lm.model import new_model
 from worldgen.lm.score import log_probabilities
 from worldgen.lm.settings import PretrainConfig

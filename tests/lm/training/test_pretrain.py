@@ -11,12 +11,10 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from worldgen.errors import Paused, UserError
-from worldgen.lm.model import new_model
 from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import encode, load_tokenizer, train_word_tokenizer
 from worldgen.lm.training.checkpoint import checkpoints, latest_checkpoint
 from worldgen.lm.training.ledger import LOSSES_HELD, PATIENCE
-from worldgen.lm.training.optimizer import learning_rate, new_optimizer
 from worldgen.lm.training.pretrain import pretrain
 from worldgen.lm.training.trainer import Execution
 
@@ -210,18 +208,3 @@ def test_the_checkpoint_carries_the_history(tokens, tokenizer, tmp_path):
     (*_, latest) = sorted((tmp_path / "lm").glob("checkpoint-*"))
     position = json.loads((latest / "position.json").read_text())
     assert [row["step"] for row in position["history"]] == list(range(1, position["step"] + 1)) == list(range(1, 9))
-
-
-def test_the_rate_goes_up_and_comes_down():
-    tokens = [1, 300, 600, 3300, 6000, 7000]
-    rates = [learning_rate(CONFIG, count) / CONFIG.learning_rate for count in tokens]
-    assert rates == pytest.approx([1 / 600, 0.5, 1.0, 0.55, 0.1, 0.1])
-
-
-def test_gains_do_not_decay(tokenizer):
-    model = new_model(CONFIG, tokenizer, 0)
-    decaying, still = new_optimizer(model, CONFIG).param_groups
-    assert decaying["weight_decay"] == CONFIG.weight_decay
-    assert still["weight_decay"] == 0
-    assert len(still["params"]) == 2 * CONFIG.layers + 1
-    assert len(decaying["params"]) + len(still["params"]) == len(list(model.parameters()))
