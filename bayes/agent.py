@@ -10,17 +10,16 @@ Source: paper, section 6.3; docs/deviations.md says where its published code dif
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
-from worldgen.bayes.conditional import ConditionalTable, Sum, fit_conditional
+from worldgen.bayes.conditional import ConditionalTable, Sum
 from worldgen.bayes.counts import NOTHING, Counts, FactTable, Observations
 from worldgen.bayes.dirichlet import least_weight, target_credence
 from worldgen.bayes.distribution import Distribution
-from worldgen.bayes.evidence import Evidence
 
 
 class Edit(NamedTuple):
@@ -101,11 +100,11 @@ class Agent:
             default += share * row.default
         return Distribution(self.K, everything.object, value, default)
 
-    def general(self, relation: int) -> Distribution:
+    def unseen_subject(self, relation: int) -> Distribution:
         """p(o | ., r): the belief about a subject never seen, from all subjects' evidence."""
-        return self.everyones_counts(relation).predictive(self.a, self.K)
+        return self.counts_of_all_subjects(relation).predictive(self.a, self.K)
 
-    def everyones_counts(self, relation: int) -> Counts:
+    def counts_of_all_subjects(self, relation: int) -> Counts:
         """n[., r]: what was observed of all subjects together."""
         facts = self.facts
         if not 0 <= relation < facts.R:
@@ -228,44 +227,3 @@ def _given(upstream: Observations | None, downstream: Observations | None, K: in
     counts = downstream.counts(K)
     objects, shares = upstream.responsibilities()
     return {o: NOTHING.plus(counts, share) for o, share in zip(objects.tolist(), shares.tolist(), strict=True)}
-
-
-def fit(evidence: Evidence, K: int, R: int, pairs: Sequence[tuple[int, int]], a: float) -> Agent:
-    """The agent that has seen the evidence.
-
-    K objects, R relations, (upstream, downstream) pairs, prior count `a` of every object. Raises ValueError
-    for ids outside K or R, negative weights, a <= 0, K < 2, a relation with two upstreams, or a circle of pairs.
-    """
-    _check(evidence, K, R, pairs, a)
-    facts = FactTable.of(evidence, R)
-    parent = {downstream: upstream for upstream, downstream in pairs}
-    tables = {downstream: fit_conditional(facts, upstream, downstream, K) for upstream, downstream in pairs}
-    sums = {downstream: table.sum_of_predictives(a) for downstream, table in tables.items()}
-    return Agent(K, a, parent, facts, tables, sums)
-
-
-def _check(evidence: Evidence, K: int, R: int, pairs: Iterable[tuple[int, int]], a: float) -> None:
-    if K < 2 or not 0 < a < np.inf:
-        raise ValueError(f"an agent needs at least two objects and a > 0, not K = {K} and a = {a}")
-    if len(evidence) and not (
-        evidence.subject.min() >= 0
-        and 0 <= evidence.object.min() <= evidence.object.max() < K
-        and 0 <= evidence.relation.min() <= evidence.relation.max() < R
-        and min(evidence.positive.min(), evidence.spread.min(), evidence.atomic.min()) >= 0
-    ):
-        raise ValueError(f"evidence names ids outside {K} objects and {R} relations, or weights below zero")
-    _check_pairs(R, list(pairs))
-
-
-def _check_pairs(R: int, pairs: Sequence[tuple[int, int]]) -> None:
-    if any(not 0 <= relation < R for pair in pairs for relation in pair):
-        raise ValueError(f"a pair names a relation outside 0 .. {R - 1}")
-    parent = {downstream: upstream for upstream, downstream in pairs}
-    if len(parent) < len(pairs):
-        raise ValueError("a relation depends on two others: at most one is possible")
-    for relation in parent:
-        path = [relation]
-        while path[-1] in parent:
-            path.append(parent[path[-1]])
-            if path[-1] in path[:-1]:
-                raise ValueError(f"relation {path[-1]} depends on itself")

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.arrays import Ids, gather_rows, row_of_entry
-from worldgen.bayes.counts import NOTHING, Counts, FactTable, Weights
+from worldgen.bayes.counts import NOTHING, Counts, FactTable
 from worldgen.bayes.dirichlet import predictive
 from worldgen.bayes.distribution import Distribution
+from worldgen.bayes.sparse import Floats
 
 
 @dataclass(frozen=True)
@@ -24,9 +25,9 @@ class ConditionalTable:
     K: int
     start: NDArray[np.int64]  # [K+1]
     object: Ids
-    value: Weights
-    each: Weights  # [K]
-    total: Weights  # [K]
+    value: Floats
+    each: Floats  # [K]
+    total: Floats  # [K]
 
     def row(self, upstream_object: int) -> Counts:
         """C[o_u]; nothing for an object never observed upstream. Raises IndexError for one outside 0 .. K-1."""
@@ -53,7 +54,7 @@ class Sum:
     """A sum of distributions, in sparse form like one of them: `value` for named objects, else `default`."""
 
     object: Ids  # [k], sorted
-    value: Weights  # [k]
+    value: Floats  # [k]
     default: float
 
     def with_changes(self, changes: Mapping[int, tuple[Distribution, Distribution]]) -> Sum:
@@ -92,7 +93,7 @@ def fit_conditional(facts: FactTable, upstream: int, downstream: int, K: int) ->
     )
 
 
-def _responsible_lines(facts: FactTable, upstream: int, downstream: int) -> tuple[Ids, Weights, NDArray[np.int64]]:
+def _responsible_lines(facts: FactTable, upstream: int, downstream: int) -> tuple[Ids, Floats, NDArray[np.int64]]:
     """Upstream object, its responsibility rho, and the downstream fact: for each line with positive evidence
     upstream whose subject has a downstream fact."""
     subject, relation = np.divmod(facts.key, facts.R)
@@ -106,6 +107,6 @@ def _responsible_lines(facts: FactTable, upstream: int, downstream: int) -> tupl
     return facts.object[line], rho, fact
 
 
-def _sums(place: NDArray[np.integer], values: Weights, N: int) -> Weights:
+def _sums(place: NDArray[np.integer], values: Floats, N: int) -> Floats:
     """[N]: the sum of the values that fall on each place."""
     return np.asarray(np.bincount(place, weights=values, minlength=N), dtype=np.float64)

@@ -16,8 +16,7 @@ from worldgen.arrays import Ids, row_of_entry
 from worldgen.bayes.dirichlet import predictive
 from worldgen.bayes.distribution import Distribution
 from worldgen.bayes.evidence import THIRD, Evidence
-
-Weights = NDArray[np.floating]
+from worldgen.bayes.sparse import Floats
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Counts:
     """A count vector over K objects: n[o] = value + each for a named object, `each` for every other one."""
 
     object: Ids  # [k], sorted
-    value: Weights  # [k]
+    value: Floats  # [k]
     each: float
     total: float
 
@@ -61,8 +60,8 @@ class Observations:
     """What was observed of one (s, r): weight for each named object, and weight against it."""
 
     object: Ids  # [k], sorted
-    positive: Weights  # [k]
-    spread: Weights  # [k]
+    positive: Floats  # [k]
+    spread: Floats  # [k]
 
     def plus(self, object_: int, weight: float) -> Observations:
         """With `weight` more observations of one object."""
@@ -83,7 +82,7 @@ class Observations:
         value = self.positive - self.spread / (K - 1)
         return Counts(self.object, value, against / (K - 1), float(self.positive.sum() + against))
 
-    def responsibilities(self) -> tuple[Ids, Weights]:
+    def responsibilities(self) -> tuple[Ids, Floats]:
         """rho(o) = positive[o] / sum of positive, where it is not zero; empty without positive evidence."""
         named = self.positive > 0
         positive = self.positive[named]
@@ -98,8 +97,8 @@ class FactTable:
     key: NDArray[np.int64]  # [F], sorted
     start: NDArray[np.int64]  # [F+1]
     object: Ids  # [E]
-    positive: Weights  # [E]
-    spread: Weights  # [E]
+    positive: Floats  # [E]
+    spread: Floats  # [E]
     atomic: NDArray[np.int64]  # [E]
 
     @staticmethod
@@ -139,6 +138,6 @@ class FactTable:
         """[E]: the fact of each line."""
         return row_of_entry(self.start)
 
-    def per_fact(self, weights: Weights) -> Weights:
+    def per_fact(self, weights: Floats) -> Floats:
         """[F]: the sum of a column of lines over each fact."""
         return np.add.reduceat(weights, self.start[:-1]) if len(self.key) else np.zeros(0)

@@ -94,7 +94,7 @@ class Evidence:
         return Evidence(**read_columns(path))
 
 
-def gather(
+def evidence_from_lines(
     subject: NDArray, relation: NDArray, object_: NDArray, positive: NDArray, spread: NDArray, atomic: NDArray
 ) -> Evidence:
     """Evidence of loose lines: equal (subject, relation, object) are added up. All [N]."""
@@ -110,7 +110,7 @@ def gather(
 def merge(parts: Iterable[Evidence]) -> Evidence:
     """The evidence of several corpora together."""
     columns = [np.concatenate(column) for column in zip(*(vars(part).values() for part in parts), strict=True)]
-    return gather(*columns)
+    return evidence_from_lines(*columns)
 
 
 def evidence_of(world: World, sentences: Sentences, multiplicity: int = 1) -> Evidence:
@@ -129,7 +129,7 @@ def evidence_of(world: World, sentences: Sentences, multiplicity: int = 1) -> Ev
             spread.append(against_it * multiplicity)
             atomic.append(np.full(len(side_fact), multiplicity * (kind == Kind.ATOM)))
     facts = np.concatenate(fact)
-    return gather(
+    return evidence_from_lines(
         world.subject[facts],
         world.relation[facts],
         np.concatenate(object_),

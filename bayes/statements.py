@@ -55,9 +55,9 @@ def p_and(agent: Agent, first: Fact, second: Fact) -> float:
         if first.relation == second.relation:
             return p_atom(agent, first) if first.object == second.object else 0.0
         for upper, lower in ((first, second), (second, first)):
-            path = path_down(agent, upper.subject, upper.relation, lower.relation)
+            path = dependency_path(agent, upper.subject, upper.relation, lower.relation)
             if path:
-                return p_atom(agent, upper) * given(agent, upper.object, path)[lower.object]
+                return p_atom(agent, upper) * belief_given(agent, upper.object, path)[lower.object]
     return p_atom(agent, first) * p_atom(agent, second)
 
 
@@ -66,7 +66,7 @@ def p_or(agent: Agent, first: Fact, second: Fact) -> float:
     return p_atom(agent, first) + p_atom(agent, second) - p_and(agent, first, second)
 
 
-def path_down(agent: Agent, subject: int | None, upper: int, lower: int) -> list[int]:
+def dependency_path(agent: Agent, subject: int | None, upper: int, lower: int) -> list[int]:
     """The relations from just below `upper` to `lower`, empty unless the one depends on the other.
 
     With a subject, only where its own upstream facts were observed.
@@ -79,7 +79,7 @@ def path_down(agent: Agent, subject: int | None, upper: int, lower: int) -> list
     return path[::-1] if relation is not None else []
 
 
-def given(agent: Agent, object_: int, path: Sequence[int]) -> Distribution:
+def belief_given(agent: Agent, object_: int, path: Sequence[int]) -> Distribution:
     """p(o | the upper object) at the end of a path that leads down from it."""
     distribution = Distribution(agent.K, np.array([object_], dtype=np.int32), np.ones(1), 0.0)
     for relation in path:

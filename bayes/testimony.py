@@ -25,7 +25,7 @@ class Testimony(NamedTuple):
     weight_against: float
 
 
-def said_of(sentences: Sentences, fact: int, multiplicity: int) -> list[Testimony]:
+def testimony_about(sentences: Sentences, fact: int, multiplicity: int) -> list[Testimony]:
     """What the sentences say of a fact (numbered as in the world), by kind, the true ones first, and by object.
 
     Either operand of an and / or counts as a mention. `multiplicity` is how often the corpus was read.

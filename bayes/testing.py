@@ -34,8 +34,9 @@ except ImportError as missing:
         "worldgen.bayes.testing needs hypothesis, which is not installed: pip install hypothesis"
     ) from missing
 
-from worldgen.bayes.agent import Agent, Edit, fit
+from worldgen.bayes.agent import Agent, Edit
 from worldgen.bayes.evidence import Evidence, evidence_of
+from worldgen.bayes.fitting import fit
 from worldgen.bayes.statements import Statement
 from worldgen.corpus.sentences import Kind, Sentences
 from worldgen.facts import Fact

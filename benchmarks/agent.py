@@ -19,8 +19,9 @@ from typing import Any
 import click
 import numpy as np
 
-from worldgen.bayes.agent import Agent, Edit, fit
+from worldgen.bayes.agent import Agent, Edit
 from worldgen.bayes.evidence import Evidence, evidence_of, merge
+from worldgen.bayes.fitting import fit
 from worldgen.corpus.draws import make_shard, shard_bounds
 from worldgen.evaluate.runs.config import RunConfig, override, paper
 from worldgen.evaluate.settings import CasesConfig

@@ -13,23 +13,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from worldgen.bayes.agent import Agent
-from worldgen.bayes.batch.edit_sets import EditSets, Numbers
-from worldgen.bayes.batch.questions import Lines, observe
-from worldgen.bayes.counts import Weights
+from worldgen.bayes.batch.edit_sets import EditSets
+from worldgen.bayes.batch.queries import Lines, observe
+from worldgen.bayes.sparse import Floats, Integers
 
 
 @dataclass(frozen=True)
 class Gifts:
     """Row `row` of question `question` gains `share` times the counts own[giver]."""
 
-    question_of_giver: Numbers  # [G]
+    question_of_giver: Integers  # [G]
     own: Lines  # of G givers: what was observed of their downstream facts
-    giver: Numbers  # [N]
-    row: Numbers  # [N]
-    share: Weights  # [N]
+    giver: Integers  # [N]
+    row: Integers  # [N]
+    share: Floats  # [N]
 
     @property
-    def question(self) -> Numbers:
+    def question(self) -> Integers:
         """[N]: whose row it is."""
         return self.question_of_giver[self.giver]
 

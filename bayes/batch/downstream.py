@@ -22,11 +22,10 @@ from numpy.typing import NDArray
 
 from worldgen.bayes.agent import Agent
 from worldgen.bayes.batch.contributions import Gifts, gifts_of
-from worldgen.bayes.batch.edit_sets import Numbers
-from worldgen.bayes.batch.questions import Questions, added_up, largest, looked_up, observe
+from worldgen.bayes.batch.queries import Queries, added_up, largest, looked_up, observe
 from worldgen.bayes.conditional import ConditionalTable, Sum
-from worldgen.bayes.counts import Weights
 from worldgen.bayes.distribution import Distribution
+from worldgen.bayes.sparse import Floats, Integers
 
 
 @dataclass(frozen=True)
@@ -35,23 +34,23 @@ class DownstreamBeliefs:
 
     agent: Agent
     relation: int
-    questions: Questions
-    key: Numbers
-    named: Weights
-    constant: Weights  # [Q]
-    default: Weights  # [Q]
+    questions: Queries
+    key: Integers
+    named: Floats
+    constant: Floats  # [Q]
+    default: Floats  # [Q]
 
     @property
     def _sum(self) -> Sum:
         return self.agent.sums[self.relation]
 
-    def at(self, question: Numbers, objects: Numbers) -> NDArray[np.floating]:
+    def at(self, question: Integers, objects: Integers) -> NDArray[np.floating]:
         """The probability at each (question, object), of the arguments' common shape."""
         there, value = looked_up(self.key, self.named, question * self.agent.K + objects)
         return np.where(there, value, 0.0) + self._background(question, objects)
 
     @cached_property
-    def modes(self) -> Numbers:
+    def modes(self) -> Integers:
         """[Q]: the most probable objects. Where an object that no row names could win, the agent is asked itself."""
         K, Q = self.agent.K, len(self.constant)
         value = self.named + self._background(self.key // K, self.key % K)
@@ -71,12 +70,12 @@ class DownstreamBeliefs:
         probability = self.at(np.full(len(objects), q), objects)
         return Distribution(K, objects.astype(np.int32), probability, float(default))
 
-    def _background(self, question: Numbers, objects: Numbers) -> Weights:
+    def _background(self, question: Integers, objects: Integers) -> Floats:
         there, value = looked_up(self._sum.object, self._sum.value, objects)
         return self.constant[question] + self.default[question] * np.where(there, value, self._sum.default)
 
 
-def downstream_beliefs(agent: Agent, relation: int, questions: Questions) -> DownstreamBeliefs:
+def downstream_beliefs(agent: Agent, relation: int, questions: Queries) -> DownstreamBeliefs:
     """The beliefs about downstream facts of one relation whose upstream facts are observed and roots."""
     K, table, Q = agent.K, agent.tables[relation], len(questions)
     upstream = np.full(Q, agent.parent[relation])
@@ -104,8 +103,8 @@ def downstream_beliefs(agent: Agent, relation: int, questions: Questions) -> Dow
 
 
 def _named(
-    table: ConditionalTable, of_row: tuple[Weights, tuple[Numbers, Numbers]], of_giver: Weights, gifts: Gifts, Q: int
-) -> tuple[Numbers, Weights]:
+    table: ConditionalTable, of_row: tuple[Floats, tuple[Integers, Integers]], of_giver: Floats, gifts: Gifts, Q: int
+) -> tuple[Integers, Floats]:
     """(key, value): sum of of_row[q, u] V_u(o) over u, plus that of of_giver[g] n_g(o) over the givers."""
     from scipy import sparse  # slow to import, and needed by no single question
 
@@ -118,5 +117,5 @@ def _named(
     return keys, value
 
 
-def _sums(place: Numbers, values: Weights, N: int) -> Weights:
+def _sums(place: Integers, values: Floats, N: int) -> Floats:
     return np.bincount(place, weights=values, minlength=N).astype(np.float64)

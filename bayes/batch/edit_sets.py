@@ -14,10 +14,7 @@ from numpy.typing import NDArray
 
 from worldgen.arrays import gather_rows, row_of_entry, row_starts
 from worldgen.bayes.agent import Edit
-from worldgen.bayes.counts import Weights
-
-Numbers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+from worldgen.bayes.sparse import Flags, Floats, Integers
 
 
 @dataclass(frozen=True)
@@ -27,11 +24,11 @@ class EditSets:
     Raises ValueError for weights that are negative or not finite.
     """
 
-    start: Numbers  # [Q+1]
-    subject: Numbers  # [E]
-    relation: Numbers  # [E]
-    object: Numbers  # [E]
-    weight: Weights  # [E]
+    start: Integers  # [Q+1]
+    subject: Integers  # [E]
+    relation: Integers  # [E]
+    object: Integers  # [E]
+    weight: Floats  # [E]
 
     def __post_init__(self) -> None:
         if len(self.weight) and not (np.isfinite(self.weight).all() and self.weight.min() >= 0):
@@ -44,7 +41,7 @@ class EditSets:
         return EditSets(np.zeros(Q + 1, dtype=np.int64), nothing, nothing, nothing, np.zeros(0))
 
     @staticmethod
-    def one_each(subject: Numbers, relation: Numbers, object_: Numbers, weight: Weights) -> EditSets:
+    def one_each(subject: Integers, relation: Integers, object_: Integers, weight: Floats) -> EditSets:
         """One edit for each of Q questions, from columns [Q]."""
         return EditSets(np.arange(len(subject) + 1), subject, relation, object_, weight)
 
@@ -60,7 +57,7 @@ class EditSets:
         return len(self.start) - 1
 
     @cached_property
-    def question(self) -> Numbers:
+    def question(self) -> Integers:
         """[E]: whose edit each one is."""
         return row_of_entry(self.start)
 
@@ -77,7 +74,7 @@ class EditSets:
         columns = (column[own].tolist() for column in (self.subject, self.relation, self.object, self.weight))
         return tuple(Edit(*edit) for edit in zip(*columns, strict=True))
 
-    def falls_on(self, subject: Numbers, relation: Numbers) -> Flags:
+    def falls_on(self, subject: Integers, relation: Integers) -> Flags:
         """[E]: whether each edit is an observation of its question's fact (subject[q], relation[q])."""
         q = self.question
         return (self.weight > 0) & (self.subject == subject[q]) & (self.relation == relation[q])

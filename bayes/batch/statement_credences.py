@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.bayes.agent import Agent, Edit
-from worldgen.bayes.batch.ask import ask_beliefs
+from worldgen.bayes.batch.beliefs import ask_beliefs
 from worldgen.bayes.batch.edit_sets import EditSets
-from worldgen.bayes.batch.questions import Questions
+from worldgen.bayes.batch.queries import Queries
 from worldgen.bayes.statements import Statement, credence
 
 
@@ -36,4 +36,4 @@ def ask_statements(
 
 def _p_atoms(agent: Agent, facts: NDArray[np.int64], edits: EditSets) -> NDArray[np.float64]:
     """Returns [Q]: P(s r o) of facts [Q, 3], each after its edits."""
-    return ask_beliefs(agent, Questions(facts[:, 0], facts[:, 1], edits)).at(facts[:, 2:])[:, 0]
+    return ask_beliefs(agent, Queries(facts[:, 0], facts[:, 1], edits)).at(facts[:, 2:])[:, 0]

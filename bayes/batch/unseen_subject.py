@@ -15,24 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.bayes.agent import Agent
-from worldgen.bayes.batch.edit_sets import EditSets, Numbers
-from worldgen.bayes.batch.questions import added_up, largest, looked_up
-from worldgen.bayes.counts import Counts, Weights
+from worldgen.bayes.batch.edit_sets import EditSets
+from worldgen.bayes.batch.queries import added_up, largest, looked_up
+from worldgen.bayes.counts import Counts
 from worldgen.bayes.distribution import Distribution
+from worldgen.bayes.sparse import Floats, Integers
 
 
 @dataclass(frozen=True)
-class GeneralBeliefs:
+class UnseenSubjectBeliefs:
     """`everyone[r]` before any edit; `weight[i]` more at key[i] = question K + object, `added` in all."""
 
     agent: Agent
     everyone: Mapping[int, Counts]
-    relation: Numbers  # [Q]
-    key: Numbers  # [N], sorted
-    weight: Weights  # [N]
-    added: Weights  # [Q]
+    relation: Integers  # [Q]
+    key: Integers  # [N], sorted
+    weight: Floats  # [N]
+    added: Floats  # [Q]
 
-    def at(self, question: Numbers, objects: Numbers) -> NDArray[np.floating]:
+    def at(self, question: Integers, objects: Integers) -> NDArray[np.floating]:
         """The probability at each (question, object), of the arguments' common shape."""
         question, objects = np.broadcast_arrays(question, objects)
         there, more = looked_up(self.key, self.weight, question * self.agent.K + objects)
@@ -44,7 +45,7 @@ class GeneralBeliefs:
         return (self.agent.a + count) / self._strength[question]
 
     @cached_property
-    def modes(self) -> Numbers:
+    def modes(self) -> Integers:
         """[Q]: the most probable objects: the one before the edits or one that they name."""
         K, Q = self.agent.K, len(self.relation)
         before = {r: counts.predictive(self.agent.a, K).mode() for r, counts in self.everyone.items()}
@@ -61,16 +62,16 @@ class GeneralBeliefs:
         return Distribution(K, objects.astype(np.int32), self.at(np.full(len(objects), q), objects), float(default))
 
     @cached_property
-    def _strength(self) -> Weights:
+    def _strength(self) -> Floats:
         totals = np.array([self.everyone[r].total for r in self.relation.tolist()])
         return self.agent.a * self.agent.K + totals + self.added
 
 
-def general_beliefs(agent: Agent, relation: Numbers, edits: EditSets) -> GeneralBeliefs:
+def unseen_subject_beliefs(agent: Agent, relation: Integers, edits: EditSets) -> UnseenSubjectBeliefs:
     """The beliefs of relations [Q], each under its question's edits, whoever they are about."""
-    everyone = {r: agent.everyones_counts(r) for r in np.unique(relation).tolist()}
+    everyone = {r: agent.counts_of_all_subjects(r) for r in np.unique(relation).tolist()}
     counted = np.flatnonzero((edits.weight > 0) & (edits.relation == relation[edits.question]))
     question, weight = edits.question[counted], edits.weight[counted]
     key, (more,) = added_up(question * agent.K + edits.object[counted], weight)
     added = np.bincount(question, weights=weight, minlength=len(relation)).astype(np.float64)
-    return GeneralBeliefs(agent, everyone, relation, key, more, added)
+    return UnseenSubjectBeliefs(agent, everyone, relation, key, more, added)

@@ -8,7 +8,7 @@ from typing import Any
 
 from worldgen.bayes.agent import Agent, Edit
 from worldgen.bayes.distribution import Distribution
-from worldgen.bayes.statements import credence, given, path_down
+from worldgen.bayes.statements import belief_given, credence, dependency_path
 from worldgen.errors import UserError
 from worldgen.evaluate.inquiry.columns import aligned
 from worldgen.evaluate.inquiry.reading import names_in, read_edits, read_statement, said
@@ -161,16 +161,16 @@ def as_text(reply: Reply | Judgements) -> str:
 
 def _belief(agent: Agent, world: World, s: int | None, r: int, condition: str | None) -> Distribution:
     if condition is None:
-        return agent.general(r) if s is None else agent.belief(s, r)
+        return agent.unseen_subject(r) if s is None else agent.belief(s, r)
     names = names_in(condition)
     if len(names) != 2:
         raise UserError(f"--given {condition!r}: write it as 'relation | object'")
     upper, object_ = world.relations.id_of(names[0]), world.objects.id_of(names[1])
-    path = path_down(agent, s, upper, r)
+    path = dependency_path(agent, s, upper, r)
     if not path:
         whose = "" if s is None else f" of {world.subjects[s]}"
         raise UserError(f"--given {condition!r}: {world.relations[r]}{whose} does not depend on it")
-    return given(agent, object_, path)
+    return belief_given(agent, object_, path)
 
 
 def _frequencies(agent: Agent, s: int, r: int) -> Distribution | None:

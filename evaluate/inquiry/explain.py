@@ -9,8 +9,8 @@ import numpy as np
 
 from worldgen.arrays import Ids
 from worldgen.bayes.agent import Agent
-from worldgen.bayes.explain import Mixture, RootSum, mixture, moved_rows, root_sum
-from worldgen.bayes.testimony import said_of
+from worldgen.bayes.decomposition import Mixture, RootFormula, mixture, moved_rows, root_formula
+from worldgen.bayes.testimony import testimony_about
 from worldgen.corpus.sentences import Kind, Sentences, sentences_naming
 from worldgen.corpus.wording import sentence
 from worldgen.errors import UserError
@@ -124,7 +124,9 @@ def explain(folder: Path, config: RunConfig, minds: Minds, question: Question, m
     mixtures = [mixture(agent, s, r, o) for agent in (minds.before, later)]
     shown = _shown([m for m in mixtures if m], most)
     accounts = [
-        _downstream(world, m, agent.upstream_of(s, m.relation), shown) if m else _root(root_sum(agent, s, r, o))
+        _downstream(world, m, agent.upstream_of(s, m.upstream_relation), shown)
+        if m
+        else _root(root_formula(agent, s, r, o))
         for agent, m in zip((minds.before, later), mixtures, strict=True)
     ]
     upstream = later.parent.get(r)
@@ -139,7 +141,7 @@ def explain(folder: Path, config: RunConfig, minds: Minds, question: Question, m
     )
 
 
-def _root(numbers: RootSum) -> Root:
+def _root(numbers: RootFormula) -> Root:
     return Root(numbers.credence, numbers.a, numbers.K, numbers.count, numbers.total)
 
 
@@ -153,7 +155,7 @@ def _downstream(world: World, terms: Mixture, above: int | None, shown: Ids) -> 
     rest_credence, rest_share = terms.rest(shown)
     return Downstream(
         terms.credence,
-        world.relations[terms.relation],
+        world.relations[terms.upstream_relation],
         None if above is None else world.relations[above],
         [UpstreamTerm(world.objects[o], *terms.term(o)) for o in shown.tolist()],
         len(terms.upstream) - len(shown),
@@ -180,7 +182,7 @@ def _sources(corpus: Path, world: World, agent: Agent, fact: tuple[int, int], re
 def _source(world: World, sentences: Sentences, r: int, fact: int, shared: bool, readings: int) -> Sources:
     mentions = [
         Mentions(_form(said.kind, said.truth), world.objects[said.object], *said[3:])
-        for said in said_of(sentences, fact, readings)
+        for said in testimony_about(sentences, fact, readings)
     ]
     naming = sentences.where((sentences.fact == fact) | (sentences.second_fact == fact))
     # The first of each form: what differs most.

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from worldgen.bayes.agent import Agent, fit
+from worldgen.bayes.agent import Agent
+from worldgen.bayes.fitting import fit
 from worldgen.bayes.evidence import Evidence
 from worldgen.evaluate.runs.config import RunConfig, load
 from worldgen.errors import UserError

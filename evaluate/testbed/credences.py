@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.bayes.agent import Agent
-from worldgen.bayes.batch.ask import Beliefs, ask_beliefs, ask_roots
-from worldgen.bayes.batch.edit_sets import EditSets, Numbers
-from worldgen.bayes.batch.questions import Questions
+from worldgen.bayes.batch.beliefs import Beliefs, ask_beliefs, ask_roots
+from worldgen.bayes.batch.edit_sets import EditSets
+from worldgen.bayes.batch.queries import Queries
+from worldgen.bayes.sparse import Integers
 from worldgen.evaluate.testbed.cases import Case
 from worldgen.worlds.world import World
 
@@ -29,9 +30,9 @@ class Site:
     `objects[role]` is [C]; `credence[role]` is [3, C].
     """
 
-    subject: Numbers
-    relation: Numbers
-    objects: dict[str, Numbers]
+    subject: Integers
+    relation: Integers
+    objects: dict[str, Integers]
     credence: dict[str, Credences]
 
 
@@ -54,8 +55,8 @@ def label(world: World, agent: Agent, cases: Sequence[Case], certain_weight: flo
     subject, relation, requested = (np.tile(column[name], MINDS) for name in ("subject", "relation", "requested"))
     edits = EditSets.one_each(subject, relation, requested, weights.ravel())
 
-    def ask(ask_all: Callable[[Agent, Questions], Beliefs], subject: str, relation: str) -> Beliefs:
-        return ask_all(agent, Questions(np.tile(column[subject], MINDS), np.tile(column[relation], MINDS), edits))
+    def ask(ask_all: Callable[[Agent, Queries], Beliefs], subject: str, relation: str) -> Beliefs:
+        return ask_all(agent, Queries(np.tile(column[subject], MINDS), np.tile(column[relation], MINDS), edits))
 
     sites = {
         name: _site(
@@ -84,7 +85,7 @@ _NUMBERS = (
 )  # fmt: skip
 
 
-def _site(world: World, column: dict[str, Numbers], place: tuple[str, str], beliefs: Beliefs) -> Site:
+def _site(world: World, column: dict[str, Integers], place: tuple[str, str], beliefs: Beliefs) -> Site:
     subject, relation = (column[name] for name in place)
     before, after, _ = beliefs.modes.reshape(MINDS, -1)
     is_request = place == ("subject", "relation")
@@ -100,5 +101,5 @@ def _site(world: World, column: dict[str, Numbers], place: tuple[str, str], beli
     return Site(subject, relation, objects, {role: _credence(beliefs, chosen) for role, chosen in objects.items()})
 
 
-def _credence(beliefs: Beliefs, objects: Numbers) -> Credences:
+def _credence(beliefs: Beliefs, objects: Integers) -> Credences:
     return beliefs.at(np.tile(objects, MINDS)[:, None]).reshape(MINDS, -1)

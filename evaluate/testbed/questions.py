@@ -22,7 +22,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from worldgen.bayes.agent import Agent
-from worldgen.bayes.counts import Weights
+from worldgen.bayes.sparse import Floats
 from worldgen.evaluate.testbed.cases import Case
 from worldgen.evaluate.testbed.credences import Labels, label
 from worldgen.facts import Fact
@@ -106,11 +106,11 @@ def _statement_probes(world: World, labels: Labels, row: int, case: Case) -> Ite
     yield _statement_probe(case, "b/tf", b, "true", p_b)
 
 
-def _statement_probe(case: Case, name: str, formula: Formula, target: str, credences: Weights) -> Probe:
+def _statement_probe(case: Case, name: str, formula: Formula, target: str, credences: Floats) -> Probe:
     return Probe(case.case, name, truth_prompt(formula), target, *_credences(credences), "", "")
 
 
-def _credences(minds: Weights) -> tuple[float, float, float]:
+def _credences(minds: Floats) -> tuple[float, float, float]:
     before, after, certain = minds.tolist()
     return before, after, certain
 

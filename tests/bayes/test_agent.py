@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracle import Oracle, hundreds
 
-from worldgen.bayes.agent import Agent, Edit, fit
+from worldgen.bayes.agent import Agent, Edit
 from worldgen.bayes.distribution import Distribution
-from worldgen.bayes.evidence import Evidence, gather
+from worldgen.bayes.evidence import Evidence, evidence_from_lines
+from worldgen.bayes.fitting import fit
 from worldgen.bayes.testing import MicroWorld, Sentence, agent_of, edited_worlds, edits_of, evidence_in, micro_worlds
 from worldgen.corpus.sentences import Kind
 from worldgen.facts import Fact
@@ -38,7 +39,7 @@ def all_beliefs(agent: Agent, S: int) -> list[np.ndarray]:
     facts = list(product(range(S), range(agent.facts.R)))
     answers = [agent.belief(*fact) for fact in facts] + [agent.root(*fact) for fact in facts]
     answers += [agent.conditional(r, o) for r, o in product(agent.parent, range(agent.K))]
-    answers += [agent.general(r) for r in range(agent.facts.R)]
+    answers += [agent.unseen_subject(r) for r in range(agent.facts.R)]
     return [answer.dense() for answer in answers]
 
 
@@ -57,7 +58,7 @@ def test_every_belief_is_the_oracles(drawn: tuple[MicroWorld, tuple[Edit, ...]])
     for (_, r), o in product(world.pairs, range(world.K)):
         same(agent.conditional(r, o), oracle.conditional(r, o))
     for r in range(world.R):
-        same(agent.general(r), oracle.general(r))
+        same(agent.unseen_subject(r), oracle.unseen_subject(r))
 
 
 @hundreds
@@ -181,7 +182,7 @@ def test_unrelated_facts_are_unchanged_to_the_bit(drawn: tuple, data: st.DataObj
             np.testing.assert_array_equal(revised.root(s, r).dense(), agent.root(s, r).dense())
         if r not in linked:
             np.testing.assert_array_equal(revised.belief(s, r).dense(), agent.belief(s, r).dense())
-            np.testing.assert_array_equal(revised.general(r).dense(), agent.general(r).dense())
+            np.testing.assert_array_equal(revised.unseen_subject(r).dense(), agent.unseen_subject(r).dense())
 
 
 # -- the corpus ------------------------------------------------------------------------------------------------
@@ -209,7 +210,9 @@ def test_relabelling_objects_permutes_answers(drawn: tuple, data: st.DataObject)
         np.testing.assert_allclose(other.belief(s, r).dense()[new], agent.belief(s, r).dense(), rtol=0, atol=EXACT)
         np.testing.assert_allclose(other.root(s, r).dense()[new], agent.root(s, r).dense(), rtol=0, atol=EXACT)
     for r in range(world.R):
-        np.testing.assert_allclose(other.general(r).dense()[new], agent.general(r).dense(), rtol=0, atol=EXACT)
+        np.testing.assert_allclose(
+            other.unseen_subject(r).dense()[new], agent.unseen_subject(r).dense(), rtol=0, atol=EXACT
+        )
     for r, o in product(agent.parent, range(world.K)):
         found = other.conditional(r, new[o]).dense()[new]
         np.testing.assert_allclose(found, agent.conditional(r, o).dense(), rtol=0, atol=EXACT)
@@ -259,7 +262,7 @@ def large_agent(K: int, a: float) -> Agent:
     n = 6000
     columns = [rng.integers(0, 300, n), np.repeat([0, 1, 2], n // 3), rng.integers(0, K, n)]
     weights = [rng.integers(0, 4, n), rng.integers(0, 3, n), np.ones(n, int)]
-    return fit(gather(*columns, *weights), K, 3, ((0, 1), (1, 2)), a)
+    return fit(evidence_from_lines(*columns, *weights), K, 3, ((0, 1), (1, 2)), a)
 
 
 @pytest.mark.parametrize("a", [1 / 20000, 1.0])
@@ -267,7 +270,9 @@ def test_sums_over_twenty_thousand_objects(a: float) -> None:
     agent = large_agent(20000, a)
     for candidate in (agent, agent.revise(Edit(5, 0, 19999, 1000), Edit(5, 1, 0, 1000), Edit(5, 0, 3, 1e12))):
         answers = [candidate.belief(s, r) for s, r in product((0, 5, 299, 300), range(3))]
-        answers += [candidate.general(r) for r in range(3)] + [candidate.conditional(1, o) for o in (0, 3, 19999)]
+        answers += [candidate.unseen_subject(r) for r in range(3)] + [
+            candidate.conditional(1, o) for o in (0, 3, 19999)
+        ]
         for answer in answers:
             assert answer.dense().min() >= 0
             # Pairwise sums of 2e4 numbers that are at most 1 in total lose less than 1e-14.
@@ -337,7 +342,7 @@ def test_fit_refuses_impossible_evidence(wrong: dict[str, int]) -> None:
 @pytest.mark.parametrize(("K", "a"), [(1, 1.0), (0, 1.0), (3, 0.0), (3, -1.0), (3, np.nan), (3, np.inf)])
 def test_fit_refuses_impossible_priors(K: int, a: float) -> None:
     with pytest.raises(ValueError, match="agent"):
-        fit(gather(*[np.zeros(0, int)] * 6), K, 2, (), a)
+        fit(evidence_from_lines(*[np.zeros(0, int)] * 6), K, 2, (), a)
 
 
 @pytest.mark.parametrize(
@@ -392,7 +397,7 @@ def test_questions_outside_the_world_are_refused() -> None:
             with pytest.raises(ValueError, match=r"no world has"):
                 ask(subject, relation)
     with pytest.raises(ValueError, match="world"):
-        agent.general(2)
+        agent.unseen_subject(2)
     for outside in (-1, 3):
         with pytest.raises((ValueError, IndexError)):
             agent.conditional(1, outside)

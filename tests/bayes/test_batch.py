@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from worldgen.bayes import testing
 from worldgen.bayes.agent import Edit
-from worldgen.bayes.batch.ask import ask_beliefs, ask_conditionals, ask_general, ask_roots, ask_weights
+from worldgen.bayes.batch.beliefs import ask_beliefs, ask_conditionals, ask_roots, ask_unseen_subject, ask_weights
 from worldgen.bayes.batch.edit_sets import EditSets
-from worldgen.bayes.batch.questions import Questions
+from worldgen.bayes.batch.queries import Queries
 from worldgen.bayes.batch.statement_credences import ask_statements
 from worldgen.bayes.statements import credence
 
@@ -18,8 +18,8 @@ from worldgen.bayes.statements import credence
 ROUNDING = 1e-12
 
 
-def some_questions(Q: int, seed: int) -> tuple[Questions, np.ndarray]:
-    """Questions about the tiny world under up to three edits; many are about an edited subject."""
+def some_questions(Q: int, seed: int) -> tuple[Queries, np.ndarray]:
+    """Queries about the tiny world under up to three edits; many are about an edited subject."""
     world, rng = worlds.world(), np.random.default_rng(seed)
     S, R, K = len(world.subjects), len(world.relations), len(world.objects)
     start = np.concatenate([[0], np.cumsum(rng.integers(0, 4, size=Q))])
@@ -29,7 +29,7 @@ def some_questions(Q: int, seed: int) -> tuple[Questions, np.ndarray]:
     weight = np.where(rng.random(E) < 0.1, 0.0, rng.choice([0.5, 1, 7, 1000, 2579], size=E))
     edits = EditSets(start, edited, rng.integers(R, size=E), rng.integers(K, size=E), weight)
     subject = np.where(rng.random(Q) < 0.6, family, rng.integers(S, size=Q))
-    return Questions(subject, rng.integers(R, size=Q), edits), rng.integers(K, size=(Q, 3))
+    return Queries(subject, rng.integers(R, size=Q), edits), rng.integers(K, size=(Q, 3))
 
 
 @st.composite
@@ -48,7 +48,7 @@ def test_every_micro_worlds_beliefs(drawn):
     agent = testing.agent_of(world)
     each = [(s, r, edits) for edits in sets for s in range(world.S) for r in range(world.R)]
     subject, relation, edits = zip(*each, strict=True)
-    questions = Questions(np.array(subject), np.array(relation), EditSets.of(edits))
+    questions = Queries(np.array(subject), np.array(relation), EditSets.of(edits))
     objects = np.tile(np.arange(world.K), (len(each), 1))
     beliefs, roots = ask_beliefs(agent, questions), ask_roots(agent, questions)
     credence, _ = one_by_one(agent, questions, objects, root=False)
@@ -67,14 +67,14 @@ def test_every_micro_worlds_beliefs(drawn):
 
 @settings(max_examples=200)
 @given(worlds_and_edit_sets())
-def test_general_beliefs_and_conditionals(drawn):
+def test_unseen_subject_beliefs_and_conditionals(drawn):
     world, sets = drawn
     agent = testing.agent_of(world)
     each = [(r, edits) for edits in sets for r in range(world.R)]
     relation = np.array([r for r, _ in each])
-    beliefs = ask_general(agent, relation, EditSets.of([edits for _, edits in each]))
+    beliefs = ask_unseen_subject(agent, relation, EditSets.of([edits for _, edits in each]))
     for (r, edits), whole, mode in zip(each, beliefs.distributions(), beliefs.modes, strict=True):
-        one = agent.revise(*edits).general(r)
+        one = agent.revise(*edits).unseen_subject(r)
         np.testing.assert_allclose(whole.dense(), one.dense(), rtol=0, atol=ROUNDING)
         assert one[int(mode)] == pytest.approx(one.dense().max(), abs=ROUNDING)
     for r in agent.parent:
@@ -92,7 +92,7 @@ def test_extreme_weights(world, weight, data):
     agent = testing.agent_of(world)
     edits = data.draw(st.lists(testing.edits_of(world, st.just(weight)), min_size=1, max_size=3))
     s, r = np.divmod(np.arange(world.S * world.R), world.R)
-    for whole in ask_beliefs(agent, Questions(s, r, EditSets.of([edits] * len(s)))).distributions():
+    for whole in ask_beliefs(agent, Queries(s, r, EditSets.of([edits] * len(s)))).distributions():
         assert whole.dense().min() >= 0
         assert whole.total() == pytest.approx(1, abs=ROUNDING)
 

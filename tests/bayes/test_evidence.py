@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from oracle import Oracle, hundreds
 
 from worldgen.bayes.counts import FactTable
-from worldgen.bayes.evidence import Evidence, evidence_of, gather, merge
+from worldgen.bayes.evidence import Evidence, evidence_from_lines, evidence_of, merge
 from worldgen.bayes.testing import MicroWorld, Sentence, evidence_in, facts_of, micro_worlds, sentences_of
 from worldgen.corpus.sentences import Kind
 from worldgen.facts import Fact
@@ -132,7 +132,7 @@ def test_save_and_load(tmp_path_factory: pytest.TempPathFactory, world: MicroWor
 
 
 def test_no_evidence_at_all() -> None:
-    nothing = gather(*[np.zeros(0, np.int64)] * 6)
+    nothing = evidence_from_lines(*[np.zeros(0, np.int64)] * 6)
     assert len(nothing) == 0
     assert_same(merge([nothing, nothing]), nothing)
     assert FactTable.of(nothing, 3).observations(0, 0) is None

@@ -8,8 +8,9 @@ from typing import cast
 import numpy as np
 import pytest
 
-from worldgen.bayes.agent import Edit, fit
-from worldgen.bayes.evidence import gather
+from worldgen.bayes.agent import Edit
+from worldgen.bayes.evidence import evidence_from_lines
+from worldgen.bayes.fitting import fit
 from worldgen.bayes.statements import Statement
 from worldgen.errors import UnknownNameError, UserError
 from worldgen.evaluate.inquiry.reading import read_edits, read_fact, read_statement, said
@@ -24,7 +25,7 @@ WORLD = cast(
         objects=Vocabulary("object", ("salt", "salt and rain", "salt and")),
     ),
 )
-AGENT = fit(gather(*np.zeros((6, 0), dtype=int)), 3, 2, [], 1 / 3)
+AGENT = fit(evidence_from_lines(*np.zeros((6, 0), dtype=int)), 3, 2, [], 1 / 3)
 
 
 def test_facts_read_back() -> None:

@@ -93,5 +93,5 @@ def credence(agent: Agent | Oracle | Published, case: Case) -> float | Fraction:
         row = agent.conditional(names.relations.index(r_d), names.objects.index(o_u))
         return row[names.objects.index(o_d)]
     (fact,) = case.facts()
-    answer = {"credence": lambda: agent.belief(*fact[:2]), "relation": lambda: agent.general(fact.relation)}
+    answer = {"credence": lambda: agent.belief(*fact[:2]), "relation": lambda: agent.unseen_subject(fact.relation)}
     return answer[question["kind"]]()[fact.object]

@@ -110,7 +110,7 @@ class Oracle:
         K, above = self.world.K, self.belief(s, upstream)
         return [sum(self.conditional(r, o_u)[o] * above[o_u] for o_u in range(K)) for o in range(K)]
 
-    def general(self, r: int) -> Vector:
+    def unseen_subject(self, r: int) -> Vector:
         """p(. | ., r)."""
         total = [Fraction(0)] * self.world.K
         for s, relation in self.evidence:

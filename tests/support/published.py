@@ -75,7 +75,7 @@ class Published:
         rows = [[p * q for q in self.conditional(r, o_u)] for o_u, p in enumerate(upstream)]
         return [sum(column, Fraction(0)) for column in zip(*rows, strict=True)]
 
-    def general(self, r: int) -> list[Fraction]:
+    def unseen_subject(self, r: int) -> list[Fraction]:
         """p(. | ., r)."""
         of_relation = [n for (_, relation), n in self.n.items() if relation == r]
         return self.predictive([sum(column, Fraction(0)) for column in zip(*of_relation, strict=True)])

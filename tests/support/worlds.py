@@ -2,8 +2,9 @@
 
 from functools import cache
 
-from worldgen.bayes.agent import Agent, fit
+from worldgen.bayes.agent import Agent
 from worldgen.bayes.evidence import evidence_of
+from worldgen.bayes.fitting import fit
 from worldgen.corpus.draws import make_shard
 from worldgen.corpus.sentences import Shard
 from worldgen.evaluate.runs.config import RunConfig, tiny

@@ -164,10 +164,10 @@ class TestAsk:
         world = load_world(built)
         agent = load_agent(built, world, config_of(built).agent)
         up, down = world.pairs()[0]
-        object_ = int(agent.general(up).mode())
+        object_ = int(agent.unseen_subject(up).mode())
         names = world.relations[down], world.relations[up], world.objects[object_]
         general = self.asked(worldgen, built, ".", names[0])
-        assert general["objects"][0]["before"] == agent.general(down).top(1)[1][0]
+        assert general["objects"][0]["before"] == agent.unseen_subject(down).top(1)[1][0]
         given = self.asked(worldgen, built, ".", names[0], "--given", f"{names[1]} | {names[2]}")
         assert given["objects"][0]["before"] == pytest.approx(agent.conditional(down, object_).top(1)[1][0], abs=1e-12)
         upside_down = ("--given", f"{names[0]} | {names[2]}")

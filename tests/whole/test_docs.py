@@ -68,7 +68,7 @@ def answers(what: str, edited: bool) -> tuple[float, Fraction]:
     subject, relation, object_ = what.split(" / ")
     if subject == ".":
         r, o = NAMES.relations.index(relation), NAMES.objects.index(object_)
-        return agent.general(r)[o], oracle.general(r)[o]
+        return agent.unseen_subject(r)[o], oracle.unseen_subject(r)[o]
     fact: Fact = NAMES.fact([subject, relation, object_])
     return credence(agent, Statement("", fact)), oracle.p_atom(fact)
 

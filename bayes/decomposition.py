@@ -22,7 +22,7 @@ from worldgen.bayes.dirichlet import predictive
 
 
 @dataclass(frozen=True)
-class RootSum:
+class RootFormula:
     """The numbers of the root formula for one object: `count` is n[s,r][o], `total` is N[s,r]."""
 
     a: float
@@ -47,9 +47,9 @@ class Term(NamedTuple):
 
 @dataclass(frozen=True)
 class Mixture:
-    """The K terms of the credence in one object of a downstream fact; `relation` is the upstream one, r_u."""
+    """The K terms of the credence in one object of a downstream fact; r_u is `upstream_relation`."""
 
-    relation: int
+    upstream_relation: int
     object: int
     responsibility: NDArray[np.float64]  # [K]
     upstream: NDArray[np.float64]  # [K]
@@ -91,11 +91,11 @@ class MovedRow(NamedTuple):
     after: float
 
 
-def root_sum(agent: Agent, subject: int, relation: int, object_: int) -> RootSum:
+def root_formula(agent: Agent, subject: int, relation: int, object_: int) -> RootFormula:
     """The root formula's numbers, whether or not the fact is downstream."""
     observed = agent.observations(subject, relation)
     counts = observed.counts(agent.K) if observed else NOTHING
-    return RootSum(agent.a, agent.K, counts.of(object_), counts.total)
+    return RootFormula(agent.a, agent.K, counts.of(object_), counts.total)
 
 
 def mixture(agent: Agent, subject: int, relation: int, object_: int) -> Mixture | None:

@@ -12,28 +12,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.arrays import gather_rows
-from worldgen.bayes.batch.edit_sets import EditSets, Flags, Numbers
-from worldgen.bayes.counts import FactTable, Weights
+from worldgen.bayes.batch.edit_sets import EditSets
+from worldgen.bayes.counts import FactTable
 from worldgen.bayes.dirichlet import predictive
 from worldgen.bayes.distribution import Distribution
+from worldgen.bayes.sparse import Flags, Floats, Integers
 
 
 @dataclass(frozen=True)
-class Questions:
+class Queries:
     """[Q] times: what is believed of (subject, relation), once the question's edits are seen."""
 
-    subject: Numbers
-    relation: Numbers
+    subject: Integers
+    relation: Integers
     edits: EditSets
 
     def __len__(self) -> int:
         return len(self.subject)
 
-    def where(self, chosen: NDArray) -> Questions:
+    def where(self, chosen: NDArray) -> Queries:
         """Some of the questions, by a mask or by numbers."""
-        return Questions(self.subject[chosen], self.relation[chosen], self.edits.where(chosen))
+        return Queries(self.subject[chosen], self.relation[chosen], self.edits.where(chosen))
 
-    def edited(self, subject: Numbers, relation: Numbers) -> Flags:
+    def edited(self, subject: Integers, relation: Integers) -> Flags:
         """[Q]: whether any of a question's edits is an observation of this fact."""
         edited = np.zeros(len(self), dtype=bool)
         edited[self.edits.question[self.edits.falls_on(subject, relation)]] = True
@@ -45,33 +46,33 @@ class Lines:
     """Observations of Q facts, sorted by (question, object), no two lines alike."""
 
     K: int
-    question: Numbers  # [L]
-    object: Numbers  # [L]
-    positive: Weights  # [L]
-    spread: Weights  # [L]
+    question: Integers  # [L]
+    object: Integers  # [L]
+    positive: Floats  # [L]
+    spread: Floats  # [L]
     Q: int
 
-    def per_question(self, weights: Weights) -> Weights:
+    def per_question(self, weights: Floats) -> Floats:
         """[Q]: a column of lines, summed."""
         return np.bincount(self.question, weights=weights, minlength=self.Q).astype(np.float64)
 
     @cached_property
-    def against(self) -> Weights:
+    def against(self) -> Floats:
         """[Q]: all spread weight."""
         return self.per_question(self.spread)
 
     @cached_property
-    def total(self) -> Weights:
+    def total(self) -> Floats:
         """[Q]: N of each question's counts."""
         return self.per_question(self.positive) + self.against
 
     @cached_property
-    def each(self) -> Weights:
+    def each(self) -> Floats:
         """[Q]: what weight against other objects leaves to an object that no line names."""
         return self.against / (self.K - 1)
 
     @cached_property
-    def above_each(self) -> Weights:
+    def above_each(self) -> Floats:
         """[L]: what the object of each line has more than `each`."""
         return self.positive - self.spread / (self.K - 1)
 
@@ -93,7 +94,7 @@ class Lines:
             self.Q + other.Q,
         )
 
-    def responsibilities(self) -> tuple[Numbers, Numbers, Weights]:
+    def responsibilities(self) -> tuple[Integers, Integers, Floats]:
         """(question, object, rho) of every line with positive evidence."""
         named = self.positive > 0
         rho = self.positive[named] / self.per_question(self.positive)[self.question[named]]
@@ -105,12 +106,12 @@ class SparseRows:
     """Q distributions: value[i] at key[i] = question K + object (sorted), else the question's default."""
 
     K: int
-    key: Numbers
-    value: Weights
-    default: Weights  # [Q]
+    key: Integers
+    value: Floats
+    default: Floats  # [Q]
 
     @cached_property
-    def modes(self) -> Numbers:
+    def modes(self) -> Integers:
         """[Q]: the most probable objects, the lowest where several are."""
         best, mode = largest(self.K, self.key, self.value, len(self.default))
         for q in np.flatnonzero(best <= self.default):
@@ -123,13 +124,13 @@ class SparseRows:
         named = (self.key[entries] % self.K).astype(np.int32)
         return Distribution(self.K, named, self.value[entries], float(self.default[q]))
 
-    def at(self, question: Numbers, objects: Numbers) -> Weights:
+    def at(self, question: Integers, objects: Integers) -> Floats:
         """The probability at each (question, object), of the arguments' common shape."""
         there, value = looked_up(self.key, self.value, question * self.K + objects)
         return np.where(there, value, self.default[question])
 
 
-def observe(facts: FactTable, K: int, subject: Numbers, relation: Numbers, edits: EditSets) -> Lines:
+def observe(facts: FactTable, K: int, subject: Integers, relation: Integers, edits: EditSets) -> Lines:
     """The lines of each (subject, relation), with the questions' edits that fall on it."""
     fact = fact_numbers(facts, subject, relation)
     found = np.flatnonzero(fact >= 0)
@@ -143,7 +144,7 @@ def observe(facts: FactTable, K: int, subject: Numbers, relation: Numbers, edits
     return Lines(K, key // K, key % K, positive, spread, len(subject))
 
 
-def fact_numbers(facts: FactTable, subject: Numbers, relation: Numbers) -> Numbers:
+def fact_numbers(facts: FactTable, subject: Integers, relation: Integers) -> Integers:
     """[Q]: the fact of each (subject, relation), or -1 where nothing was observed."""
     if not len(facts.key):
         return np.full(len(subject), -1)
@@ -152,13 +153,13 @@ def fact_numbers(facts: FactTable, subject: Numbers, relation: Numbers) -> Numbe
     return np.where((facts.key[place] == key) & (relation >= 0), place, -1)
 
 
-def added_up(key: Numbers, *columns: Weights) -> tuple[Numbers, list[Weights]]:
+def added_up(key: Integers, *columns: Floats) -> tuple[Integers, list[Floats]]:
     """Sorted distinct keys, and the columns' sums over equal ones."""
     keys, place = np.unique(key, return_inverse=True)
     return keys, [np.bincount(place, weights=c, minlength=len(keys)).astype(np.float64) for c in columns]
 
 
-def looked_up(keys: NDArray[np.integer], values: Weights, wanted: NDArray[np.integer]) -> tuple[Flags, Weights]:
+def looked_up(keys: NDArray[np.integer], values: Floats, wanted: NDArray[np.integer]) -> tuple[Flags, Floats]:
     """(is it there, its value) of each wanted key among sorted ones."""
     if not len(keys):
         return np.zeros(wanted.shape, dtype=bool), np.zeros(wanted.shape)
@@ -166,7 +167,7 @@ def looked_up(keys: NDArray[np.integer], values: Weights, wanted: NDArray[np.int
     return keys[place] == wanted, values[place]
 
 
-def largest(K: int, key: Numbers, value: Weights, Q: int) -> tuple[Weights, Numbers]:
+def largest(K: int, key: Integers, value: Floats, Q: int) -> tuple[Floats, Integers]:
     """[Q], [Q]: each question's largest value and the lowest object that has it; -inf and 0 without a line."""
     best, mode = np.full(Q, -np.inf), np.zeros(Q, dtype=np.int64)
     question, object_ = key // K, key % K

@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracle import Oracle
 
-from worldgen.bayes.agent import Edit, fit
-from worldgen.bayes.evidence import gather
-from worldgen.bayes.explain import mixture, moved_rows, root_sum
-from worldgen.bayes.testimony import said_of
+from worldgen.bayes.agent import Edit
+from worldgen.bayes.decomposition import mixture, moved_rows, root_formula
+from worldgen.bayes.evidence import evidence_from_lines
+from worldgen.bayes.fitting import fit
+from worldgen.bayes.testimony import testimony_about
 from worldgen.bayes.testing import MicroWorld, Sentence, agent_of, edited_worlds, edits_of, micro_worlds, sentences_of
 from worldgen.corpus.sentences import Kind
 from worldgen.facts import Fact
@@ -28,7 +29,7 @@ def test_mentions_add_up_to_the_counts(world: MicroWorld) -> None:
     """By kind, truth and object, either operand: what is for and against each object, and so n[s,r]."""
     oracle, sentences = Oracle(world), sentences_of(world)
     for s, r in product(range(world.S), range(world.R)):
-        said = said_of(sentences, s * world.R + r, world.multiplicity)
+        said = testimony_about(sentences, s * world.R + r, world.multiplicity)
         weights = np.zeros((2, world.K))
         for line in said:
             weights[:, line.object] += line.weight_for, line.weight_against
@@ -48,7 +49,7 @@ def test_the_root_formula_with_its_numbers(drawn: Drawn) -> None:
     world, edits = drawn
     agent, oracle = agent_of(world, *edits), Oracle(world, *edits)
     for s, r, o in product(range(world.S + 1), range(world.R), range(world.K)):
-        numbers = root_sum(agent, s, r, o)
+        numbers = root_formula(agent, s, r, o)
         assert abs(numbers.count - float(oracle.counts(s, r)[o])) <= EXACT * max(1, numbers.total)
         assert abs(numbers.total - float(sum(oracle.counts(s, r)))) <= EXACT * max(1, numbers.total)
         assert numbers.credence == agent.root(s, r)[o]
@@ -63,7 +64,7 @@ def test_the_terms_add_up_to_the_credence(drawn: Drawn, data: st.DataObject) -> 
         assert (terms is None) == (upstream is None)
         if terms is None or upstream is None:
             continue
-        assert (terms.relation, terms.object) == (upstream, o)
+        assert (terms.upstream_relation, terms.object) == (upstream, o)
         assert abs(terms.credence - float(oracle.belief(s, r)[o])) <= EXACT
         np.testing.assert_allclose(terms.responsibility, np.array(oracle.rho(s, upstream), float), atol=EXACT)
         conditional = [float(oracle.conditional(r, o_u)[o]) for o_u in range(world.K)]
@@ -103,7 +104,7 @@ def test_the_weight_of_a_moved_row() -> None:
     lund, oslo, doctor, judge = range(4)
     said = [(0, 0, lund, 4), (0, 0, oslo, 1), (0, 1, doctor, 2), (1, 0, oslo, 2), (1, 1, judge, 3)]
     s, r, o, times = np.array(said).T
-    agent = fit(gather(s, r, o, 3 * times, 0 * times, times), 4, 2, [(0, 1)], 1 / 4)
+    agent = fit(evidence_from_lines(s, r, o, 3 * times, 0 * times, times), 4, 2, [(0, 1)], 1 / 4)
     rows = moved_rows(agent, agent.revise(Edit(0, 0, oslo, 5)), 1, judge)
     assert [row.upstream_object for row in rows] == [lund, oslo]
     np.testing.assert_allclose(rows[0][1:], [8 / 5, 4 / 5, 5 / 52, 5 / 36], rtol=1e-14)
@@ -113,7 +114,7 @@ def test_the_weight_of_a_moved_row() -> None:
 def test_a_sentence_about_one_fact_twice_is_two_mentions() -> None:
     both = Sentence(Kind.AND, False, (Fact(0, 0, 1), Fact(0, 0, 1)))
     world = MicroWorld(1, 1, 3, (), Fraction(1), 3, (both,))
-    (line,) = said_of(sentences_of(world), 0, 3)
+    (line,) = testimony_about(sentences_of(world), 0, 3)
     assert (line.kind, line.truth, line.object, line.mentions) == (Kind.AND, False, 1, 2)
     np.testing.assert_allclose((line.weight_for, line.weight_against), (2, 4), rtol=1e-15)
-    assert said_of(sentences_of(world), 7, 3) == []
+    assert testimony_about(sentences_of(world), 7, 3) == []
