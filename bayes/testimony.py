@@ -14,7 +14,7 @@ from worldgen.bayes.evidence import EVIDENCE_TABLE, THIRD
 from worldgen.corpus.sentences import Kind, Sentences
 
 
-class Testimony(NamedTuple):
+class WeighedMentions(NamedTuple):
     """All mentions of one object by sentences of one kind and truth; weights in observations."""
 
     kind: Kind
@@ -25,7 +25,7 @@ class Testimony(NamedTuple):
     weight_against: float
 
 
-def testimony_about(sentences: Sentences, fact: int, multiplicity: int) -> list[Testimony]:
+def weighed_mentions(sentences: Sentences, fact: int, multiplicity: int) -> list[WeighedMentions]:
     """What the sentences say of a fact (numbered as in the world), by kind, the true ones first, and by object.
 
     Either operand of an and / or counts as a mention. `multiplicity` is how often the corpus was read.
@@ -40,7 +40,7 @@ def testimony_about(sentences: Sentences, fact: int, multiplicity: int) -> list[
     return [_weighed(Kind(kind), truth, object_, n, multiplicity) for (kind, truth, object_), n in ordered]
 
 
-def _weighed(kind: Kind, truth: bool, object_: int, mentions: int, multiplicity: int) -> Testimony:
+def _weighed(kind: Kind, truth: bool, object_: int, mentions: int, multiplicity: int) -> WeighedMentions:
     thirds = (int(column[0]) for column in EVIDENCE_TABLE[kind](np.array([truth])))
     weight_for, weight_against = (mentions * multiplicity * weight * THIRD for weight in thirds)
-    return Testimony(kind, truth, object_, mentions, weight_for, weight_against)
+    return WeighedMentions(kind, truth, object_, mentions, weight_for, weight_against)

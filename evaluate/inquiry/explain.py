@@ -10,7 +10,7 @@ import numpy as np
 from worldgen.arrays import Ids
 from worldgen.bayes.agent import Agent
 from worldgen.bayes.decomposition import Mixture, RootFormula, mixture, moved_rows, root_formula
-from worldgen.bayes.testimony import testimony_about
+from worldgen.bayes.testimony import weighed_mentions
 from worldgen.corpus.sentences import Kind, Sentences, sentences_naming
 from worldgen.corpus.wording import sentence
 from worldgen.errors import UserError
@@ -182,7 +182,7 @@ def _sources(corpus: Path, world: World, agent: Agent, fact: tuple[int, int], re
 def _source(world: World, sentences: Sentences, r: int, fact: int, shared: bool, readings: int) -> Sources:
     mentions = [
         Mentions(_form(said.kind, said.truth), world.objects[said.object], *said[3:])
-        for said in testimony_about(sentences, fact, readings)
+        for said in weighed_mentions(sentences, fact, readings)
     ]
     naming = sentences.where((sentences.fact == fact) | (sentences.second_fact == fact))
     # The first of each form: what differs most.

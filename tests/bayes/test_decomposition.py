@@ -14,7 +14,7 @@ from worldgen.bayes.agent import Edit
 from worldgen.bayes.decomposition import mixture, moved_rows, root_formula
 from worldgen.bayes.evidence import evidence_from_lines
 from worldgen.bayes.fitting import fit
-from worldgen.bayes.testimony import testimony_about
+from worldgen.bayes.testimony import weighed_mentions
 from worldgen.bayes.testing import MicroWorld, Sentence, agent_of, edited_worlds, edits_of, micro_worlds, sentences_of
 from worldgen.corpus.sentences import Kind
 from worldgen.facts import Fact
@@ -29,7 +29,7 @@ def test_mentions_add_up_to_the_counts(world: MicroWorld) -> None:
     """By kind, truth and object, either operand: what is for and against each object, and so n[s,r]."""
     oracle, sentences = Oracle(world), sentences_of(world)
     for s, r in product(range(world.S), range(world.R)):
-        said = testimony_about(sentences, s * world.R + r, world.multiplicity)
+        said = weighed_mentions(sentences, s * world.R + r, world.multiplicity)
         weights = np.zeros((2, world.K))
         for line in said:
             weights[:, line.object] += line.weight_for, line.weight_against
@@ -114,7 +114,7 @@ def test_the_weight_of_a_moved_row() -> None:
 def test_a_sentence_about_one_fact_twice_is_two_mentions() -> None:
     both = Sentence(Kind.AND, False, (Fact(0, 0, 1), Fact(0, 0, 1)))
     world = MicroWorld(1, 1, 3, (), Fraction(1), 3, (both,))
-    (line,) = testimony_about(sentences_of(world), 0, 3)
+    (line,) = weighed_mentions(sentences_of(world), 0, 3)
     assert (line.kind, line.truth, line.object, line.mentions) == (Kind.AND, False, 1, 2)
     np.testing.assert_allclose((line.weight_for, line.weight_against), (2, 4), rtol=1e-15)
-    assert testimony_about(sentences_of(world), 7, 3) == []
+    assert weighed_mentions(sentences_of(world), 7, 3) == []
