@@ -286,7 +286,7 @@ def _at_a_time(run: Run, method: str) -> dict[str, Any]:
 
 def report(run: Run) -> None:
     """Write the page."""
-    from worldgen.evaluate.report.page import write_report
+    from worldgen.evaluate.stages.report_material import write_report
 
     methods = measured_methods(run.folder)
 

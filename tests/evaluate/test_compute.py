@@ -13,9 +13,10 @@ import pytest
 
 from worldgen.errors import UserError
 from worldgen.evaluate.asking.measure import read_costs, read_measurements
-from worldgen.evaluate.methods.compute import at_equal_compute, cheapest, points_of
 from worldgen.evaluate.methods.methods import METHODS, steps_setting
-from worldgen.evaluate.report import compute_figures, figures
+from worldgen.evaluate.report.equal_compute import at_equal_compute, cheapest, points_of
+from worldgen.evaluate.report.figures.compute_curves import draw_cost
+from worldgen.evaluate.report.figures.svg import svg_of
 from worldgen.evaluate.runs.load import read_scores
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.stages import pipeline
@@ -152,12 +153,12 @@ def test_equal_compute_within_a_budget() -> None:
 
 def test_every_method_is_on_the_figure() -> None:
     points = [points_of(scores) for scores in SCORES]
-    svg = figures.svg_of("cost", (9, 3), lambda figure: compute_figures.score_against_cost(figure, points, "all"))
+    svg = svg_of("cost", (9, 3), lambda figure: draw_cost(figure, points, "all"))
     for scores in SCORES:
         assert len(re.findall(f">{scores['method']}</text>", svg)) == 1
     # Five marks in one place: no name lies on another.
     same = [points_of(scored(name, 100.0)) for name in "abcde"]
-    svg = figures.svg_of("cost", (9, 3), lambda figure: compute_figures.score_against_cost(figure, same, "all"))
+    svg = svg_of("cost", (9, 3), lambda figure: draw_cost(figure, same, "all"))
     heights = [float(y) for name in "abcde" for y in re.findall(rf' y="([0-9.]+)"[^<]*>{name}</text>', svg)]
     assert len(heights) == 5
     assert all(below - above > 9 for below, above in pairwise(heights))

@@ -11,14 +11,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from worldgen.errors import UserError
-from worldgen.evaluate.report import figures
-from worldgen.evaluate.report.page import amount, memory, write_report
+from worldgen.evaluate.report.figures.style import COLORS
+from worldgen.evaluate.report.figures.svg import for_page, svg_of
+from worldgen.evaluate.report.figures.training_curves import EXAMINATIONS
+from worldgen.evaluate.report.quantities import amount, memory
 from worldgen.evaluate.runs.config import override, tiny
 from worldgen.evaluate.runs.load import load_world
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.stages import pipeline
+from worldgen.evaluate.stages.report_material import write_report
 from worldgen.evaluate.testbed.scores import METRICS
 from worldgen.storage.files import write_table, write_text
 from worldgen.storage.manifests import begin, finish
@@ -77,7 +81,7 @@ def _pretend_training(run: Run) -> None:
     steps = np.arange(1, 41)
     known = np.where(steps % 10 == 0, steps / 50, np.nan)
     history = {"step": steps, "tokens": 100 * steps, "learning_rate": steps / 1e5, "loss": 1 + 5 / steps}
-    marks = {column: known / (1 + i) for lines in figures.MARKS.values() for i, column in enumerate(lines.values())}
+    marks = {column: known / (1 + i) for lines in EXAMINATIONS.values() for i, column in enumerate(lines.values())}
     write_table(folder / "training.parquet", history | marks)
     rows = {"parameters": 1_310_000, "generative_accuracy": 0.8125, "truth_probability": 0.7031}
     finish(folder, "lm", inputs, rows, started)
@@ -224,12 +228,12 @@ def test_measured_but_not_scored_is_told(run: Run, tmp_path: Path) -> None:
 
 
 def test_labels_keep_the_colours_that_they_spell() -> None:
-    color = figures.COLORS["agent"]
+    color = COLORS["agent"]
 
-    def draw(figure: figures.Figure) -> None:
+    def draw(figure: Figure) -> None:
         figure.text(0, 0, f'style="{color}" $\\bad$ \U0001f600', color=color)
 
-    shown = figures.for_page(figures.svg_of("name", (1, 1), draw), "words")
+    shown = for_page(svg_of("name", (1, 1), draw), "words")
     assert f'style="{color}" $\\bad$ \U0001f600</text>' in shown
     assert "fill: var(--agent)" in shown
     assert shown.startswith('<svg role="img"')

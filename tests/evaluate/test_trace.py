@@ -13,11 +13,11 @@ from worldgen.evaluate.commands import summary
 from worldgen.evaluate.methods.locate import _layers, locate
 from worldgen.evaluate.methods.methods import editor_of, is_traced, section_of
 from worldgen.evaluate.methods.tracing import averages, in_words, load_effects, save_effects, strongest_mlp, trace_facts
-from worldgen.evaluate.report.page import write_report
 from worldgen.evaluate.runs.config import override, tiny
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.settings import ScoreConfig
 from worldgen.evaluate.stages import pipeline
+from worldgen.evaluate.stages.report_material import write_report
 from worldgen.lm.editors.settings import MemitConfig, RomeConfig
 from worldgen.lm.inspection.causal_tracing import KINDS, TOKENS, Site, sites_of
 from worldgen.lm.model import load_model

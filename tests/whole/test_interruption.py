@@ -17,7 +17,7 @@ PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
     [
         "worldgen.evaluate.stages.pipeline",
-        "worldgen.evaluate.report.page",
+        "worldgen.evaluate.stages.report_material",
         "worldgen.lm.training.pretrain",
         "worldgen.lm.editors.lowrank.lora",
         "worldgen.lm.encode",

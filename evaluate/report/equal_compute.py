@@ -1,4 +1,4 @@
-"""Methods at equal compute: what an edit costs beside what it gives, and each method within the same operations."""
+"""Methods at equal compute: what an edit costs, what it achieves, and each method within one budget of operations."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from worldgen.evaluate.report.tables import Group, side_by_side
 from worldgen.evaluate.statistics.bootstrap import Interval
 
 
-class Point(NamedTuple):
-    """A method's edits with at most so many steps (None: it has none), at a mean cost in FLOPs (None: unknown)."""
+class CostPoint(NamedTuple):
+    """The scores of a method's edits of one length, with the cost of an edit.
+
+    `steps` is the most steps that an edit takes (None: the method takes no steps). `flops` is the mean cost of an edit
+    in floating-point operations (None: unknown).
+    """
 
     method: str
     steps: int | None
@@ -18,33 +22,33 @@ class Point(NamedTuple):
     scores: dict[str, Any]
 
     def interval(self, group: str, metric: str) -> Interval:
-        """A metric after the edit, of a group that holds cases."""
+        """Returns a metric after the edit, for a group that holds cases."""
         return Interval(**self.scores["groups"][group]["post"][metric])
 
 
 class EqualCompute(NamedTuple):
-    """The methods within a budget of FLOPs an edit, as a table; `left_out` cost more, or nobody knows what."""
+    """The table of the methods within a budget of FLOPs an edit; `left_out` cost more, or their cost is unknown."""
 
     budget: float
     groups: list[Group]
     left_out: list[str]
 
 
-def points_of(scores: dict[str, Any]) -> list[Point]:
-    """A method's trajectory and, last, its whole edits."""
+def points_of(scores: dict[str, Any]) -> list[CostPoint]:
+    """Returns the points of a method's trajectory and, last, that of its full edits."""
     rows = [*scores.get("trajectory", []), scores]
-    return [Point(scores["method"], row.get("steps"), row["cost"].get("flops_per_edit"), row) for row in rows]
+    return [CostPoint(scores["method"], row.get("steps"), row["cost"].get("flops_per_edit"), row) for row in rows]
 
 
 def cheapest(scores: Iterable[dict[str, Any]]) -> float | None:
-    """The FLOPs of the method whose whole edits take the fewest; those that take none, or unknown ones, left out."""
+    """Returns the least FLOPs that a method's full edits cost; costs that are 0 or unknown do not count."""
     return min((flops for each in scores if (flops := each["cost"].get("flops_per_edit"))), default=None)
 
 
 def at_equal_compute(scores: Sequence[dict[str, Any]], budget: float) -> EqualCompute | None:
-    """Each method at the most steps whose FLOPs an edit are within the budget, 0 being the cheapest method's.
+    """Returns each method with the most steps that fit into the budget of FLOPs an edit; 0: the cheapest method's cost.
 
-    None where no method takes any operation.
+    Returns None where no method's cost is known and above 0.
     """
     budget = budget or cheapest(scores) or 0.0
     if not budget:
@@ -55,11 +59,11 @@ def at_equal_compute(scores: Sequence[dict[str, Any]], budget: float) -> EqualCo
     return EqualCompute(budget, side_by_side(rows) if rows else [], [name for name in longest if not longest[name]])
 
 
-def _longest(points: Sequence[Point], budget: float) -> Point | None:
+def _longest(points: Sequence[CostPoint], budget: float) -> CostPoint | None:
     within = [point for point in points if point.flops is not None and point.flops <= budget]
     return within[-1] if within else None
 
 
-def _named(point: Point) -> str:
+def _named(point: CostPoint) -> str:
     steps = {None: "", 1: ", 1 step"}.get(point.steps, f", {point.steps} steps")
     return f"{point.method}{steps}"

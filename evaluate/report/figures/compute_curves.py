@@ -1,26 +1,32 @@
-"""The report's figures about compute: score against cost, and trajectories over steps."""
+"""The figures about compute: accuracy against the cost of an edit, and accuracy against its steps."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator, NullFormatter
 
-from worldgen.evaluate.methods.compute import Point
-from worldgen.evaluate.report.figures import COLORS, shortened
+from worldgen.evaluate.report.equal_compute import CostPoint
+from worldgen.evaluate.report.figures.style import COLORS, shortened
 
-MOST_PANELS_A_ROW = 4
-_NAME_HEIGHT = 0.065  # of the axis of accuracies
-LINES = {"acc_s1r1": ("the request, s1 r1", "agent", "s"), "acc_s1r2": ("what depends on it, s1 r2", "model", "o")}
+MOST_PANELS_A_ROW: Final = 4
+_NAME_HEIGHT: Final = 0.065  # of the axis of accuracies
+# For each metric that is drawn against the steps its label, colour and marker.
+_LINES: Final = {
+    "acc_s1r1": ("the request, s1 r1", "agent", "s"),
+    "acc_s1r2": ("what depends on it, s1 r2", "model", "o"),
+}
 
 
-def score_against_cost(figure: Figure, methods: Sequence[Sequence[Point]], group: str) -> None:
-    """Accuracy at s1 r2 with its interval against FLOPs an edit; a trajectory as a line, its whole edits as a mark.
+def draw_cost(figure: Figure, methods: Sequence[Sequence[CostPoint]], group: str) -> None:
+    """Draws the accuracy at s1 r2 with its interval against the FLOPs of an edit.
 
-    Methods that take no counted operation, or whose cost nobody knows, stand on the left, where there is no scale.
+    A method is the line of its trajectory, and a mark for its full edits. A method whose operations are 0, or were
+    not counted, stands on the left, where there is no scale.
     """
     aside = [points[-1] for points in methods if not points[-1].flops]
     scaled = [[(point.flops, point) for point in points if point.flops] for points in methods if points[-1].flops]
@@ -40,13 +46,13 @@ def score_against_cost(figure: Figure, methods: Sequence[Sequence[Point]], group
     figure.axes[0].set_ylabel("accuracy at s1 r2")
 
 
-def _mark(axes: Axes, points: Sequence[tuple[float, Point]], group: str, letter: float) -> None:
-    """Each point at its x with its interval and its name, which is lifted until it lies on no other.
+def _mark(axes: Axes, points: Sequence[tuple[float, CostPoint]], group: str, letter: float) -> None:
+    """Draws each point at its x with its interval and its name; a name moves up until it covers no other name.
 
-    `letter` is how wide a letter is, as a share of the axes.
+    `letter` is the width of a letter, as a share of the axes.
     """
-    axes.get_xlim()  # has the axes know its limits, which it finds out when it is asked
-    taken: list[tuple[float, float, float]] = []  # a name's height, beginning and end, the lowest first
+    axes.get_xlim()  # has the axes compute their limits, which `transLimits` below needs
+    taken: list[tuple[float, float, float]] = []  # the height, beginning and end of each name, the lowest first
     for x, point in sorted(points, key=lambda pair: pair[1].interval(group, "acc_s1r2").mean):
         height, low, high = point.interval(group, "acc_s1r2")
         axes.vlines(x, low, high, color=COLORS["model"], linewidth=1.6)
@@ -61,13 +67,13 @@ def _mark(axes: Axes, points: Sequence[tuple[float, Point]], group: str, letter:
         axes.annotate(name, (x, height), (7, 3), textcoords="offset points", annotation_clip=False)
 
 
-def trajectories(figure: Figure, methods: Sequence[Sequence[Point]], group: str) -> None:
-    """A panel for each method: accuracy at s1 r1 and s1 r2 against the steps it may take, each with its interval."""
+def draw_trajectories(figure: Figure, methods: Sequence[Sequence[CostPoint]], group: str) -> None:
+    """Draws a panel for each method: the accuracy at s1 r1 and s1 r2 with its interval against the steps of an edit."""
     columns = min(len(methods), MOST_PANELS_A_ROW)
     grid = figure.subplots(-(-len(methods) // columns), columns, sharey=True, squeeze=False).ravel()
     for axes, points in zip(grid, methods, strict=False):
         steps = np.array([point.steps for point in points])
-        for metric, (label, color, marker) in LINES.items():
+        for metric, (label, color, marker) in _LINES.items():
             found = [point.interval(group, metric) for point in points]
             low, high = [each.low for each in found], [each.high for each in found]
             axes.fill_between(steps, low, high, color=COLORS[color], alpha=0.15, linewidth=0)

@@ -1,0 +1,56 @@
+"""The record that the page is drawn from: the report stage reads it from a run folder, the page only draws it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from worldgen.corpus.sentences import Sentences
+from worldgen.evaluate.settings import CasesConfig, EditConfig, ScoreConfig
+from worldgen.evaluate.statistics.bootstrap import Interval
+from worldgen.evaluate.testbed.cases import Case
+from worldgen.lm.inspection.tracing import Site
+from worldgen.storage.manifests import Manifest
+from worldgen.worlds.world import World
+
+
+@dataclass(frozen=True)
+class PageSettings:
+    """The settings of a run that the page mentions; `toml` is the complete config."""
+
+    seed: int
+    cases: CasesConfig
+    edit: EditConfig
+    score: ScoreConfig
+    examined_facts: int  # the setting pretrain.evaluation_facts
+    toml: str
+
+
+@dataclass(frozen=True)
+class MeasuredMethod:
+    """An editing method's scores and replies."""
+
+    scores: dict[str, Any]
+    replies: pd.DataFrame
+    """A row for each probe: the columns of probes.parquet, and the model's probabilities and answers to it."""
+
+
+@dataclass(frozen=True)
+class ReportMaterial:
+    """Everything that the page shows of a run; a part that the run does not have is None or empty."""
+
+    world: World
+    settings: PageSettings
+    manifests: Mapping[str, Manifest]
+    """The finished stages by name ("world", "edits/lora", ...), in the order in which the page lists them."""
+    sentences: Sentences | None
+    """The first shard of the corpus."""
+    history: pd.DataFrame | None
+    """The training's history, a row for each step."""
+    effects: Mapping[Site, Interval] | None
+    """Causal tracing: the mean effect of each site, the layers of a token and kind in ascending order."""
+    cases: Sequence[Case]
+    methods: Sequence[MeasuredMethod]

@@ -1,0 +1,56 @@
+"""The parts of the page that compare methods: side by side, against their cost, at equal compute, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+
+from worldgen.evaluate.report.equal_compute import EqualCompute, at_equal_compute, cheapest, points_of
+from worldgen.evaluate.report.figures.compute_curves import MOST_PANELS_A_ROW, draw_cost, draw_trajectories
+from worldgen.evaluate.report.figures.svg import FigureFolder
+from worldgen.evaluate.report.tables import Group, side_by_side
+
+
+class Comparison(NamedTuple):
+    """Several methods compared; the figure and the second table are None where no method's operations were counted."""
+
+    groups: list[Group]
+    against_cost: Markup | None
+    equal: EqualCompute | None
+
+
+def compare_methods(scores: Sequence[dict[str, Any]], budget: float, figures: FigureFolder) -> Comparison | None:
+    """Returns the comparison of several methods, None for one or no method.
+
+    `budget` is how many FLOPs an edit may cost in the table at equal compute (0: the cheapest method's cost).
+    """
+    if len(scores) < 2:
+        return None
+    return Comparison(side_by_side(scores), _against_cost(scores, figures), at_equal_compute(scores, budget))
+
+
+def _against_cost(scores: Sequence[dict[str, Any]], figures: FigureFolder) -> Markup | None:
+    if cheapest(scores) is None:
+        return None
+    draw = partial(draw_cost, methods=[points_of(each) for each in scores], group=_telling_group(scores))
+    described = "Accuracy at s1 r2 after the edit against floating-point operations an edit, a mark for each method"
+    return figures.add("cost", described, (9.6, 3.4), draw)
+
+
+def trajectories(scores: Sequence[dict[str, Any]], figures: FigureFolder) -> Markup | None:
+    """Returns the figure of accuracy against steps, None where no trajectory was recorded."""
+    points = [points_of(each) for each in scores if each["trajectory"]]
+    if not points:
+        return None
+    draw = partial(draw_trajectories, methods=points, group=_telling_group(scores))
+    described = "Accuracy at s1 r1 and s1 r2 against the number of steps, a panel for each method"
+    rows = -(-len(points) // MOST_PANELS_A_ROW)
+    return figures.add("trajectories", described, (9.6, 0.7 + 2.5 * rows), draw)
+
+
+def _telling_group(scores: Sequence[dict[str, Any]]) -> str:
+    """Returns the group of the cases whose downstream answer changes; the group of all cases where there is none."""
+    return "downstream_changes" if scores[0]["groups"]["downstream_changes"]["n"] else "all"

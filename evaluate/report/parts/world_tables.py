@@ -1,0 +1,46 @@
+"""The part of the page about the world: relations, dependent pairs, popularity, and sentences of the corpus."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final, NamedTuple
+
+from markupsafe import Markup
+
+from worldgen.corpus.sentences import Sentences
+from worldgen.evaluate.inquiry.describe import (
+    PairEntropies,
+    Relation,
+    example_sentences,
+    pairs_of,
+    ranked,
+    relations_of,
+)
+from worldgen.evaluate.report.figures.popularity import draw_popularity
+from worldgen.evaluate.report.figures.svg import FigureFolder
+from worldgen.worlds.world import World
+
+_KIND_WORDS: Final = {"atom": "bare facts", "stated": "true or false", "not": "not", "and": "and", "or": "or"}
+
+
+class WorldTables(NamedTuple):
+    """The world on the page; `kinds` are the kinds of sentences in words, `sentences` examples as (kind, text)."""
+
+    relations: list[Relation]
+    pairs: list[PairEntropies]
+    popularity: Markup
+    kinds: dict[str, str]
+    sentences: list[tuple[str, str]]
+
+
+def world_tables(world: World, sentences: Sentences | None, figures: FigureFolder) -> WorldTables:
+    """Returns the part of the page about the world; it has no example sentences where there is no corpus."""
+    described = "Facts that name an object against the rank of the object, both logarithmic"
+    draw = partial(draw_popularity, facts=ranked(world.graph_object))
+    return WorldTables(
+        relations=relations_of(world),
+        pairs=pairs_of(world),
+        popularity=figures.add("popularity", described, (9.6, 2.9), draw),
+        kinds=_KIND_WORDS,
+        sentences=example_sentences(world, sentences) if sentences is not None else [],
+    )
