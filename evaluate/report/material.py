@@ -12,7 +12,7 @@ from worldgen.corpus.sentences import Sentences
 from worldgen.evaluate.settings import CasesConfig, EditConfig, ScoreConfig
 from worldgen.evaluate.statistics.bootstrap import Interval
 from worldgen.evaluate.testbed.cases import Case
-from worldgen.lm.inspection.tracing import Site
+from worldgen.lm.inspection.causal_tracing import Site
 from worldgen.storage.manifests import Manifest
 from worldgen.worlds.world import World
 

@@ -18,7 +18,7 @@ from worldgen.evaluate.runs.config import RunConfig, to_toml
 from worldgen.evaluate.runs.load import load_world, read_scores
 from worldgen.evaluate.statistics.bootstrap import Interval
 from worldgen.evaluate.testbed.cases import load_cases
-from worldgen.lm.inspection.tracing import Site
+from worldgen.lm.inspection.causal_tracing import Site
 from worldgen.storage.files import read_columns
 from worldgen.storage.manifests import Manifest, read_manifest
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from worldgen.evaluate.report.figures.style import COLORS
 from worldgen.evaluate.statistics.bootstrap import Interval
-from worldgen.lm.inspection.tracing import Site
+from worldgen.lm.inspection.causal_tracing import Site
 
 # For each kind of site its label, colour, marker, and how far aside it is drawn.
 _LOOKS: Final = {

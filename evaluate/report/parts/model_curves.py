@@ -12,7 +12,7 @@ from worldgen.evaluate.report.figures.layer_effects import draw_layer_effects
 from worldgen.evaluate.report.figures.svg import FigureFolder
 from worldgen.evaluate.report.figures.training_curves import draw_training
 from worldgen.evaluate.statistics.bootstrap import Interval
-from worldgen.lm.inspection.tracing import Site
+from worldgen.lm.inspection.causal_tracing import Site
 
 
 def training_curves(history: pd.DataFrame | None, figures: FigureFolder) -> Markup | None:
