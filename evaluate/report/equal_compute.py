@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from worldgen.evaluate.report.tables import Group, side_by_side
-from worldgen.evaluate.statistics.bootstrap import Interval
 
 
 class CostPoint(NamedTuple):
@@ -20,10 +19,6 @@ class CostPoint(NamedTuple):
     steps: int | None
     flops: float | None
     scores: dict[str, Any]
-
-    def interval(self, group: str, metric: str) -> Interval:
-        """Returns a metric after the edit, for a group that holds cases."""
-        return Interval(**self.scores["groups"][group]["post"][metric])
 
 
 class EqualCompute(NamedTuple):

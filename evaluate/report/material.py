@@ -12,7 +12,6 @@ from worldgen.corpus.sentences import Sentences
 from worldgen.evaluate.settings import CasesConfig, EditConfig, ScoreConfig
 from worldgen.evaluate.statistics.bootstrap import Interval
 from worldgen.evaluate.testbed.cases import Case
-from worldgen.lm.inspection.causal_tracing import Site
 from worldgen.storage.manifests import Manifest
 from worldgen.worlds.world import World
 
@@ -50,7 +49,7 @@ class ReportMaterial:
     """The first shard of the corpus."""
     history: pd.DataFrame | None
     """The training's history, a row for each step."""
-    effects: Mapping[Site, Interval] | None
-    """Causal tracing: the mean effect of each site, the layers of a token and kind in ascending order."""
+    effects: Mapping[tuple[str, str], Sequence[Interval]] | None
+    """Causal tracing: for each (token, kind of site) the mean effect at each layer."""
     cases: Sequence[Case]
     methods: Sequence[MeasuredMethod]

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from worldgen.evaluate.report.edited_method import edited_method
+from worldgen.evaluate.report.editing_table import COLUMNS_HEAD, SITE_WORDS, STATEMENT_COLUMNS_HEAD
 from worldgen.evaluate.report.figures.svg import FigureFolder
 from worldgen.evaluate.report.material import ReportMaterial
-from worldgen.evaluate.report.parts.edited_method import edited_method
-from worldgen.evaluate.report.parts.editing_table import COLUMNS_HEAD, SITE_WORDS, STATEMENT_COLUMNS_HEAD
-from worldgen.evaluate.report.parts.methods_compared import compare_methods, trajectories
-from worldgen.evaluate.report.parts.model_curves import layer_effects, training_curves
-from worldgen.evaluate.report.parts.world_tables import world_tables
+from worldgen.evaluate.report.methods_compared import compare_methods, trajectories
+from worldgen.evaluate.report.model_curves import layer_effects, training_curves
 from worldgen.evaluate.report.quantities import amount, counts, memory
 from worldgen.evaluate.report.tables import MODES
+from worldgen.evaluate.report.world_tables import world_tables
 from worldgen.storage.files import write_text
 
 PAGE = "page.html.jinja"

@@ -18,7 +18,6 @@ from worldgen.evaluate.runs.config import RunConfig, to_toml
 from worldgen.evaluate.runs.load import load_world, read_scores
 from worldgen.evaluate.statistics.bootstrap import Interval
 from worldgen.evaluate.testbed.cases import load_cases
-from worldgen.lm.inspection.causal_tracing import Site
 from worldgen.storage.files import read_columns
 from worldgen.storage.manifests import Manifest, read_manifest
 
@@ -75,10 +74,13 @@ def _history(path: Path) -> pd.DataFrame | None:
     return pd.read_parquet(path) if path.exists() else None
 
 
-def _effects(folder: Path, config: RunConfig) -> dict[Site, Interval] | None:
+def _effects(folder: Path, config: RunConfig) -> dict[tuple[str, str], list[Interval]] | None:
     if read_manifest(folder) is None:
         return None
-    return dict(averages(load_effects(folder), config.score, config.seed))
+    effects: dict[tuple[str, str], list[Interval]] = {}
+    for site, interval in averages(load_effects(folder), config.score, config.seed):
+        effects.setdefault((site.token, site.kind), []).append(interval)
+    return effects
 
 
 def _measured(run_folder: Path, methods: Sequence[str]) -> Iterator[MeasuredMethod]:

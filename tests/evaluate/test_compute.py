@@ -17,6 +17,7 @@ from worldgen.evaluate.methods.methods import METHODS, steps_setting
 from worldgen.evaluate.report.equal_compute import at_equal_compute, cheapest, points_of
 from worldgen.evaluate.report.figures.compute_curves import draw_cost
 from worldgen.evaluate.report.figures.svg import svg_of
+from worldgen.evaluate.report.methods_compared import curves_of
 from worldgen.evaluate.runs.load import read_scores
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.stages import pipeline
@@ -76,7 +77,7 @@ def test_scores_hold_the_trajectory(run: Run) -> None:
         rows = probes.merge(read_measurements(folder), on=["case", "name"])
         asked = rows[rows["name"] == "s1r1/answer"]
         right = (asked["answer_after"] == asked["expected_after"]).mean()
-        assert points[2].interval("all", "acc_s1r1").mean == pytest.approx(right)
+        assert points[2].scores["groups"]["all"]["post"]["acc_s1r1"]["mean"] == pytest.approx(right)
     assert [point.steps for point in points_of(by_method["in-context"])] == [None]
 
 
@@ -152,13 +153,12 @@ def test_equal_compute_within_a_budget() -> None:
 
 
 def test_every_method_is_on_the_figure() -> None:
-    points = [points_of(scores) for scores in SCORES]
-    svg = svg_of("cost", (9, 3), lambda figure: draw_cost(figure, points, "all"))
+    svg = svg_of("cost", (9, 3), lambda figure: draw_cost(figure, curves_of(SCORES)))
     for scores in SCORES:
         assert len(re.findall(f">{scores['method']}</text>", svg)) == 1
     # Five marks in one place: no name lies on another.
-    same = [points_of(scored(name, 100.0)) for name in "abcde"]
-    svg = svg_of("cost", (9, 3), lambda figure: draw_cost(figure, same, "all"))
+    same = curves_of([scored(name, 100.0) for name in "abcde"])
+    svg = svg_of("cost", (9, 3), lambda figure: draw_cost(figure, same))
     heights = [float(y) for name in "abcde" for y in re.findall(rf' y="([0-9.]+)"[^<]*>{name}</text>', svg)]
     assert len(heights) == 5
     assert all(below - above > 9 for below, above in pairwise(heights))

@@ -46,8 +46,9 @@ MAY_IMPORT = {
         lm.editors lm.editors.lowrank lm.editors.rewriting lm.editors.belief
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.teaching""",
     "evaluate.inquiry": "worldgen storage worlds corpus bayes bayes.batch evaluate evaluate.asking evaluate.testbed",
+    "evaluate.report.figures": "worldgen storage evaluate evaluate.statistics",
     "evaluate.report": """worldgen storage worlds corpus
-        evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.methods evaluate.inquiry""",
+        evaluate evaluate.statistics evaluate.testbed evaluate.inquiry evaluate.report.figures""",
     # A run joins the settings of all rooms and loads what its stages made: the rooms above never see it.
     "evaluate.runs": """worldgen storage graphs graphs.builtin graphs.reading worlds corpus bayes
         lm lm.training lm.editors evaluate evaluate.testbed evaluate.methods""",
@@ -72,10 +73,8 @@ NOT_YET = {
     "evaluate.asking -> evaluate.stages",
     "evaluate.asking -> evaluate.testbed",
     "evaluate.inquiry -> evaluate.runs",
-    "evaluate.methods -> evaluate.report",
     "evaluate.methods -> evaluate.runs",
     "evaluate.methods -> evaluate.stages",
-    "evaluate.report -> evaluate.runs",
     "evaluate.testbed -> evaluate.runs",
 }
 

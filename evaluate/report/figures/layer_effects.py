@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from worldgen.evaluate.report.figures.style import COLORS
 from worldgen.evaluate.statistics.bootstrap import Interval
-from worldgen.lm.inspection.causal_tracing import Site
 
 # For each kind of site its label, colour, marker, and how far aside it is drawn.
 _LOOKS: Final = {
@@ -20,17 +19,17 @@ _LOOKS: Final = {
 }
 
 
-def draw_layer_effects(figure: Figure, effects: Mapping[Site, Interval]) -> None:
+def draw_layer_effects(figure: Figure, effects: Mapping[tuple[str, str], Sequence[Interval]]) -> None:
     """Draws the effect of each site, layer by layer, with its interval; a panel for each token.
 
-    The effect is the probability of the answer that comes back when the site is restored. `effects` holds every site,
-    the layers of a token and kind in ascending order.
+    The effect is the probability of the answer that comes back when the site is restored. `effects` maps
+    (token, kind of site) to the effect at each layer.
     """
-    tokens = list(dict.fromkeys(site.token for site in effects))
+    tokens = list(dict.fromkeys(token for token, _ in effects))
     panels = figure.subplots(1, len(tokens), sharey=True, squeeze=False)[0]
     for axes, token in zip(panels, tokens, strict=True):
         for kind, (label, color, marker, aside) in _LOOKS.items():
-            found = [interval for site, interval in effects.items() if (site.token, site.kind) == (token, kind)]
+            found = effects[token, kind]
             layers = np.arange(len(found)) + aside
             axes.vlines(layers, [e.low for e in found], [e.high for e in found], color=COLORS[color], linewidth=1.6)
             axes.plot(

@@ -15,7 +15,7 @@ from worldgen.evaluate.report.figures.edit_panels import draw_one_edit
 from worldgen.evaluate.report.figures.metrics_before_after import draw_metrics
 from worldgen.evaluate.report.figures.svg import FigureFolder
 from worldgen.evaluate.report.material import MeasuredMethod
-from worldgen.evaluate.report.parts.one_edit import Example, most_telling_edit
+from worldgen.evaluate.report.one_edit import Example, most_telling_edit
 from worldgen.evaluate.report.tables import COLUMNS, GROUP_ORDER, STATEMENT_COLUMNS, Group, groups_of
 from worldgen.evaluate.testbed.cases import Case
 from worldgen.evaluate.testbed.scores import GROUPS

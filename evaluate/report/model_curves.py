@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import pandas as pd
@@ -12,7 +12,6 @@ from worldgen.evaluate.report.figures.layer_effects import draw_layer_effects
 from worldgen.evaluate.report.figures.svg import FigureFolder
 from worldgen.evaluate.report.figures.training_curves import draw_training
 from worldgen.evaluate.statistics.bootstrap import Interval
-from worldgen.lm.inspection.causal_tracing import Site
 
 
 def training_curves(history: pd.DataFrame | None, figures: FigureFolder) -> Markup | None:
@@ -23,7 +22,7 @@ def training_curves(history: pd.DataFrame | None, figures: FigureFolder) -> Mark
     return figures.add("training", described, (9.6, 3.1), partial(draw_training, history=history))
 
 
-def layer_effects(effects: Mapping[Site, Interval] | None, figures: FigureFolder) -> Markup | None:
+def layer_effects(effects: Mapping[tuple[str, str], Sequence[Interval]] | None, figures: FigureFolder) -> Markup | None:
     """Returns the figure of causal tracing, None where nothing was traced."""
     if effects is None:
         return None

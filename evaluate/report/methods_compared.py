@@ -8,10 +8,17 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from worldgen.evaluate.report.equal_compute import EqualCompute, at_equal_compute, cheapest, points_of
-from worldgen.evaluate.report.figures.compute_curves import MOST_PANELS_A_ROW, draw_cost, draw_trajectories
+from worldgen.evaluate.report.equal_compute import CostPoint, EqualCompute, at_equal_compute, cheapest, points_of
+from worldgen.evaluate.report.figures.compute_curves import (
+    MOST_PANELS_A_ROW,
+    CurvePoint,
+    MethodCurve,
+    draw_cost,
+    draw_trajectories,
+)
 from worldgen.evaluate.report.figures.svg import FigureFolder
 from worldgen.evaluate.report.tables import Group, side_by_side
+from worldgen.evaluate.statistics.bootstrap import Interval
 
 
 class Comparison(NamedTuple):
@@ -35,22 +42,31 @@ def compare_methods(scores: Sequence[dict[str, Any]], budget: float, figures: Fi
 def _against_cost(scores: Sequence[dict[str, Any]], figures: FigureFolder) -> Markup | None:
     if cheapest(scores) is None:
         return None
-    draw = partial(draw_cost, methods=[points_of(each) for each in scores], group=_telling_group(scores))
+    draw = partial(draw_cost, curves=curves_of(scores))
     described = "Accuracy at s1 r2 after the edit against floating-point operations an edit, a mark for each method"
     return figures.add("cost", described, (9.6, 3.4), draw)
 
 
 def trajectories(scores: Sequence[dict[str, Any]], figures: FigureFolder) -> Markup | None:
     """Returns the figure of accuracy against steps, None where no trajectory was recorded."""
-    points = [points_of(each) for each in scores if each["trajectory"]]
-    if not points:
+    recorded = [curve for curve, each in zip(curves_of(scores), scores, strict=True) if each["trajectory"]]
+    if not recorded:
         return None
-    draw = partial(draw_trajectories, methods=points, group=_telling_group(scores))
     described = "Accuracy at s1 r1 and s1 r2 against the number of steps, a panel for each method"
-    rows = -(-len(points) // MOST_PANELS_A_ROW)
+    rows = -(-len(recorded) // MOST_PANELS_A_ROW)
+    draw = partial(draw_trajectories, curves=recorded)
     return figures.add("trajectories", described, (9.6, 0.7 + 2.5 * rows), draw)
 
 
-def _telling_group(scores: Sequence[dict[str, Any]]) -> str:
-    """Returns the group of the cases whose downstream answer changes; the group of all cases where there is none."""
-    return "downstream_changes" if scores[0]["groups"]["downstream_changes"]["n"] else "all"
+def curves_of(scores: Sequence[dict[str, Any]]) -> list[MethodCurve]:
+    """Returns the curve of each method over the cases whose downstream answer changes; over all where there is none."""
+    if not scores:
+        return []
+    group = "downstream_changes" if scores[0]["groups"]["downstream_changes"]["n"] else "all"
+    return [MethodCurve(each["method"], [_curve_point(point, group) for point in points_of(each)]) for each in scores]
+
+
+def _curve_point(point: CostPoint, group: str) -> CurvePoint:
+    after = point.scores["groups"][group]["post"]
+    at_request, downstream = Interval(**after["acc_s1r1"]), Interval(**after["acc_s1r2"])
+    return CurvePoint(point.steps, point.flops, at_request, downstream)
