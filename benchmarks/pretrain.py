@@ -5,7 +5,7 @@
 
 Every contender has a process of its own, takes the same steps from the same weights at a constant learning rate, and
 is timed after WARM_UP steps (compilation, caches). The check: all end with the same loss on the same rows, to the
-rounding of bfloat16. MFU is against a plain matrix product measured in the same process (see `ledger.Bar`).
+rounding of bfloat16. MFU is against a plain matrix product measured in the same process (see `ProgressBar`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from transformers import MistralForCausalLM, PrinterCallback, TrainerCallback, T
 from transformers import Trainer as TheirTrainer
 
 from worldgen.evaluate.runs.config import PRESETS
-from worldgen.lm.data import Batch, Share, TokenShards, batches
+from worldgen.lm.data import Batch, BatchPlan, Share, TokenShards, batches
 from worldgen.lm.model import new_model, packed_loss
 from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import load_tokenizer
@@ -59,7 +59,7 @@ class Task:
 
     def stream(self) -> Iterable[Batch]:
         shards = TokenShards(self.run / "tokens", load_tokenizer(self.run / "tokens" / "tokenizer").bos_token_id)
-        return batches(shards, 0, self.config.row_tokens, self.config.rows_per_step, padded=True)
+        return batches(shards, BatchPlan(0, self.config.row_tokens, self.config.rows_per_step), padded=True)
 
     def batches(self) -> list[Batch]:
         """Those to train on, and one more to be asked at the end."""

@@ -1,4 +1,4 @@
-"""Token shards to packed batches: a stream that is a function of (shards, seed, position) alone.
+"""From token files to packed batches. The stream of batches is a function of (shards, plan, position) alone.
 
 Shapes: B rows of a batch, T tokens of a row.
 """
@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from worldgen.errors import UserError
 
 IGNORED = -100  # torch's and transformers' label for "no loss here"
-OPEN_ROWS = 64  # rows that wait for a fitting document: few enough to keep to the epoch's order
+OPEN_ROWS = 64  # how many rows may wait for a document that fits: few, so that the epoch's order is nearly kept
 
 
 class TokenShards:
     """The documents in RUN/tokens/train-*.npy, memory-mapped, in the order of the files.
 
-    A file is a flat array of whole documents, back to back, each BOS ... EOS; a document is found by its BOS.
-    Raises UserError where there are no documents or where a file does not begin with BOS.
+    Each file is a flat array of whole documents, back to back. Each document is BOS ... EOS and is found by its BOS.
+    Raises UserError if there are no documents, or if a file does not begin with BOS.
     """
 
     def __init__(self, folder: Path, bos_id: int) -> None:
@@ -45,27 +45,28 @@ class TokenShards:
         self.lengths: NDArray[np.int64] = np.concatenate(ends) - self._start
 
     def __len__(self) -> int:
-        """How many documents there are."""
+        """Returns the number of documents."""
         return len(self.lengths)
 
     def document(self, index: int) -> NDArray[np.unsignedinteger]:
-        """The tokens of a document, BOS and EOS included."""
+        """Returns the tokens of a document, BOS and EOS included."""
         start = self._start[index]
         return self._shards[self._shard[index]][start : start + self.lengths[index]]
 
 
 def epoch_order(documents: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    """The permutation of the documents in an epoch, a function of (documents, seed, epoch) alone."""
+    """Returns the order in which an epoch reads the documents: a permutation that depends on the arguments alone."""
     generator = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, epoch])))
     return generator.permutation(documents)
 
 
 def pack(lengths: NDArray[np.int64], row_tokens: int) -> Iterator[list[int]]:
-    """Rows as lists of indices into `lengths`: each index once, no row longer than `row_tokens`.
+    """Yields rows of documents, as lists of indices into `lengths`. Each index comes once.
 
-    Best fit over at most OPEN_ROWS open rows: an item goes to the row with the least space that it fits in;
-    where it fits in none, the fullest row is closed and a new one opened.
-    Raises UserError for an item longer than a row.
+    The documents of a row have at most `row_tokens` tokens together. The method is best fit over at most OPEN_ROWS
+    open rows: a document goes to the open row with the least space that still holds it. If no open row holds it, a
+    new row is opened; if too many are open, the fullest one is closed first.
+    Raises UserError for a document that is longer than a row.
     """
     longest = int(lengths.max(initial=0))
     if longest > row_tokens:
@@ -88,61 +89,69 @@ def pack(lengths: NDArray[np.int64], row_tokens: int) -> Iterator[list[int]]:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows packed with whole documents: B of the step's rows, the share of one process.
-
-    input_ids [B, T]; position_ids [B, T], from 0 in each document and 0 at each token of padding;
-    labels [B, T], the input ids (to be shifted by the loss, as transformers does), IGNORED at padding and at
-    each BOS, so that no document predicts the next; tokens, predicted: how many tokens and labels ALL rows of the
-    step have, padding not counted.
-    """
+    """One process's share of a step's rows, packed with whole documents. All three tensors are [B, T]."""
 
     input_ids: torch.Tensor
+    """The tokens; 0 at padding."""
     position_ids: torch.Tensor
+    """Each token's place in its document, from 0; 0 at padding."""
     labels: torch.Tensor
+    """The input ids, which the loss shifts, as transformers does. IGNORED at padding and at each BOS, so that no
+    document predicts the next one."""
     tokens: int
+    """How many tokens ALL rows of the step have, padding not counted."""
     predicted: int
+    """How many labels ALL rows of the step have, IGNORED not counted."""
 
     def tensors(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """What goes to the device."""
+        """Returns the tensors that go to the device: (input_ids, position_ids, labels)."""
         return self.input_ids, self.position_ids, self.labels
 
     def pinned(self) -> Batch:
-        """The same in page-locked memory, from which a GPU copies while the host goes on."""
+        """Returns the batch in page-locked memory, from which a GPU copies while the host goes on."""
         input_ids, position_ids, labels = (tensor.pin_memory() for tensor in self.tensors())
         return Batch(input_ids, position_ids, labels, self.tokens, self.predicted)
 
 
 class Share(NamedTuple):
-    """Which of a step's rows a process takes: every `of`-th, from row `number` on."""
+    """Which of a step's rows one process takes: every `of`-th row, from row `number` on."""
 
     number: int = 0
     of: int = 1
 
 
+@dataclass(frozen=True)
+class BatchPlan:
+    """How documents become batches: the seed of each epoch's order, the size of a row and of a step."""
+
+    seed: int
+    row_tokens: int
+    """Most tokens of a row."""
+    rows_per_step: int
+
+
 def batches(
     shards: TokenShards,
-    seed: int,
-    row_tokens: int,
-    rows_per_step: int,
+    plan: BatchPlan,
     start: int = 0,
     share: Share = Share(),  # noqa: B008  # a named tuple is never changed
     padded: bool = False,
 ) -> Iterator[Batch]:
-    """The endless stream of batches, from batch number `start` on.
+    """Yields batches without end, from batch number `start` on.
 
-    Each epoch's documents are packed in that epoch's order; the rows of the epochs follow one another and are
-    cut into batches of `rows_per_step`. Starting at `start` packs what comes before, but reads none of it.
-    T is `row_tokens` where the batches are to be `padded` to one shape, else the length of the fullest row.
+    Each epoch's documents are packed in that epoch's order. The rows of the epochs follow one another and are cut
+    into steps of `plan.rows_per_step`. The batches before `start` are packed but not read.
+    T is `plan.row_tokens` if `padded`, so that all batches have one shape; else it is the length of the fullest row.
     """
-    rows = islice(_rows(shards, seed, row_tokens), start * rows_per_step, None)
+    rows = islice(_rows(shards, plan), start * plan.rows_per_step, None)
     while True:
-        yield _batch(shards, list(islice(rows, rows_per_step)), share, row_tokens if padded else 0)
+        yield _batch(shards, list(islice(rows, plan.rows_per_step)), share, plan.row_tokens if padded else 0)
 
 
-def _rows(shards: TokenShards, seed: int, row_tokens: int) -> Iterator[list[int]]:
+def _rows(shards: TokenShards, plan: BatchPlan) -> Iterator[list[int]]:
     for epoch in count():
-        order = epoch_order(len(shards), seed, epoch)
-        for row in pack(shards.lengths[order], row_tokens):
+        order = epoch_order(len(shards), plan.seed, epoch)
+        for row in pack(shards.lengths[order], plan.row_tokens):
             yield order[row].tolist()
 
 
@@ -163,7 +172,7 @@ def _batch(shards: TokenShards, step_rows: list[list[int]], share: Share, least_
             input_ids[r, start:end] = document
             position_ids[r, start:end] = positions[: len(document)]
             labels[r, start + 1 : end] = document[1:]
-    predicted = tokens - sum(map(len, step_rows))  # all but each document's BOS
+    predicted = tokens - sum(map(len, step_rows))  # every token but each document's BOS
     return Batch(
         torch.from_numpy(input_ids), torch.from_numpy(position_ids), torch.from_numpy(labels), tokens, predicted
     )

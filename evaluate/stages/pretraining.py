@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from worldgen.evaluate.stages.scalars import Scalars
 from worldgen.evaluate.testbed.examination import examination_about, examine
 from worldgen.lm.model import count_parameters, load_model
 from worldgen.lm.tokenizer import load_tokenizer
-from worldgen.lm.training.pretrain import pretrain
+from worldgen.lm.training.pretrain import Observers, TokenizedCorpus, pretrain
 from worldgen.lm.training.trainer import Execution
 from worldgen.randomness import generator
 from worldgen.storage.manifests import read_manifest
@@ -33,9 +34,9 @@ def train(
     scalars = Scalars(run_folder / "logs" / "tensorboard") if tensorboard else None
     with closing(scalars) if scalars else nullcontext():
         pretrain(
-            config.pretrain, config.seed, run_folder / "tokens", tokenizer, run_folder / "lm", device,
-            evaluate=lambda model: examine(model, reader, asked), report=scalars.add if scalars else None,
-            execution=execution or Execution(), quiet=quiet,
+            config.pretrain, config.seed, TokenizedCorpus(run_folder / "tokens", tokenizer), run_folder / "lm",
+            replace(execution or Execution(), device=device),
+            Observers(lambda model: examine(model, reader, asked), scalars.add if scalars else None, quiet),
         )  # fmt: skip
     if is_helper():
         return {}

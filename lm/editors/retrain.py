@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
-from worldgen.lm.data import TokenShards, batches
+from worldgen.lm.data import BatchPlan, TokenShards, batches
 from worldgen.lm.editions import Cost, Edited, Edition, Mode, Request, rounds
 from worldgen.lm.editors.counting import operations_counter
 from worldgen.lm.editors.restoring import put_back, restored
@@ -63,7 +63,8 @@ class Retrain:
         parameters, optimizer = list(model.parameters()), new_optimizer(model, self._as_pretraining())
         losses: list[float] = []
         flops = 0
-        stream = batches(self.corpus, seed, self.pretrain.row_tokens, self.config.rows_per_step, turn * steps)
+        plan = BatchPlan(seed, self.pretrain.row_tokens, self.config.rows_per_step)
+        stream = batches(self.corpus, plan, turn * steps)
         with torch.enable_grad():
             for _, batch in zip(range(steps), stream, strict=False):
                 # Rows are packed full, so the first step's operations, by torch's own counter, stand for every step's.

@@ -1,4 +1,4 @@
-"""Where training was, on disk: safetensors for what is large, JSON for what is not, whole folders or none."""
+"""Checkpoints on disk: tensors as safetensors, the rest as JSON; a folder is complete or does not exist."""
 
 from __future__ import annotations
 
@@ -14,29 +14,28 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-PARTIAL = ".partial"  # suffix of a folder that is being written
+PARTIAL = ".partial"  # suffix of the folder while it is being written
 MODEL, OPTIMIZER, POSITION = "model.safetensors", "optimizer.safetensors", "position.json"
 GENERATOR = "torch_generator"  # name of torch's random state among the optimizer's tensors
 
 
 @dataclass
 class Position:
-    """How far training has come; step s has consumed the batches 0 .. s-1.
-
-    `history` has a row for each step: step, tokens (seen so far), loss, learning_rate, and at the evaluated
-    steps what the evaluation said. Nothing of it depends on the clock.
-    """
+    """How far training has come. Nothing in it depends on the clock."""
 
     step: int = 0
+    """Steps taken: the batches 0 .. step-1 have been read."""
     tokens: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
+    """One row a step: step, tokens (seen so far), loss, gradient_norm, learning_rate, and at the evaluated steps the
+    marks of the evaluation."""
 
 
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
-    """A folder to write into, which becomes `target` at the end, or leaves no trace if an exception comes.
+    """Gives a folder to write into, which becomes `target` at the end. After an exception nothing of it is left.
 
-    The bytes are on the disk before the name is: a crash leaves either `target` complete or a folder named
+    The bytes reach the disk before the name does, so a crash leaves either a complete `target` or a folder named
     *.partial. An older `target` is replaced.
     """
     partial = target.with_name(target.name + PARTIAL)
@@ -63,9 +62,10 @@ def save_checkpoint(
     keep: int,
     writes: bool = True,
 ) -> Path:
-    """Write folder/checkpoint-STEP and remove all but the `keep` latest.
+    """Writes folder/checkpoint-STEP and removes all but the `keep` latest checkpoints. Returns the path.
 
-    Of several processes every one calls, as they gather what is spread over them, and one `writes`.
+    Every process must call it, because tensors that are spread over the processes are put together first. The process
+    that `writes` then writes alone.
     """
     target = folder / f"checkpoint-{position.step:09d}"
     weights, moments = whole_tensors(model.state_dict()), whole_tensors(_moments(optimizer))
@@ -80,23 +80,23 @@ def save_checkpoint(
 
 
 def whole_tensors(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The tensors in the host's memory, those that are spread over processes put together (all of which must call)."""
+    """Returns the tensors in the host's memory, each whole. Every process that holds a part must call it."""
     return {name: (t.full_tensor() if isinstance(t, DTensor) else t).cpu() for name, t in tensors.items()}
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
-    """The checkpoint with the most steps."""
+    """Returns the checkpoint with the most steps, or None if there is no checkpoint."""
     return max(checkpoints(folder), default=None)
 
 
 def remove_partial(folder: Path) -> None:
-    """Remove what a crash left half-written."""
+    """Removes the folders that a crash left half-written."""
     for partial in folder.glob(f"*{PARTIAL}"):
         shutil.rmtree(partial)
 
 
 def load_checkpoint(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Position:
-    """Put model, optimizer and torch's random state where they were; returns how far training had come."""
+    """Restores the model, the optimizer and torch's random state; returns the position."""
     weights = load_file(path / MODEL)
     model.load_state_dict({name: _spread_as(like, weights[name]) for name, like in model.state_dict().items()})
     tensors = load_file(path / OPTIMIZER)
@@ -106,13 +106,13 @@ def load_checkpoint(path: Path, model: torch.nn.Module, optimizer: torch.optim.O
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """Complete checkpoints, oldest first (the steps in their names have leading zeros)."""
+    """Returns the complete checkpoints, oldest first (the steps in their names have leading zeros)."""
     return sorted(path for path in folder.glob("checkpoint-*") if path.suffix != PARTIAL)
 
 
 def _spread_as(like: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
-    """A whole tensor as `like` is: on its device, and spread over the processes if it is."""
-    # The clone has torch's own alignment, as the tensors of a run that was not interrupted have.
+    """Returns a whole tensor on the device of `like`, and spread over the processes if `like` is."""
+    # The copy has torch's own alignment, as the tensors of an uninterrupted run have.
     here = whole.to(like.device, copy=True)
     if isinstance(like, DTensor) and whole.shape == like.shape:
         return distribute_tensor(here, like.device_mesh, like.placements)
@@ -120,17 +120,18 @@ def _spread_as(like: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
 
 
 def _moments(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """The optimizer's tensors by "parameter number.name": 0.step, 0.exp_avg, 0.exp_avg_sq, 1.step, ..."""
+    """Returns the optimizer's tensors by "parameter number.name": 0.step, 0.exp_avg, 0.exp_avg_sq, 1.step, ..."""
     states = optimizer.state_dict()["state"]
     return {f"{number}.{name}": tensor for number, state in states.items() for name, tensor in state.items()}
 
 
 def _set_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
+    """Puts the tensors of `_moments` back."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     states: dict[int, dict[str, torch.Tensor]] = {}
     for key, tensor in tensors.items():
         number, name = key.split(".")
-        # A count of steps has no shape, and is on the host's or the device's side as the optimizer has it.
+        # A count of steps has no shape; `load_state_dict` puts it on the host or the device, as the optimizer needs.
         moment = _spread_as(parameters[int(number)], tensor) if tensor.ndim else tensor.clone()
         states.setdefault(int(number), {})[name] = moment
     optimizer.load_state_dict({**optimizer.state_dict(), "state": states})

@@ -9,7 +9,7 @@ from worldgen.lm.settings import PretrainConfig
 
 
 def new_optimizer(model: MistralForCausalLM, config: PretrainConfig) -> torch.optim.AdamW:
-    """AdamW, fused; the weight decay is for the matrices, not for the gains of the norms."""
+    """Returns AdamW, fused. Weight decay is for the matrices, not for the gains of the norms."""
     matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
     gains = [parameter for parameter in model.parameters() if parameter.ndim == 1]
     groups = [
@@ -20,7 +20,10 @@ def new_optimizer(model: MistralForCausalLM, config: PretrainConfig) -> torch.op
 
 
 def learning_rate(config: PretrainConfig, tokens: int) -> float:
-    """The rate of the step that ends at `tokens`: up over the warm-up, then down to the final share."""
+    """Returns the learning rate of the step that ends at `tokens` tokens.
+
+    The rate rises linearly from 0 to `learning_rate` over the warm-up, then falls linearly to the final share of it.
+    """
     done = min(tokens / config.tokens, 1.0)
     if done < config.warmup_share:
         return config.learning_rate * done / config.warmup_share

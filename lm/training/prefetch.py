@@ -1,4 +1,4 @@
-"""Batches made ready by a thread while the step before them runs."""
+"""Batches that a thread makes ready while the step before them runs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import torch
 
 from worldgen.lm.data import Batch
 
-AHEAD = 4  # batches that wait: enough to bridge a hiccup, a few megabytes
+AHEAD = 4  # batches that wait: enough to bridge a short delay, and only a few megabytes
 
 
 @contextmanager
 def prefetched(stream: Iterator[Batch], device: torch.device) -> Iterator[Iterator[Batch]]:
-    """The same batches in the same order, made by a thread and, for a GPU, in page-locked memory.
+    """Gives the same batches in the same order, made by a thread and, for a GPU, put in page-locked memory.
 
-    What the stream raises is raised where the batch would have come. The thread ends with the context.
+    An exception of the stream is raised where the batch would have come. The thread ends with the context.
     """
     ready: queue.Queue[Batch | BaseException] = queue.Queue(AHEAD)
     over = threading.Event()
@@ -26,12 +26,12 @@ def prefetched(stream: Iterator[Batch], device: torch.device) -> Iterator[Iterat
     def work() -> None:
         try:
             if device.type == "cuda":
-                torch.cuda.set_device(device)  # or the thread would open the first GPU for its pinning
+                torch.cuda.set_device(device)  # otherwise the thread would open the first GPU to pin memory
             for batch in stream:
                 _put(ready, batch.pinned() if device.type == "cuda" else batch, over)
                 if over.is_set():
                     return
-        except BaseException as error:  # handed to the consumer, whatever it is
+        except BaseException as error:  # the consumer raises it
             _put(ready, error, over)
 
     thread = threading.Thread(target=work, name="batches", daemon=True)
@@ -44,7 +44,7 @@ def prefetched(stream: Iterator[Batch], device: torch.device) -> Iterator[Iterat
 
 
 def _put(ready: queue.Queue[Batch | BaseException], item: Batch | BaseException, over: threading.Event) -> None:
-    """Wait for room, but not for a consumer that has gone."""
+    """Puts the item in the queue when there is room; gives up once the consumer is gone."""
     while not over.is_set():
         with suppress(queue.Full):
             ready.put(item, timeout=0.1)

@@ -1,4 +1,4 @@
-"""How fast a model could be trained on a device: operations a token, operations a second."""
+"""The speed that a device allows: operations that a token costs, operations that the device does in a second."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ _REPEATS = 5
 
 
 def flops_per_token(model: MistralForCausalLM) -> int:
-    """6 x the parameters that multiply: all matrices but the embedding, forward once and backward twice.
+    """Returns 6 times the number of parameters that multiply: all matrices but the embedding.
 
-    Attention's products are not counted, as in the floor that speeds are held against.
+    2 operations (multiply, add) a parameter, once forward and twice backward. Attention's own products are not
+    counted.
     """
     multiplying = sum(parameter.numel() for parameter in model.parameters() if parameter.ndim > 1)
     return 6 * (multiplying - model.model.embed_tokens.weight.numel())
 
 
 def matmul_flops(device: torch.device) -> float:
-    """Operations a second of a square matrix product, the best of several: bfloat16 on a GPU, float32 on a CPU."""
+    """Returns operations a second of a square matrix product, the best of several; bfloat16 on a GPU, else float32."""
     size = _SIZES[device.type]
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     # Random numbers: a GPU multiplies zeros with less power, and so at a higher clock.
@@ -31,7 +32,7 @@ def matmul_flops(device: torch.device) -> float:
 
 
 def _own(device: torch.device) -> torch.Generator:
-    """A generator apart from torch's own, whose state a checkpoint holds."""
+    """Returns a generator apart from torch's global one, whose state a checkpoint holds."""
     return torch.Generator(device).manual_seed(0)
 
 

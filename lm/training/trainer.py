@@ -1,7 +1,7 @@
-"""One step of training: a step's rows, a few at a time, to gradients; clipped; taken.
+"""One step of training: gradients from the step's rows, a few rows at a time; clipping; the optimizer's step.
 
-However the rows are cut, over processes and into micro-batches, the gradient is that of the mean over ALL predicted
-tokens of the step, not a mean of means.
+The rows are shared among processes and cut into micro-batches. The gradient is always that of the mean loss over ALL
+predicted tokens of the step, not a mean of means.
 """
 
 from __future__ import annotations
@@ -25,23 +25,26 @@ from worldgen.lm.training.processes import Processes, replicated, shard_weights,
 
 @dataclass(frozen=True)
 class Execution:
-    """How training is carried out on this machine; none of it is part of a run's config, as it decides no more of
-    the result than rounding does.
+    """How training is carried out on this machine.
 
-    `compiled`: by torch.compile, by default on a GPU only; `attention`: transformers' `attn_implementation`;
-    `sharded`: FSDP2 instead of DDP; `micro_rows`: most rows of one process at a time (all of them where not given,
-    halved when memory runs out); `max_minutes`: stop with a checkpoint after so long.
+    None of it is part of a run's config, because it changes the result by rounding only.
     """
 
+    device: str = "cpu"
     compiled: bool | None = None
+    """Whether torch.compile is used; by default on a GPU only."""
     attention: str = "sdpa"
+    """transformers' `attn_implementation`."""
     sharded: bool = False
+    """Whether FSDP2 spreads the weights over the processes, instead of DDP, which copies them."""
     micro_rows: int | None = None
+    """Most rows that a process works on at a time; by default all. Halved when memory runs out."""
     max_minutes: float | None = None
+    """After so many minutes training stops with a checkpoint."""
 
 
 class _Loss(nn.Module):
-    """`summed_loss` as a module, which DDP and torch.compile ask for; in bfloat16 autocast on a GPU."""
+    """`summed_loss` as a module, which DDP and torch.compile need; under bfloat16 autocast on a GPU."""
 
     def __init__(self, model: MistralForCausalLM) -> None:
         super().__init__()
@@ -54,7 +57,10 @@ class _Loss(nn.Module):
 
 
 class Trainer:
-    """A model with its optimizer on this process's device; `model` is the plain one, to be saved and asked."""
+    """A model and its optimizer on this process's device.
+
+    `model` is the model itself, neither compiled nor wrapped, to be saved and asked.
+    """
 
     def __init__(
         self,
@@ -78,15 +84,17 @@ class Trainer:
         if execution.sharded:
             shard_weights(model, processes)
         self.optimizer = new_optimizer(model, config)
-        # The module is DDP's, for its `no_sync`, or plain; the call may be the compiled one of it.
+        # `_module` may be DDP's, whose `no_sync` is needed; `_loss`, which is called, may be its compiled form.
         self._module = _Loss(model) if execution.sharded else replicated(_Loss(model), processes)
         compiled = processes.device.type == "cuda" if execution.compiled is None else execution.compiled
         self._loss = torch.compile(self._module, dynamic=False) if compiled else self._module
 
     def step(self, batch: Batch, rate: float) -> torch.Tensor:
-        """[2], on the device: this process's part of the mean loss before the step, and the gradients' norm.
+        """Takes a step at the learning rate `rate`. Returns [2], on the device.
 
-        Raises UserError where memory does not hold a single row, or not `micro_rows` of several processes.
+        The first number is this process's part of the mean loss before the step, the second the norm of the gradients
+        before clipping. Raises UserError if memory does not hold a single row, or if it runs out in one of several
+        processes.
         """
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -97,7 +105,7 @@ class Trainer:
         return torch.stack([loss, norm.full_tensor() if isinstance(norm, DTensor) else norm])
 
     def _accumulated(self, batch: Batch) -> torch.Tensor:
-        """Backward over all rows; where memory runs out, again from the start with half as many at a time."""
+        """Goes backward over all rows; if memory runs out, again from the start with half as many rows at a time."""
         before = self._rows
         try:
             loss, self._rows = work_that_fits(lambda rows: self._backward(batch, rows), before, self._halved)
@@ -109,20 +117,22 @@ class Trainer:
         return loss
 
     def _backward(self, batch: Batch, rows: int) -> torch.Tensor:
+        """Adds the batch's gradients, `rows` rows at a time. Returns this process's part of the mean loss."""
         pieces = list(zip(*(tensor.split(rows) for tensor in batch.tensors()), strict=True))
         total = torch.zeros((), device=self._processes.device)
         for number, piece in enumerate(pieces, start=1):
             with without_averaging(self._module, number < len(pieces)):
                 here = (tensor.to(self._processes.device, non_blocking=True) for tensor in piece)
                 loss = self._loss(*here) / batch.predicted
-                # DDP and FSDP2 take the mean of the processes' gradients; it is their sum that is wanted.
+                # DDP and FSDP2 take the mean of the processes' gradients; their sum is wanted.
                 (loss * self._processes.share.of).backward()
             total += loss.detach()
         return total
 
     def _halved(self, rows: int) -> int:
+        """Clears the gradients; returns half of `rows`, rounded up. Raises UserError if there are other processes."""
         if self._processes.share.of > 1:
-            # The other processes are past this step's exchange, or wait in it: only a new start brings them together.
+            # The others have finished this step's exchange or wait in it: only a new start brings them together.
             raise UserError(
                 f"out of memory with {rows} rows at a time: start again with --micro-rows {rows // 2}, "
                 "training goes on from the last checkpoint"

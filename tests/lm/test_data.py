@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worldgen.errors import UserError
-from worldgen.lm.data import IGNORED, Share, TokenShards, batches, epoch_order, pack
+from worldgen.lm.data import IGNORED, BatchPlan, Share, TokenShards, batches, epoch_order, pack
 
 BOS, EOS = 1, 2
 CPU = torch.device("cpu")
@@ -84,7 +84,7 @@ def test_a_document_longer_than_a_row_names_the_setting():
 
 
 def test_a_batch_says_what_it_holds(shards):
-    batch = next(batches(shards, seed=0, row_tokens=64, rows_per_step=8))
+    batch = next(batches(shards, BatchPlan(0, 64, rows_per_step=8)))
     assert (batch.position_ids[:, -1] > 0).any()
     assert batch.input_ids.shape[1] <= 64
     beginnings = batch.input_ids == BOS
@@ -98,7 +98,7 @@ def test_a_batch_says_what_it_holds(shards):
 
 
 def test_each_document_comes_once_an_epoch(shards, lengths):
-    stream = batches(shards, seed=0, row_tokens=64, rows_per_step=4)
+    stream = batches(shards, BatchPlan(0, 64, rows_per_step=4))
     seen = [0] * 200
     tokens = 0
     while tokens < 3 * sum(lengths):
@@ -112,8 +112,8 @@ def test_each_document_comes_once_an_epoch(shards, lengths):
 
 def test_shares_make_up_the_step(shards):
     """Each process's rows are its own, in turn; what is counted is the whole step's."""
-    whole = next(batches(shards, 0, 64, 6, padded=True))
-    parts = [next(batches(shards, 0, 64, 6, share=Share(number, 3), padded=True)) for number in range(3)]
+    whole = next(batches(shards, BatchPlan(0, 64, 6), padded=True))
+    parts = [next(batches(shards, BatchPlan(0, 64, 6), share=Share(number, 3), padded=True)) for number in range(3)]
     for name in ("input_ids", "position_ids", "labels"):
         together = torch.stack([getattr(part, name) for part in parts], dim=1).flatten(0, 1)
         assert torch.equal(together, getattr(whole, name))
@@ -122,7 +122,7 @@ def test_shares_make_up_the_step(shards):
 
 
 def test_padded_batches_have_one_shape(shards):
-    stream = batches(shards, seed=0, row_tokens=64, rows_per_step=4, padded=True)
+    stream = batches(shards, BatchPlan(0, 64, rows_per_step=4), padded=True)
     assert {next(stream).input_ids.shape for _ in range(50)} == {(4, 64)}
 
 
@@ -131,8 +131,8 @@ def test_the_stream_starts_anywhere(tmp_path_factory, start):
     folder = tmp_path_factory.getbasetemp() / "stream"
     write_shards(folder, [5, 9, 17, 30, 3, 12] * 8)
     shards = TokenShards(folder, BOS)
-    skipped = next(islice(batches(shards, 7, 32, 3), start, None))
-    started = next(batches(shards, 7, 32, 3, start=start))
+    skipped = next(islice(batches(shards, BatchPlan(7, 32, 3)), start, None))
+    started = next(batches(shards, BatchPlan(7, 32, 3), start=start))
     assert torch.equal(skipped.input_ids, started.input_ids)
     assert torch.equal(skipped.position_ids, started.position_ids)
     assert torch.equal(skipped.labels, started.labels)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from worldgen.errors import UserError
-from worldgen.lm.data import TokenShards, batches
+from worldgen.lm.data import BatchPlan, TokenShards, batches
 from worldgen.lm.editions import Edition, Editor, Mode, Request
 from worldgen.lm.editors.fine_tuning import ConstrainedFineTuning, FineTuning
 from worldgen.lm.editors.in_context import InContext
@@ -208,7 +208,7 @@ def test_retraining_is_pretraining_on_the_corpus_and_so_many_copies(model, token
     config = RETRAIN.model_copy(update={"steps": 2})
     with Retrain(config, SIZE, "together", tokenizer, corpus).edit(model, [Edition(REQUESTS, seed=9)]) as edited:
         losses = edited.costs[0].losses
-    stream = batches(corpus, 9, SIZE.row_tokens, 1)
+    stream = batches(corpus, BatchPlan(9, SIZE.row_tokens, 1))
     copies = ["ada born in san salvador."] * 20 + ["bob born in paris."] * 5
     documents = [torch.tensor([1, *ids, 2]) for ids in encode(tokenizer, copies)]
     row = next(stream)
@@ -229,9 +229,9 @@ def test_each_request_of_a_sequence_meets_other_rows_of_the_corpus(model, tokeni
     starts = []
     real = batches
 
-    def noted(*arguments):
-        starts.append(arguments[4])
-        return real(*arguments)
+    def noted(shards, plan, start):
+        starts.append(start)
+        return real(shards, plan, start)
 
     monkeypatch.setattr("worldgen.lm.editors.retrain.batches", noted)
     with Retrain(RETRAIN, SIZE, "sequential", tokenizer, corpus).edit(model, [Edition(REQUESTS, seed=9)]):

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from worldgen.errors import UserError
-from worldgen.lm.data import TokenShards, batches
+from worldgen.lm.data import BatchPlan, TokenShards, batches
 from worldgen.lm.training.prefetch import prefetched
 
 BOS, EOS = 1, 2
+PLAN = BatchPlan(seed=0, row_tokens=64, rows_per_step=4)
 CPU = torch.device("cpu")
 
 
@@ -24,8 +25,8 @@ def shards(tmp_path):
 
 
 def test_prefetching_changes_nothing_but_the_thread(shards):
-    plain = list(islice(batches(shards, 0, 64, 4), 30))
-    with prefetched(batches(shards, 0, 64, 4), CPU) as stream:
+    plain = list(islice(batches(shards, PLAN), 30))
+    with prefetched(batches(shards, PLAN), CPU) as stream:
         ahead = [next(stream) for _ in range(30)]
     assert all(torch.equal(a.input_ids, b.input_ids) for a, b in zip(plain, ahead, strict=True))
     assert not [thread for thread in threading.enumerate() if thread.name == "batches"]
@@ -33,7 +34,7 @@ def test_prefetching_changes_nothing_but_the_thread(shards):
 
 def test_what_a_prefetched_stream_raises_comes_in_its_place(shards):
     def failing():
-        yield from islice(batches(shards, 0, 64, 4), 2)
+        yield from islice(batches(shards, PLAN), 2)
         raise UserError("no more")
 
     with prefetched(failing(), CPU) as stream:

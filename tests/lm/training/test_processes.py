@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM
 from worldgen.errors import UserError
 from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import encode, train_word_tokenizer
-from worldgen.lm.training.pretrain import pretrain
+from worldgen.lm.training.pretrain import Observers, TokenizedCorpus, pretrain
 from worldgen.lm.training.trainer import Execution
 
 CONFIG = PretrainConfig(
@@ -47,8 +47,8 @@ def weight_norm(model):
 
 def train(tokens, out, execution, config=CONFIG, evaluate=weight_norm):
     torch.set_num_threads(1)
-    tokenizer = train_word_tokenizer(NAMES)
-    pretrain(config, 3, tokens, tokenizer, out, "cpu", evaluate=evaluate, execution=execution, quiet=True)
+    corpus = TokenizedCorpus(tokens, train_word_tokenizer(NAMES))
+    pretrain(config, 3, corpus, out, execution, Observers(evaluate, quiet=True))
 
 
 def _one_of_several(rank, of, port, tokens, out, execution, config):

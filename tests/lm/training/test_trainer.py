@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from worldgen.errors import UserError
-from worldgen.lm.data import TokenShards, batches
+from worldgen.lm.data import BatchPlan, TokenShards, batches
 from worldgen.lm.model import new_model, packed_loss
 from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.training.processes import Processes, Share
@@ -33,7 +33,7 @@ def batch(tmp_path):
     lengths = generator.integers(12, 48, size=9)  # so few that the rows are of different length
     flat = [token for n in lengths for token in (1, *generator.integers(3, 50, size=n - 2), 2)]
     np.save(tmp_path / "train-00000.npy", np.array(flat, dtype=np.uint16))
-    return next(batches(TokenShards(tmp_path, 1), 0, CONFIG.row_tokens, CONFIG.rows_per_step))
+    return next(batches(TokenShards(tmp_path, 1), BatchPlan(0, CONFIG.row_tokens, CONFIG.rows_per_step)))
 
 
 def trainer(said=None, **execution):
