@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 import pandas as pd
 
-from worldgen.evaluate.report.tables import COLUMNS, WORDS, Cell, side_by_side
+from worldgen.evaluate.report.tables import Cell, side_by_side
 from worldgen.evaluate.runs.load import config_of, read_scores
-from worldgen.evaluate.testbed.scores import as_table
+from worldgen.evaluate.testbed.editing_metrics import LOGICS, MAIN_METRICS
+from worldgen.evaluate.testbed.scores import MethodScores, as_table
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -36,17 +36,16 @@ def main(runs: tuple[Path, ...], csv: Path) -> None:
     pd.concat(tables).to_csv(csv, index=False, float_format="%.4f")
 
 
-def every_cell(scores: Sequence[dict[str, Any]], mode: str, requests: int) -> pd.DataFrame:
+def every_cell(scores: Sequence[MethodScores], mode: str, requests: int) -> pd.DataFrame:
     """scores/*.csv of all methods, one below another, by what an edition was."""
-    return pd.concat([as_table(each).assign(mode=mode, requests=requests, method=each["method"]) for each in scores])[
+    return pd.concat([as_table(each).assign(mode=mode, requests=requests, method=each.method) for each in scores])[
         ["mode", "requests", "method", "group", "n", "row", "metric", "mean", "low", "high"]
     ]
 
 
-def markdown(scores: Sequence[dict[str, Any]]) -> Iterator[str]:
+def markdown(scores: Sequence[MethodScores]) -> Iterator[str]:
     """The lines of one table: for each group the model before, and every method after its edit."""
-    metrics = (metric.removeprefix("logic_") for its in COLUMNS.values() for metric in its)
-    names = [WORDS.get(name, name.replace("_", " ")) for name in metrics]
+    names = [metric.label if metric in LOGICS else metric.name.replace("_", " ") for metric in MAIN_METRICS]
     yield _line(["", *names])
     yield "|" + "---|" * (1 + len(names))
     for group in side_by_side(scores):

@@ -19,7 +19,8 @@ import torch
 from tqdm import tqdm
 
 from worldgen.evaluate.asking.answers import AnswerReader
-from worldgen.evaluate.testbed.questions import SITES, Probe
+from worldgen.evaluate.testbed.questions import Probe
+from worldgen.evaluate.testbed.sites import SITES
 from worldgen.lm.allocator import keep_freed_memory
 from worldgen.lm.editions import Edition, Editor, Request
 from worldgen.lm.out_of_memory import work_that_fits

@@ -25,11 +25,11 @@ def scores(run_folder: Path, with_page: bool) -> Summary:
     """The editing table of every method, and where the page is."""
     from worldgen.evaluate.report.tables import as_text
 
-    by_method = {score["method"]: score for score in read_scores(run_folder)}
-    parts = [as_text(score) for score in by_method.values()]
+    found = list(read_scores(run_folder))
+    parts = [as_text(each) for each in found]
     if with_page:
         parts.append(f"Report: {run_folder / 'report' / 'index.html'}")
-    return by_method, "\n\n".join(parts)
+    return {each.method: each.as_json() for each in found}, "\n\n".join(parts)
 
 
 def trace(run_folder: Path, config: RunConfig) -> Summary:

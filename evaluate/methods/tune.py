@@ -13,7 +13,7 @@ import math
 import shlex
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,16 @@ import pandas as pd
 from worldgen.errors import UserError
 from worldgen.evaluate.asking.measure import read_costs, read_measurements
 from worldgen.evaluate.methods.methods import settings_of
+from worldgen.evaluate.metrics import Metric
 from worldgen.evaluate.runs.config import override
 from worldgen.evaluate.runs.load import finished, load_agent, load_world
 from worldgen.evaluate.runs.run import Run, Stage
 from worldgen.evaluate.stages.pipeline import CASES, edit_inputs, measure_edits
 from worldgen.evaluate.testbed.cases import load_cases, make_cases, save_cases
+from worldgen.evaluate.testbed.editing_metrics import ACCURACIES, COHERENCES, LOGICS
 from worldgen.evaluate.testbed.questions import make_probes, save_probes
-from worldgen.evaluate.testbed.scores import ACCURACIES, COHERENCES, LOGICS, score
+from worldgen.evaluate.testbed.scores import Cells
+from worldgen.evaluate.testbed.scoring import Benchmark, score
 from worldgen.storage.files import write_text
 from worldgen.storage.manifests import inputs_text
 
@@ -116,16 +119,17 @@ def _measured(run: Run, method: str) -> dict[str, Any]:
     name = hashlib.sha256(inputs_text(inputs).encode()).hexdigest()[:12]
     asked, folder = run.folder / "tune" / "cases", run.folder / "tune" / method / name
     measure_edits(run, method, asked, folder, inputs)
-    scores = score(
-        method, load_world(run.folder), load_cases(asked / "cases.parquet"), pd.read_parquet(asked / "probes.parquet"),
-        read_measurements(folder), read_costs(folder), run.config.score, run.config.seed,
-    )  # fmt: skip
-    parts = {group: parts_of(scores["groups"][group]["post"]) for group in ("all", "downstream_changes")}
+    benchmark = Benchmark(
+        load_world(run.folder), load_cases(asked / "cases.parquet"), pd.read_parquet(asked / "probes.parquet")
+    )
+    scores = score(method, benchmark, read_measurements(folder), read_costs(folder), run.config.score, run.config.seed)
+    assert scores.cost is not None
+    parts = {group: parts_of(scores.groups[group].post) for group in ("all", "downstream_changes")}
     selection = selection_score(parts.values())
-    return {"score": selection, "parts": parts, "cost": scores["cost"], "measurements": name}
+    return {"score": selection, "parts": parts, "cost": asdict(scores.cost), "measurements": name}
 
 
-def parts_of(after: Mapping[str, Mapping[str, float]]) -> dict[str, float | None]:
+def parts_of(after: Cells) -> dict[str, float | None]:
     """What a group's metrics after the edit come to, in four parts from 0 to 1; nothing for an empty group.
 
     request = acc s1r1;  dependent = acc s1r2;  others = (acc s2r1 + acc s2r2) / 2;
@@ -134,8 +138,8 @@ def parts_of(after: Mapping[str, Mapping[str, float]]) -> dict[str, float | None
     if not after:
         return {}
 
-    def mean(metrics: Sequence[str]) -> float:
-        return float(np.mean([after[metric]["mean"] for metric in metrics]))
+    def mean(metrics: Sequence[Metric]) -> float:
+        return float(np.mean([after[metric.name].mean for metric in metrics]))
 
     parts = {"request": mean(ACCURACIES[:1]), "dependent": mean(ACCURACIES[1:2]), "others": mean(ACCURACIES[2:])}
     coherence = 1 - (mean(COHERENCES) + mean(LOGICS)) / 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,9 +16,10 @@ from worldgen.evaluate.report.figures.metrics_before_after import draw_metrics
 from worldgen.evaluate.report.figures.svg import FigureFolder
 from worldgen.evaluate.report.material import MeasuredMethod
 from worldgen.evaluate.report.one_edit import Example, most_telling_edit
-from worldgen.evaluate.report.tables import COLUMNS, GROUP_ORDER, STATEMENT_COLUMNS, Group, groups_of
+from worldgen.evaluate.report.tables import GROUP_ORDER, Group, groups_of
 from worldgen.evaluate.testbed.cases import Case
-from worldgen.evaluate.testbed.scores import GROUPS
+from worldgen.evaluate.testbed.editing_metrics import GROUPS, MAIN_METRICS, STATEMENT_METRICS
+from worldgen.evaluate.testbed.scores import MethodScores
 from worldgen.worlds.world import World
 
 
@@ -33,7 +34,7 @@ class MethodFigures(NamedTuple):
 class EditedMethod(NamedTuple):
     """An editing method on the page: its scores, the two tables of groups, one edit in full, and the figures."""
 
-    scores: dict[str, Any]
+    scores: MethodScores
     groups: list[Group]
     statements: list[Group]
     example: Example
@@ -44,8 +45,8 @@ def edited_method(world: World, cases: Sequence[Case], measured: MeasuredMethod,
     """Returns the part of the page about one method."""
     scores = measured.scores
     example = most_telling_edit(world, cases, measured.replies)
-    name, groups = scores["method"], scores["groups"]
-    shown = {f"{GROUPS[g]}\n(n = {groups[g]['n']})": groups[g] for g in GROUP_ORDER[:2] if groups[g]["n"]}
+    name, groups = scores.method, scores.groups
+    shown = {f"{GROUPS[g]}\n(n = {groups[g].n})": groups[g].rows() for g in GROUP_ORDER[:2] if groups[g].n}
     asked, changing = _at_s1r2(measured.replies), np.array([case.downstream_changes for case in cases])
     plots = MethodFigures(
         effects=figures.add(
@@ -61,7 +62,8 @@ def edited_method(world: World, cases: Sequence[Case], measured: MeasuredMethod,
             partial(draw_calibration, asked=asked, changing=changing),
         ),
     )  # fmt: skip
-    return EditedMethod(scores, groups_of(scores, COLUMNS), groups_of(scores, STATEMENT_COLUMNS), example, plots)
+    tables = groups_of(scores, MAIN_METRICS), groups_of(scores, STATEMENT_METRICS)
+    return EditedMethod(scores, *tables, example, plots)
 
 
 def _at_s1r2(replies: pd.DataFrame) -> pd.DataFrame:

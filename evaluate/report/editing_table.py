@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple
 
-from worldgen.evaluate.report.tables import COLUMNS, STATEMENT_COLUMNS, WORDS, Columns
-from worldgen.evaluate.testbed.questions import SITES
+from worldgen.evaluate.metrics import Metric, by_heading
+from worldgen.evaluate.testbed.editing_metrics import MAIN_METRICS, STATEMENT_METRICS
 
 SITE_WORDS: Final = {
     "s1r1": "the request itself",
@@ -28,12 +29,10 @@ class Head(NamedTuple):
     starts: list[int]
 
 
-def _head(columns: Columns) -> Head:
-    words = WORDS | {site: f"{site[:2]} {site[2:]}" for site in SITES}
-    names = [metric.split("_")[1] for metrics in columns.values() for metric in metrics]
-    widths = {heading: len(metrics) for heading, metrics in columns.items()}
-    return Head(widths, [words.get(name, name) for name in names], list(accumulate(widths.values())))
+def _head(metrics: Sequence[Metric]) -> Head:
+    widths = {heading: len(its) for heading, its in by_heading(metrics).items()}
+    return Head(widths, [metric.label for metric in metrics], list(accumulate(widths.values())))
 
 
-COLUMNS_HEAD: Final = _head(COLUMNS)
-STATEMENT_COLUMNS_HEAD: Final = _head(STATEMENT_COLUMNS)
+COLUMNS_HEAD: Final = _head(MAIN_METRICS)
+STATEMENT_COLUMNS_HEAD: Final = _head(STATEMENT_METRICS)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 
 from worldgen.evaluate.report.tables import Group, side_by_side
+from worldgen.evaluate.testbed.scores import MethodScores
 
 
 class CostPoint(NamedTuple):
@@ -18,7 +20,7 @@ class CostPoint(NamedTuple):
     method: str
     steps: int | None
     flops: float | None
-    scores: dict[str, Any]
+    scores: MethodScores
 
 
 class EqualCompute(NamedTuple):
@@ -29,18 +31,17 @@ class EqualCompute(NamedTuple):
     left_out: list[str]
 
 
-def points_of(scores: dict[str, Any]) -> list[CostPoint]:
+def points_of(scores: MethodScores) -> list[CostPoint]:
     """Returns the points of a method's trajectory and, last, that of its full edits."""
-    rows = [*scores.get("trajectory", []), scores]
-    return [CostPoint(scores["method"], row.get("steps"), row["cost"].get("flops_per_edit"), row) for row in rows]
+    return [CostPoint(scores.method, row.steps, _flops(row), row) for row in (*scores.trajectory, scores)]
 
 
-def cheapest(scores: Iterable[dict[str, Any]]) -> float | None:
+def cheapest(scores: Iterable[MethodScores]) -> float | None:
     """Returns the least FLOPs that a method's full edits cost; costs that are 0 or unknown do not count."""
-    return min((flops for each in scores if (flops := each["cost"].get("flops_per_edit"))), default=None)
+    return min((flops for each in scores if (flops := _flops(each))), default=None)
 
 
-def at_equal_compute(scores: Sequence[dict[str, Any]], budget: float) -> EqualCompute | None:
+def at_equal_compute(scores: Sequence[MethodScores], budget: float) -> EqualCompute | None:
     """Returns each method with the most steps that fit into the budget of FLOPs an edit; 0: the cheapest method's cost.
 
     Returns None where no method's cost is known and above 0.
@@ -48,10 +49,14 @@ def at_equal_compute(scores: Sequence[dict[str, Any]], budget: float) -> EqualCo
     budget = budget or cheapest(scores) or 0.0
     if not budget:
         return None
-    longest = {each["method"]: _longest(points_of(each), budget) for each in scores}
+    longest = {each.method: _longest(points_of(each), budget) for each in scores}
     within = [point for point in longest.values() if point]
-    rows = [point.scores | {"method": _named(point)} for point in within]
+    rows = [replace(point.scores, method=_named(point)) for point in within]
     return EqualCompute(budget, side_by_side(rows) if rows else [], [name for name in longest if not longest[name]])
+
+
+def _flops(scores: MethodScores) -> float | None:
+    return scores.cost.flops_per_edit if scores.cost else None
 
 
 def _longest(points: Sequence[CostPoint], budget: float) -> CostPoint | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
@@ -12,6 +11,7 @@ from worldgen.corpus.sentences import Sentences
 from worldgen.evaluate.settings import CasesConfig, EditConfig, ScoreConfig
 from worldgen.evaluate.statistics.bootstrap import Interval
 from worldgen.evaluate.testbed.cases import Case
+from worldgen.evaluate.testbed.scores import MethodScores
 from worldgen.storage.manifests import Manifest
 from worldgen.worlds.world import World
 
@@ -32,7 +32,7 @@ class PageSettings:
 class MeasuredMethod:
     """An editing method's scores and replies."""
 
-    scores: dict[str, Any]
+    scores: MethodScores
     replies: pd.DataFrame
     """A row for each probe: the columns of probes.parquet, and the model's probabilities and answers to it."""
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from worldgen.evaluate.report.figures.edit_panels import Panel
 from worldgen.evaluate.testbed.cases import Case
-from worldgen.evaluate.testbed.questions import SITES
+from worldgen.evaluate.testbed.sites import SITE_LABELS, SITES
 from worldgen.worlds.world import World
 
 _STATEMENT_WORDS: Final = {"tf": "A is true", "not": "not A", "and": "A and B", "or": "A or B"}
@@ -106,7 +106,7 @@ def _answers(probes: Mapping[str, Asked]) -> list[Answer]:
 def _panels(probes: Mapping[str, Asked]) -> Iterator[Panel]:
     """Yields the agent's new answer at s1r1 .. s2r2, then true / false, not, and, or of the request."""
     expected = {site: probes[f"{site}/answer"].expected_after for site in SITES}
-    named = [(f"{site}/new_mode", f"{site[:2]} {site[2:]}", expected[site]) for site in SITES]
+    named = [(f"{site}/new_mode", SITE_LABELS[site], expected[site]) for site in SITES]
     named += [(f"requested/{form}", words, "true") for form, words in _STATEMENT_WORDS.items()]
     for name, title, question in named:
         row = probes[name]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from worldgen.bayes.agent import Agent
 from worldgen.bayes.fitting import fit
 from worldgen.bayes.evidence import Evidence
 from worldgen.evaluate.runs.config import RunConfig, load
+from worldgen.evaluate.testbed.scores import MethodScores
 from worldgen.errors import UserError
 from worldgen.storage.manifests import INPUTS, MANIFEST, read_manifest
 from worldgen.bayes.settings import AgentConfig
@@ -42,11 +42,11 @@ def measured_methods(run_folder: Path) -> list[str]:
     return sorted(path.parent.name for path in run_folder.glob(f"edits/*/{MANIFEST}"))
 
 
-def read_scores(run_folder: Path) -> Iterator[dict[str, Any]]:
-    """scores/METHOD.json of every method."""
+def read_scores(run_folder: Path) -> Iterator[MethodScores]:
+    """The scores of every method that is scored."""
     for path in sorted((run_folder / "scores").glob("*.json")):
         if path.name not in (MANIFEST, INPUTS):
-            yield json.loads(path.read_text())
+            yield MethodScores.from_json(json.loads(path.read_text()))
 
 
 def finished(folder: Path) -> Path:

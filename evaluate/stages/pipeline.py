@@ -25,8 +25,10 @@ from worldgen.evaluate.runs.load import load_agent, load_world, measured_methods
 from worldgen.evaluate.runs.resources import device_of, source_of, spelling_of, tokenizer_for
 from worldgen.evaluate.runs.run import Run, Stage, made_with
 from worldgen.evaluate.testbed.cases import load_cases, make_cases, save_cases
+from worldgen.evaluate.testbed.editing_metrics import METRIC_NAMES
 from worldgen.evaluate.testbed.questions import load_probes, make_probes, save_probes
-from worldgen.evaluate.testbed.scores import METRICS, as_table, score
+from worldgen.evaluate.testbed.scores import MethodScores, as_table
+from worldgen.evaluate.testbed.scoring import Benchmark, score
 from worldgen.graphs.graph import KnowledgeGraph
 from worldgen.graphs.selection import select
 from worldgen.graphs.sources import Source
@@ -250,21 +252,24 @@ def score_methods(run: Run) -> None:
         made_with(run.folder / "edits" / method, _comparable(run, method))
 
     def make(folder: Path) -> dict[str, Any]:
-        world, cases = load_world(run.folder), load_cases(run.folder / "cases" / "cases.parquet")
-        probes = pd.read_parquet(run.folder / "cases" / "probes.parquet")
+        benchmark = Benchmark(
+            load_world(run.folder),
+            load_cases(run.folder / "cases" / "cases.parquet"),
+            pd.read_parquet(run.folder / "cases" / "probes.parquet"),
+        )
 
-        def scored(method: str, measured: Path) -> dict[str, Any]:
-            return score(
-                method, world, cases, probes, read_measurements(measured), read_costs(measured),
-                run.config.score, run.config.seed,
-            )  # fmt: skip
+        def scored(method: str, measured: Path, steps: int | None) -> MethodScores:
+            rows, costs = read_measurements(measured), read_costs(measured)
+            return replace(score(method, benchmark, rows, costs, run.config.score, run.config.seed), steps=steps)
 
         for method in methods:
-            scores = scored(method, run.folder / "edits" / method) | _at_a_time(run, method)
             shorter = shorter_edits(run.folder, method).items()
-            scores["steps"] = allowed_steps(run.folder, method)
-            scores["trajectory"] = [{"steps": steps} | scored(method, measured) for steps, measured in shorter]
-            write_text(folder / f"{method}.json", json.dumps(scores, indent=1) + "\n")
+            scores = replace(
+                scored(method, run.folder / "edits" / method, allowed_steps(run.folder, method)),
+                trajectory=tuple(scored(method, measured, steps) for steps, measured in shorter),
+                **_at_a_time(run, method),
+            )
+            write_text(folder / f"{method}.json", json.dumps(scores.as_json(), indent=1) + "\n")
             write_text(folder / f"{method}.csv", as_table(scores).to_csv(index=False))
         return {"methods": len(methods)}
 
@@ -304,7 +309,7 @@ def _scored(run: Run, methods: list[str]) -> dict[str, Any]:
     folders += [folder for method in methods for folder in shorter_edits(run.folder, method).values()]
     manifests = {str(folder.relative_to(run.folder)): read_manifest(folder) for folder in folders}
     made_from = {name: manifest.inputs_hash for name, manifest in manifests.items() if manifest}
-    return {"metrics": METRICS, "mode": run.config.edit.mode, "requests": run.config.edit.requests} | made_from
+    return {"metrics": METRIC_NAMES, "mode": run.config.edit.mode, "requests": run.config.edit.requests} | made_from
 
 
 def _fingerprints(source: Source) -> dict[str, str]:

@@ -17,6 +17,7 @@ from worldgen.bayes.batch.edit_sets import EditSets
 from worldgen.bayes.batch.queries import Queries
 from worldgen.bayes.sparse import Integers
 from worldgen.evaluate.testbed.cases import Case
+from worldgen.evaluate.testbed.sites import SITE_FIELDS
 from worldgen.worlds.world import World
 
 Credences = NDArray[np.float64]  # [3, C]
@@ -62,7 +63,7 @@ def label(world: World, agent: Agent, cases: Sequence[Case], certain_weight: flo
         name: _site(
             world, column, (subject, relation), ask(ask_roots if name == "s1r1" else ask_beliefs, subject, relation)
         )
-        for name, (subject, relation) in _SITES.items()
+        for name, (subject, relation) in SITE_FIELDS.items()
     }
     claim, second = ask(ask_beliefs, "subject", "relation"), ask(ask_beliefs, "b_subject", "b_relation")
     claims = {
@@ -73,12 +74,6 @@ def label(world: World, agent: Agent, cases: Sequence[Case], certain_weight: flo
     return Labels(sites, claims)
 
 
-_SITES = {
-    "s1r1": ("subject", "relation"),
-    "s1r2": ("subject", "relation2"),
-    "s2r1": ("subject2", "relation"),
-    "s2r2": ("subject2", "relation2"),
-}
 _NUMBERS = (
     "subject", "relation", "relation2", "subject2", "requested", "weight", "original_object", "b_subject", "b_relation",
     "b_object",

@@ -25,12 +25,12 @@ from worldgen.bayes.agent import Agent
 from worldgen.bayes.sparse import Floats
 from worldgen.evaluate.testbed.cases import Case
 from worldgen.evaluate.testbed.credences import Labels, label
+from worldgen.evaluate.testbed.sites import SITES as SITES
 from worldgen.facts import Fact
 from worldgen.grammar import Atom, Both, Formula, Not, truth_prompt
 from worldgen.storage.files import read_columns, write_table
 from worldgen.worlds.world import World
 
-SITES = ("s1r1", "s1r2", "s2r1", "s2r2")
 STATEMENT_SETS = ("requested", "original")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from itertools import pairwise
-from typing import Any
 
 import miniature
 import pandas as pd
@@ -21,7 +20,9 @@ from worldgen.evaluate.report.methods_compared import curves_of
 from worldgen.evaluate.runs.load import read_scores
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.stages import pipeline
-from worldgen.evaluate.testbed.scores import GROUPS, METRICS
+from worldgen.evaluate.statistics.bootstrap import Interval
+from worldgen.evaluate.testbed.editing_metrics import GROUPS, METRIC_NAMES
+from worldgen.evaluate.testbed.scores import EditCost, GroupScores, MethodScores
 from worldgen.storage.manifests import verify
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -65,7 +66,7 @@ def test_after_no_step_the_model_is_unedited(run: Run) -> None:
 
 
 def test_scores_hold_the_trajectory(run: Run) -> None:
-    by_method = {scores["method"]: scores for scores in read_scores(run.folder)}
+    by_method = {scores.method: scores for scores in read_scores(run.folder)}
     probes = pd.read_parquet(run.folder / "cases" / "probes.parquet")
     for method, most in (("lora", 3), ("ft", 4)):
         points = points_of(by_method[method])
@@ -102,21 +103,17 @@ def test_a_method_without_steps_has_none(run: Run) -> None:
     assert {steps_setting(method) for method in METHODS} >= {"edit.steps", "ft.steps", "belief.steps", "rome.steps"}
 
 
-def scored(method: str, flops: float | None, *shorter: tuple[int, float, float], mean: float = 0.5) -> dict[str, Any]:
+def scored(method: str, flops: float | None, *shorter: tuple[int, float, float], mean: float = 0.5) -> MethodScores:
     """Scores with every mean the same; `shorter`: steps, FLOPs and mean."""
 
-    def row(mean: float, flops: float | None) -> dict[str, Any]:
-        cells = {metric: {"mean": mean, "low": mean, "high": mean} for metric in METRICS}
-        groups = {name: {"n": 3, "pre": cells, "post": cells, "delta": cells} for name in GROUPS}
-        return {
-            "method": method,
-            "cases": 3,
-            "groups": groups,
-            "cost": {} if flops is None else {"flops_per_edit": flops},
-        }
+    def row(mean: float, flops: float | None, steps: int | None, *trajectory: MethodScores) -> MethodScores:
+        cells = dict.fromkeys(METRIC_NAMES, Interval(mean, mean, mean))
+        groups = dict.fromkeys(GROUPS, GroupScores(3, cells, cells, cells))
+        cost = None if flops is None else EditCost(steps or 0, 0.0, flops, 0)
+        return MethodScores(method, 3, 0.95, groups, cost, steps=steps, trajectory=trajectory)
 
-    trajectory = [{"steps": steps} | row(value, cost) for steps, cost, value in shorter]
-    return row(mean, flops) | {"steps": 40 if flops else None, "trajectory": trajectory}
+    trajectory = [row(value, cost, steps) for steps, cost, value in shorter]
+    return row(mean, flops, 40 if flops else None, *trajectory)
 
 
 SCORES = [
@@ -155,7 +152,7 @@ def test_equal_compute_within_a_budget() -> None:
 def test_every_method_is_on_the_figure() -> None:
     svg = svg_of("cost", (9, 3), lambda figure: draw_cost(figure, curves_of(SCORES)))
     for scores in SCORES:
-        assert len(re.findall(f">{scores['method']}</text>", svg)) == 1
+        assert len(re.findall(f">{scores.method}</text>", svg)) == 1
     # Five marks in one place: no name lies on another.
     same = curves_of([scored(name, 100.0) for name in "abcde"])
     svg = svg_of("cost", (9, 3), lambda figure: draw_cost(figure, same))

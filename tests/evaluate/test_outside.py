@@ -21,6 +21,7 @@ from worldgen.evaluate.runs.config import override, tiny
 from worldgen.evaluate.runs.load import read_scores
 from worldgen.evaluate.runs.run import Run, keeping_config
 from worldgen.evaluate.stages import pipeline
+from worldgen.evaluate.testbed.editing_metrics import ACCURACIES, COHERENCES
 from worldgen.lm.any_causal_model import load_causal
 from worldgen.lm.score import log_probabilities
 from worldgen.storage.manifests import verify
@@ -77,13 +78,12 @@ def test_a_program_that_believes_what_the_agent_does_is_perfect(run, perfect, tm
     assert verify(run.folder / "edits" / f"agent-{suffix}") == []
     kept = read_measurements(run.folder / "edits" / f"agent-{suffix}")
     pd.testing.assert_frame_equal(kept, perfect, check_exact=True)
-    (scores,) = [scores for scores in read_scores(run.folder) if scores["method"] == f"agent-{suffix}"]
-    assert scores["cost"] == {}
-    for row in ("pre", "post"):
-        cells = scores["groups"]["all"][row]
-        for site in ("s1r1", "s1r2", "s2r1", "s2r2"):
-            assert cells[f"acc_{site}"]["mean"] == 1
-            assert cells[f"coh_{site}"]["mean"] == 0
+    (scores,) = [scores for scores in read_scores(run.folder) if scores.method == f"agent-{suffix}"]
+    assert scores.cost is None
+    everything = scores.groups["all"]
+    for cells in (everything.pre, everything.post):
+        assert {cells[metric.name].mean for metric in ACCURACIES} == {1}
+        assert {cells[metric.name].mean for metric in COHERENCES} == {0}
 
 
 def test_measurements_that_changed_are_scored_anew(run, perfect, tmp_path):
@@ -91,8 +91,8 @@ def test_measurements_that_changed_are_scored_anew(run, perfect, tmp_path):
         changed = perfect.assign(answer_after=perfect["answer_after"].where(perfect["answer_after"] == "", said))
         take_measurements(run, write(changed, tmp_path / "changing.parquet"), None)
         pipeline.score_methods(run)
-        (scores,) = [scores for scores in read_scores(run.folder) if scores["method"] == "changing"]
-        return scores["groups"]["all"]["post"]["acc_s2r2"]["mean"]
+        (scores,) = [scores for scores in read_scores(run.folder) if scores.method == "changing"]
+        return scores.groups["all"].post["acc_s2r2"].mean
 
     said = perfect.loc[perfect["name"] == "s2r2/answer", "answer_after"].iloc[0]
     assert answers("nothing") == 0

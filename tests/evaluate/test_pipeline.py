@@ -16,8 +16,8 @@ from worldgen.evaluate.runs.config import override, tiny
 from worldgen.evaluate.runs.load import load_agent, load_world, read_scores
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.stages import pipeline
+from worldgen.evaluate.testbed.editing_metrics import METRIC_NAMES
 from worldgen.evaluate.testbed.questions import load_probes
-from worldgen.evaluate.testbed.scores import METRICS
 from worldgen.lm.editions import Edition
 from worldgen.lm.editors.lowrank.lora_reference import LoraReference
 from worldgen.lm.tokenizer import encode, load_tokenizer
@@ -45,17 +45,17 @@ def test_what_lies_on_disk(run):
 
 def test_scores_hold_every_cell(run):
     (scores,) = read_scores(run.folder)
-    assert scores["method"] == "lora"
-    assert scores["cases"] == 6
-    assert (scores["mode"], scores["requests"]) == ("single", 1)
-    everything = scores["groups"]["all"]
-    assert everything["n"] == 6
-    for row in ("pre", "post", "delta"):
-        assert set(everything[row]) == set(METRICS)
-        assert all(cell["low"] <= cell["mean"] <= cell["high"] for cell in everything[row].values())
-    assert scores["cost"]["steps"] == 3
-    assert scores["cost"]["flops_per_edit"] > 0
-    assert len(pd.read_csv(run.folder / "scores" / "lora.csv")) >= 3 * len(METRICS)
+    assert scores.method == "lora"
+    assert scores.cases == 6
+    assert (scores.mode, scores.requests) == ("single", 1)
+    everything = scores.groups["all"]
+    assert everything.n == 6
+    for cells in everything.rows().values():
+        assert set(cells) == set(METRIC_NAMES)
+        assert all(cell.low <= cell.mean <= cell.high for cell in cells.values())
+    assert scores.cost.steps == 3
+    assert scores.cost.flops_per_edit > 0
+    assert len(pd.read_csv(run.folder / "scores" / "lora.csv")) >= 3 * len(METRIC_NAMES)
 
 
 def test_a_measured_probability_can_be_had_the_slow_way(run):

@@ -9,7 +9,8 @@ import worlds
 from worldgen.bayes.statements import p_and, p_or
 from worldgen.evaluate.settings import CasesConfig
 from worldgen.evaluate.testbed.cases import make_cases
-from worldgen.evaluate.testbed.questions import SITES, STATEMENT_SETS, Probe, load_probes, make_probes, save_probes
+from worldgen.evaluate.testbed.questions import STATEMENT_SETS, Probe, load_probes, make_probes, save_probes
+from worldgen.evaluate.testbed.sites import SITES
 from worldgen.facts import Fact
 from worldgen.grammar import Lexicon
 

@@ -23,7 +23,7 @@ from worldgen.evaluate.runs.load import load_world
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.stages import pipeline
 from worldgen.evaluate.stages.report_material import write_report
-from worldgen.evaluate.testbed.scores import METRICS
+from worldgen.evaluate.testbed.editing_metrics import METRIC_NAMES
 from worldgen.storage.files import write_table, write_text
 from worldgen.storage.manifests import begin, finish
 
@@ -191,7 +191,7 @@ def test_holds_the_numbers_of_the_table(run: Run, page: str) -> None:
     scores = json.loads((run.folder / "scores" / f"{METHOD}.json").read_text())
     cells = scores["groups"]["all"]
     titles = {attributes.get("title") for tag, attributes in _Reader(page).tags if tag == "td"}
-    for metric in METRICS:
+    for metric in METRIC_NAMES:
         interval = cells["post"][metric]
         assert f"{interval['mean']:.4f}, from {interval['low']:.4f} to {interval['high']:.4f}" in titles
     text = re.sub(r"\s+", " ", _Reader(page).text)

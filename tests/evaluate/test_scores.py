@@ -1,5 +1,6 @@
 """Scores on a model that is a table of hand-set probabilities: every metric equals what a pencil gives."""
 
+import json
 import math
 
 import numpy as np
@@ -8,8 +9,11 @@ import pytest
 
 from worldgen.evaluate.report.tables import as_text
 from worldgen.evaluate.settings import ScoreConfig
+from worldgen.evaluate.statistics.bootstrap import Interval
 from worldgen.evaluate.testbed.cases import Case
-from worldgen.evaluate.testbed.scores import GROUPS, METRICS, as_table, case_metrics, group_masks, score
+from worldgen.evaluate.testbed.editing_metrics import GROUPS, METRIC_NAMES
+from worldgen.evaluate.testbed.scores import EditCost, GroupScores, MethodScores, as_table
+from worldgen.evaluate.testbed.scoring import Benchmark, case_metrics, group_masks, score
 
 # One case: what the agent believes (before, after), and what the model says (before, after).
 AGENT = {
@@ -69,7 +73,7 @@ def frames(case: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 def test_every_metric_by_hand(phase, column):
     probes, measured = frames(case=0)
     metrics = case_metrics(probes, measured, phase).loc[0]
-    assert set(BY_HAND) == set(METRICS)
+    assert set(BY_HAND) == set(METRIC_NAMES)
     for name, both in BY_HAND.items():
         # Rounding of decimal fractions.
         assert metrics[name] == pytest.approx(both[column], abs=1e-15), name
@@ -86,7 +90,9 @@ class TwoObjects:
 def test_groups():
     cases = [case(0, 0, 0, False), case(1, 0, 1, True), case(2, 1, 1, False), case(3, 1, 0, True)]
     measured = pd.concat([frames(number)[1] for number in range(4)])  # the model always says paris
-    masks = {name: mask.tolist() for name, mask in group_masks(TwoObjects(), cases, measured).items()}
+    masks = {
+        name: mask.tolist() for name, mask in group_masks(Benchmark(TwoObjects(), cases, measured), measured).items()
+    }
     assert masks == {
         "all": [True] * 4,
         "output_changing": [False, True, True, False],
@@ -99,17 +105,35 @@ def test_the_score_file():
     probes, measured = (pd.concat(frame) for frame in zip(*(frames(number) for number in range(3)), strict=True))
     costs = pd.DataFrame({"steps": [40] * 3, "seconds": [1.0, 2.0, 3.0], "flops": [10] * 3, "peak_bytes": [5, 7, 6]})
     cases = [case(0, 0, 1, True), case(1, 0, 1, False), case(2, 0, 1, False)]
-    scores = score(
-        "lora", TwoObjects(), cases, probes, measured, costs, ScoreConfig(bootstrap_samples=50, confidence=0.9), seed=0
-    )
-    assert scores["cost"] == {"steps": 40, "seconds_per_edit": 2.0, "flops_per_edit": 10.0, "peak_bytes": 7}
-    assert scores["confidence"] == 0.9
-    assert set(scores["groups"]) == set(GROUPS)
-    assert scores["groups"]["downstream_changes"]["n"] == 1
-    assert scores["groups"]["fixes_error"] == {"n": 0, "pre": {}, "post": {}, "delta": {}}
-    delta = scores["groups"]["all"]["delta"]["coh_s1r2"]
+    benchmark, config = Benchmark(TwoObjects(), cases, probes), ScoreConfig(bootstrap_samples=50, confidence=0.9)
+    scores = score("lora", benchmark, measured, costs, config, seed=0)
+    assert scores.cost == EditCost(steps=40, seconds_per_edit=2.0, flops_per_edit=10.0, peak_bytes=7)
+    assert scores.confidence == 0.9
+    assert set(scores.groups) == set(GROUPS)
+    assert scores.groups["downstream_changes"].n == 1
+    assert scores.groups["fixes_error"] == GroupScores(0, {}, {}, {})
     # Three equal cases: the interval has no width, and the difference is .40 - .10.
-    assert np.allclose([delta["mean"], delta["low"], delta["high"]], 0.30, atol=1e-12)
+    assert np.allclose(scores.groups["all"].delta["coh_s1r2"], 0.30, atol=1e-12)
     table = as_table(scores)
-    assert len(table) == 3 * 3 * len(METRICS)
+    assert len(table) == 3 * 3 * len(METRIC_NAMES)
     assert "Requests that fix an error of the model (n = 0)" in as_text(scores)
+
+
+def test_scores_are_read_back_from_their_json():
+    interval = Interval(0.1, 0.05, 0.25)
+    cells = dict.fromkeys(METRIC_NAMES, interval)
+    groups = {"all": GroupScores(3, cells, cells, cells), "fixes_error": GroupScores(0, {}, {}, {})}
+    cost = EditCost(steps=40, seconds_per_edit=2.0, flops_per_edit=10.0, peak_bytes=7)
+    shorter = MethodScores("lora", 3, 0.95, groups, cost, steps=10)
+    scores = MethodScores("lora", 3, 0.95, groups, cost, "sequential", 2, 40, (shorter,))
+    record = json.loads(json.dumps(scores.as_json()))
+    assert list(record) == [
+        "method", "cases", "confidence", "groups", "cost", "mode", "requests", "steps", "trajectory",
+    ]  # fmt: skip
+    assert record["groups"]["all"]["post"]["acc_s1r1"] == {"mean": 0.1, "low": 0.05, "high": 0.25}
+    assert list(record["trajectory"][0]) == ["steps", "method", "cases", "confidence", "groups", "cost"]
+    assert MethodScores.from_json(record) == scores
+    theirs = MethodScores("theirs", 3, 0.95, groups)
+    assert theirs.as_json()["cost"] == {}
+    assert "mode" not in theirs.as_json()
+    assert MethodScores.from_json(theirs.as_json()) == theirs

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from worldgen.evaluate.report.tables import COLUMNS, as_text, side_by_side
-from worldgen.evaluate.testbed.scores import GROUPS, METRICS
+from worldgen.evaluate.metrics import by_heading
+from worldgen.evaluate.report.tables import as_text, groups_of, side_by_side
+from worldgen.evaluate.statistics.bootstrap import Interval
+from worldgen.evaluate.testbed.editing_metrics import GROUPS, MAIN_METRICS, METRIC_NAMES, STATEMENT_METRICS
+from worldgen.evaluate.testbed.scores import Cells, GroupScores, MethodScores
 
 
-def scores_of(method: str, before: float, after: float, changing: int = 3) -> dict[str, Any]:
-    def row(mean: float) -> dict[str, dict[str, float]]:
-        return {metric: {"mean": mean, "low": mean - 0.1, "high": mean + 0.1} for metric in METRICS}
+def scores_of(method: str, before: float, after: float, changing: int = 3) -> MethodScores:
+    def row(mean: float) -> Cells:
+        return dict.fromkeys(METRIC_NAMES, Interval(mean, mean - 0.1, mean + 0.1))
 
-    full = {"n": 8, "pre": row(before), "post": row(after), "delta": row(after - before)}
+    full = GroupScores(8, row(before), row(after), row(after - before))
     groups = dict.fromkeys(GROUPS, full)
-    groups["downstream_changes"] = full | {"n": changing} if changing else {"n": 0, "pre": {}, "post": {}, "delta": {}}
-    return {"method": method, "cases": 8, "confidence": 0.95, "groups": groups, "cost": {}}
+    groups["downstream_changes"] = replace(full, n=changing) if changing else GroupScores(0, {}, {}, {})
+    return MethodScores(method, 8, 0.95, groups)
 
 
 def test_a_row_for_each_method_under_the_model_before() -> None:
@@ -27,7 +31,7 @@ def test_a_row_for_each_method_under_the_model_before() -> None:
     for group in (changing, everything):
         assert list(group.rows) == ["before the edit", "ft", "lora"]
         assert [{cell.mean for cell in cells} for cells in group.rows.values()] == [{"0.50"}, {"0.75"}, {"0.25"}]
-        assert all(len(cells) == sum(map(len, COLUMNS.values())) for cells in group.rows.values())
+        assert all(len(cells) == len(MAIN_METRICS) for cells in group.rows.values())
         assert {cell.half for cells in group.rows.values() for cell in cells} == {".10"}
     assert everything.rows["ft"][0].full == "0.7500, from 0.6500 to 0.8500"
 
@@ -53,8 +57,25 @@ def test_an_empty_group_has_no_rows() -> None:
     ],
 )
 def test_the_text_says_how_many_are_edited_at_a_time(manner: dict[str, Any], said: str) -> None:
-    assert as_text(scores_of("ft", 0.5, 0.75) | manner).startswith(said)
+    assert as_text(replace(scores_of("ft", 0.5, 0.75), **manner)).startswith(said)
 
 
 def test_the_text_says_what_its_intervals_are() -> None:
-    assert "half of the 97.5% interval" in as_text(scores_of("ft", 0.5, 0.75) | {"confidence": 0.975})
+    assert "half of the 97.5% interval" in as_text(replace(scores_of("ft", 0.5, 0.75), confidence=0.975))
+
+
+def test_a_difference_is_better_by_the_direction_of_its_metric() -> None:
+    """Every metric rises by 0.25 ± 0.1: better for an accuracy, worse for an error."""
+    everything = groups_of(scores_of("ft", 0.5, 0.75), MAIN_METRICS)[0]
+    changes = [cell.change for cell in everything.rows["Difference"]]
+    assert changes == ["better"] * 4 + ["worse"] * 9
+    assert {cell.change for cell in everything.rows["Post-edit"]} == {""}
+
+
+def test_headings_say_the_direction_once_for_their_columns() -> None:
+    assert {heading: [metric.label for metric in its] for heading, its in by_heading(MAIN_METRICS).items()} == {
+        "Generative accuracy ↑": ["s1 r1", "s1 r2", "s2 r1", "s2 r2"],
+        "Probabilistic coherence (error) ↓": ["s1 r1", "s1 r2", "s2 r1", "s2 r2"],
+        "Logical coherence (error) ↓": ["true/false", "not", "and", "or", "order"],
+    }
+    assert [len(its) for its in by_heading(STATEMENT_METRICS).values()] == [5, 5]

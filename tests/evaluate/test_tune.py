@@ -20,10 +20,11 @@ from worldgen.evaluate.runs.config import field_names, override, tiny
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.settings import CasesConfig
 from worldgen.evaluate.stages import pipeline
+from worldgen.evaluate.statistics.bootstrap import Interval
 from worldgen.evaluate.testbed.cases import load_cases, make_cases
 from worldgen.evaluate.testbed.coherence import negation_error
-from worldgen.evaluate.testbed.questions import SITES
-from worldgen.evaluate.testbed.scores import METRICS
+from worldgen.evaluate.testbed.editing_metrics import ACCURACIES, METRIC_NAMES
+from worldgen.evaluate.testbed.sites import SITES
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -113,9 +114,10 @@ def test_any_number_of_held_out_cases_lies_apart() -> None:
 
 def test_the_score_is_the_mean_of_four_parts_of_two_groups() -> None:
     def row(**means: float) -> dict:
-        return {metric: {"mean": 0.0} for metric in METRICS} | {name: {"mean": mean} for name, mean in means.items()}
+        found = dict.fromkeys(METRIC_NAMES, 0.0) | means
+        return {name: Interval(mean, mean, mean) for name, mean in found.items()}
 
-    perfect = tune.parts_of(row(**{metric: 1.0 for metric in METRICS if metric.startswith("acc_")}))
+    perfect = tune.parts_of(row(**{metric.name: 1.0 for metric in ACCURACIES}))
     assert perfect == {"request": 1.0, "dependent": 1.0, "others": 1.0, "coherence": 1.0}
     # By hand: 1, 0, (1 + 0) / 2, 1 - (0.4 / 4 + 0.5 / 5) / 2 = 0.9.
     mixed = tune.parts_of(row(acc_s1r1=1.0, acc_s2r1=1.0, coh_s1r2=0.4, logic_and=0.5))

@@ -11,9 +11,10 @@ import miniature
 import pandas as pd
 import pytest
 
-from worldgen.evaluate.report.tables import ROWS
 from worldgen.evaluate.runs.config import override, tiny, to_toml
-from worldgen.evaluate.testbed.scores import METRICS
+from worldgen.evaluate.statistics.bootstrap import Interval
+from worldgen.evaluate.testbed.editing_metrics import METRIC_NAMES
+from worldgen.evaluate.testbed.scores import GroupScores, MethodScores
 from worldgen.storage.manifests import begin, finish
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
@@ -153,17 +154,18 @@ def test_the_contenders_agree(tmp_path):
 
 def test_a_record_holds_every_cell_and_a_table(tmp_path):
     """Two methods in each of two runs, one group that is empty: by hand .4 ± half of .3."""
-    cells = {row: {metric: {"mean": 0.4, "low": 0.2, "high": 0.5} for metric in METRICS} for row in ROWS}
-    full, empty = {"n": 3} | cells, {"n": 0, "pre": {}, "post": {}, "delta": {}}
+    cells = dict.fromkeys(METRIC_NAMES, Interval(0.4, 0.2, 0.5))
+    full, empty = GroupScores(3, cells, cells, cells), GroupScores(0, {}, {}, {})
     groups = {"all": full, "output_changing": full, "downstream_changes": full, "fixes_error": empty}
     for run, mode in (("a", []), ("b", ["edit.mode=together", "edit.requests=10"])):
         write(tmp_path / run / "config.toml", to_toml(override(tiny(), mode)))
         for method in ("ft", "lora"):
-            write(tmp_path / run / "scores" / f"{method}.json", json.dumps({"method": method, "groups": groups}))
+            scores = MethodScores(method, 3, 0.95, groups)
+            write(tmp_path / run / "scores" / f"{method}.json", json.dumps(scores.as_json()))
     command = [sys.executable, FOLDER / "record.py", tmp_path / "a", tmp_path / "b", tmp_path / "record.csv"]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     table = pd.read_csv(tmp_path / "record.csv")
-    assert len(table) == 2 * 2 * 3 * 3 * len(METRICS)
+    assert len(table) == 2 * 2 * 3 * 3 * len(METRIC_NAMES)
     assert set(table["method"]) == {"ft", "lora"}
     assert set(zip(table["mode"], table["requests"], strict=True)) == {("single", 1), ("together", 10)}
     assert len(said) == 2 * (2 + 2 * 3)

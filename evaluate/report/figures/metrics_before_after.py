@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from worldgen.evaluate.report.figures.style import COLORS
+from worldgen.evaluate.statistics.bootstrap import Interval
 
 EFFECTS: Final = {
     "acc_s1r1": "accuracy: the request, s1 r1",
@@ -27,20 +29,20 @@ EFFECTS: Final = {
 _GAP_BEFORE: Final = ("coh_s1r1", "logic_tf")
 
 
-def draw_metrics(figure: Figure, groups: dict[str, dict[str, Any]]) -> None:
+def draw_metrics(figure: Figure, groups: Mapping[str, Mapping[str, Mapping[str, Interval]]]) -> None:
     """Draws each metric before and after the edit with its interval, a panel for each group of cases.
 
-    `groups` maps a panel's heading to the group's part of the scores, with the rows "pre" and "post".
+    `groups` maps a panel's heading to the group's rows "pre" and "post": a metric's name -> its mean and interval.
     """
     places = np.cumsum([0.0] + [1.7 if name in _GAP_BEFORE else 1.0 for name in list(EFFECTS)[1:]])
     panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
     for axes, (heading, rows) in zip(panels, groups.items(), strict=True):
         for row, offset, color, face in (("pre", -0.16, "muted", "none"), ("post", 0.16, "model", None)):
             cells = [rows[row][name] for name in EFFECTS]
-            low, high = [cell["low"] for cell in cells], [cell["high"] for cell in cells]
+            low, high = [cell.low for cell in cells], [cell.high for cell in cells]
             axes.hlines(places + offset, low, high, color=COLORS[color], linewidth=1.6)
             axes.scatter(
-                [cell["mean"] for cell in cells], places + offset, s=26, zorder=3, clip_on=False,
+                [cell.mean for cell in cells], places + offset, s=26, zorder=3, clip_on=False,
                 color=COLORS[color], facecolor=face or COLORS[color], label=f"{row}-edit",
             )  # fmt: skip
         axes.set(title=heading, xlim=(0, 1))
