@@ -78,7 +78,7 @@ def test_scores_hold_the_trajectory(run: Run) -> None:
         rows = probes.merge(read_measurements(folder), on=["case", "name"])
         asked = rows[rows["name"] == "s1r1/answer"]
         right = (asked["answer_after"] == asked["expected_after"]).mean()
-        assert points[2].scores["groups"]["all"]["post"]["acc_s1r1"]["mean"] == pytest.approx(right)
+        assert points[2].scores.groups["all"].post["acc_s1r1"].mean == pytest.approx(right)
     assert [point.steps for point in points_of(by_method["in-context"])] == [None]
 
 
