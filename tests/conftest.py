@@ -20,6 +20,13 @@ settings.register_profile("thorough", max_examples=20000, deadline=None)
 settings.load_profile("ci")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks every test in tests/slow as slow."""
+    for item in items:
+        if Path(__file__).parent / "slow" in item.path.parents:
+            item.add_marker("slow")
+
+
 @pytest.fixture(scope="session")
 def wikidata_sample() -> Path:
     """Real Wikidata triples beside the checkout; tests that ask for them are skipped where they are not."""
