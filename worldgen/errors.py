@@ -1,4 +1,4 @@
-"""The mistakes a user can make, each told in one line that says how to mend it."""
+"""Errors that are a user's to mend. Each message is one line and says how."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterable
 
 
 class UserError(ValueError):
-    """Input that cannot be used as it is; the message is one line and says the mend."""
+    """A mistake in the user's input or surroundings; the message is one line and says how to mend it."""
 
 
-class Paused(Exception):  # noqa: N818  # nothing went wrong
-    """Work that was given so much time has stopped where it can go on; the message says how."""
+class Paused(Exception):  # noqa: N818  # a pause is no error
+    """Work that has stopped because its time is up, and that can go on; the message says with which command."""
 
 
 class UnknownNameError(UserError):
-    """A name that is not in the world; the message offers the nearest ones."""
+    """A name that the world does not have; the message offers up to three similar names."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)

@@ -1,4 +1,4 @@
-"""A file server on 127.0.0.1: a store that other processes reach by network, and where a half-written file shows."""
+"""An FTP server on 127.0.0.1: a store that other processes can write to, and that shows half-written files."""
 
 import logging
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ PASSWORD = "not-to-be-shown"
 
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
-    """Serve a folder; gives its URL."""
+    """Serves a folder; yields its URL."""
     logging.getLogger("pyftpdlib").setLevel(logging.WARNING)
     accounts = DummyAuthorizer()
     accounts.add_user("ada", PASSWORD, str(folder), perm="elradfmwMT")
     handler = type("Handler", (FTPHandler,), {"authorizer": accounts, "auth_failed_timeout": 0})
     server = ThreadedFTPServer(("127.0.0.1", 0), handler)
-    # It looks every so often whether it is to end: half a second later at most.
+    # The server looks every half a second whether it should end.
     thread = Thread(target=server.serve_forever, kwargs={"timeout": 0.5, "handle_exit": False})
     thread.start()
     try:

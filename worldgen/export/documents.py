@@ -24,7 +24,7 @@ from worldgen.corpus.sentences import Kind, Shard, read_shards
 from worldgen.corpus.wording import Wording
 from worldgen.errors import UserError
 from worldgen.export.card import card
-from worldgen.storage.files import write_beside, write_text
+from worldgen.storage.files import write_atomically, write_text
 from worldgen.storage.manifests import (
     INPUTS,
     MANIFEST,
@@ -110,7 +110,7 @@ def _write_shards(run_folder: Path, format_: Format, data: Path, shards: int, sa
     wording, first = Wording(World.load(run_folder / "world")), 0
     for number, shard in enumerate(read_shards(run_folder / "corpus")):
         path = data / f"train-{number:05d}-of-{shards:05d}.{format_}"
-        write_beside(path, partial(_WRITERS[format_], ShardText(wording, shard, first)))
+        write_atomically(path, partial(_WRITERS[format_], ShardText(wording, shard, first)))
         first += len(shard.documents)
         say(f"export: {number + 1} of {shards} shards, {first:,} documents")
     return first

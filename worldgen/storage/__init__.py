@@ -1,1 +1,1 @@
-"""Files, manifests, stores and engines: how things are written, and where. Knows no world."""
+"""Storage: safe writing of files, manifests of finished stages, stores, and engines. It knows nothing of worlds."""

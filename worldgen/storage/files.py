@@ -1,4 +1,4 @@
-"""Writing files so that a kill at any moment leaves the old file or the new one, never half of one."""
+"""Files, written so that a kill at any moment leaves the old file or the new one, never half of one; their hashes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 
-def write_beside(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a file beside `path`, then flush it to disk and rename it to `path`."""
+def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+    """Writes `path` in one step: `write` fills a file beside it, which is flushed to disk, then renamed to `path`.
+
+    Makes the folder if there is none. If `write` fails, the new file is removed and `path` stays as it was.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Named for the process: a worker that outlives its killed parent cannot write into another's file.
+    # The name holds the process id, so that a worker that outlives its killed parent cannot write into another's file.
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         write(partial)
@@ -30,48 +33,48 @@ def write_beside(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def remove_partials(folder: Path) -> None:
-    """Remove what killed processes left half-written."""
+    """Removes the half-written files that killed processes have left in a folder and its subfolders."""
     for partial in folder.rglob(".*.partial"):
         partial.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file whose bytes are known."""
-    write_beside(path, lambda partial: partial.write_bytes(content))  # type: ignore[arg-type, return-value]
+    """Writes a file with these bytes."""
+    write_atomically(path, lambda partial: partial.write_bytes(content))  # type: ignore[arg-type, return-value]
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text."""
+    """Writes a text file in UTF-8."""
     write_bytes(path, text.encode())
 
 
 def write_table(path: Path, columns: Mapping[str, Any] | pa.Table) -> None:
-    """Write one Parquet file; the same columns give the same bytes."""
-    write_beside(path, lambda partial: _save_table(columns, partial))
+    """Writes one Parquet file, compressed with zstd; equal columns give equal bytes."""
+    write_atomically(path, lambda partial: _save_table(columns, partial))
 
 
 def table_bytes(columns: Mapping[str, Any] | pa.Table) -> bytes:
-    """The bytes that `write_table` writes."""
+    """Returns the bytes that `write_table` writes."""
     file = BytesIO()
     _save_table(columns, file)
     return file.getvalue()
 
 
 def write_array(path: Path, array: np.ndarray) -> None:
-    """Write one npy file, without pickle."""
+    """Writes one npy file, without pickle."""
     write_bytes(path, array_bytes(array))
 
 
 def array_bytes(array: np.ndarray) -> bytes:
-    """The bytes that `write_array` writes."""
+    """Returns the bytes that `write_array` writes."""
     file = BytesIO()
     np.save(file, array, allow_pickle=False)
     return file.getvalue()
 
 
 def read_columns(path: Path, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-    """Some or all columns of a Parquet file as numpy arrays (lists and texts as object arrays)."""
-    # Neither as a data set nor through pyarrow's to_numpy: both import modules for longer than a world takes to load.
+    """Returns some columns of a Parquet file, or all of them, as numpy arrays (lists and texts as object arrays)."""
+    # Not `pq.read_table` and not `to_numpy`: importing the modules that these need takes longer than loading a world.
     with pq.ParquetFile(path) as file:
         table = file.read(None if names is None else list(names))
     return {name: _as_numpy(table[name]) for name in table.column_names}

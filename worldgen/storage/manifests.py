@@ -1,7 +1,7 @@
-"""What a finished stage says of itself: its inputs and the hash of every file it made.
+"""Manifests: a finished stage's record of its inputs, its results and the hash of every file that it made.
 
-`manifest.json` is written last: it exists = the stage is complete. `inputs.json` is written first, so that a
-half-done stage of another config is told apart too.
+A stage first writes `inputs.json`, so that an unfinished stage of another config can be recognised. It writes
+`manifest.json` last: the stage is complete if and only if this file exists.
 """
 
 from __future__ import annotations
@@ -21,45 +21,60 @@ from worldgen.storage.machine import peak_memory, versions
 MANIFEST = "manifest.json"
 INPUTS = "inputs.json"
 
-# What a stage's result depends on: "world.facts" -> 600, with everything that earlier stages depend on.
+# The settings that a stage's result depends on, those of earlier stages included, with their values as JSON has them:
+# {"world.facts": 600}.
 Inputs = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """One finished stage. `files` maps a path within the stage's folder to its sha256."""
+    """The record of one finished stage, as `manifest.json` holds it."""
 
     stage: str
+
     inputs: dict[str, Any]
+    """Every setting that the result depends on, with its value."""
+
     inputs_hash: str
+    """The SHA-256 of `inputs_text(inputs)`."""
+
     rows: dict[str, Any]
+    """The stage's counts and other results, by name."""
+
     files: dict[str, str]
+    """The SHA-256 of each file, by its path within the stage's folder."""
+
     seconds: float
+    """The time from the stage's last start to its end."""
+
     peak_memory_bytes: int
     versions: dict[str, str]
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of a finished stage, or None."""
+    """Returns the manifest of the stage in this folder, or None if the stage is not finished."""
     path = folder / MANIFEST
     return Manifest(**json.loads(path.read_text())) if path.exists() else None
 
 
 def begin(folder: Path, inputs: Inputs) -> float:
-    """Note the inputs of a stage that starts, or goes on, and clear up after a killed one; returns the time."""
+    """Starts a stage, or goes on with it: removes a killed run's partial files and writes `inputs.json`.
+
+    Returns the time of a monotonic clock, in seconds, for `finish`.
+    """
     remove_partials(folder)
     write_text(folder / INPUTS, inputs_text(inputs))
     return time.monotonic()
 
 
 def finish(folder: Path, stage: str, inputs: Inputs, rows: Mapping[str, Any], started: float) -> None:
-    """Hash what the stage made and write its manifest."""
+    """Finishes a stage: hashes the files in its folder and writes its manifest."""
     files = {str(path.relative_to(folder)): sha256(path) for path in stage_files(folder)}
     write_text(folder / MANIFEST, manifest_text(stage, inputs, rows, files, started))
 
 
 def manifest_text(stage: str, inputs: Inputs, rows: Mapping[str, Any], files: Mapping[str, str], started: float) -> str:
-    """A manifest as it is written."""
+    """Returns the text of `manifest.json`; `started` is the time that `begin` returned."""
     manifest = Manifest(
         stage=stage,
         inputs=dict(inputs),
@@ -74,18 +89,21 @@ def manifest_text(stage: str, inputs: Inputs, rows: Mapping[str, Any], files: Ma
 
 
 def inputs_text(inputs: Inputs) -> str:
-    """A stage's inputs as they are noted."""
+    """Returns the text of `inputs.json`."""
     return _json(inputs)
 
 
 def differences(folder: Path, inputs: Inputs) -> list[str]:
-    """How the inputs noted in a folder, finished or not, differ from these: "world.facts: 600 there, 700 now"."""
+    """Returns the differences between the inputs written in a folder and these: "world.facts: 600 there, 700 now".
+
+    The stage there may be unfinished. A folder without `inputs.json` differs in nothing.
+    """
     path = folder / INPUTS
     return differing(json.loads(path.read_text()), inputs) if path.exists() else []
 
 
 def differing(noted: Inputs, inputs: Inputs) -> list[str]:
-    """How noted inputs differ from these."""
+    """Returns the differences between the inputs of an earlier run, `noted`, and these, one text for each setting."""
     now = json.loads(inputs_text(inputs))
     names = [*now, *(name for name in noted if name not in now)]
     return [
@@ -96,7 +114,10 @@ def differing(noted: Inputs, inputs: Inputs) -> list[str]:
 
 
 def verify(folder: Path) -> list[str]:
-    """What is wrong with a finished stage's files: missing, changed, or not its own. Raises UserError if unfinished."""
+    """Returns the faults of a finished stage's files: one is missing, has changed, or is not in the manifest.
+
+    Raises UserError if the stage is not finished.
+    """
     manifest = read_manifest(folder)
     if manifest is None:
         raise UserError(f"{folder} is not finished: run the stage first")
@@ -111,7 +132,7 @@ def verify(folder: Path) -> list[str]:
 
 
 def stage_files(folder: Path) -> list[Path]:
-    """The files of a stage, its manifest and half-written ones left out."""
+    """Returns the files that a stage made, sorted: without manifest, inputs, and hidden (half-written) files."""
     own = {folder / MANIFEST, folder / INPUTS}
     files = (path for path in folder.rglob("*") if path.is_file() and path not in own)
     return sorted(path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts))

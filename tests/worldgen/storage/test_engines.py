@@ -1,4 +1,4 @@
-"""Every engine gives what a loop gives, in order, and takes no more items than it needs."""
+"""Every engine gives the results of a plain loop, in order, and takes an item only when a worker needs it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from worldgen.errors import UserError
-from worldgen.storage.engines import Engine, Local, Ray, alike, decisive_versions, engine_of
+from worldgen.storage.engines import Engine, Local, Ray, decisive_versions, engine_of, work_with_same_versions
 from worldgen.storage.stores import Reach
 
 
-def place(shared: np.ndarray, item: int) -> tuple[int, float, int]:
+def where_worked(shared: np.ndarray, item: int) -> tuple[int, float, int]:
     return item, float(shared[item]), os.getpid()
 
 
@@ -31,11 +31,11 @@ def engine(request) -> Engine:
 
 def test_results_come_in_order(engine: Engine):
     shared = np.random.default_rng(0).random(40)
-    results = list(engine.map(place, shared, iter(range(40))))
+    results = list(engine.map(where_worked, shared, iter(range(40))))
     assert [(item, value) for item, value, _ in results] == list(enumerate(shared.tolist()))
-    # Where the workers are is what `distance` says.
+    # `distance` says truly whether the workers are other processes.
     assert ({pid for _, _, pid in results} == {os.getpid()}) == (engine.distance == Reach.PROCESS)
-    assert list(engine.map(place, shared, [])) == []
+    assert list(engine.map(where_worked, shared, [])) == []
 
 
 def test_a_mistake_in_a_worker_reaches_the_user(engine: Engine):
@@ -44,7 +44,7 @@ def test_a_mistake_in_a_worker_reaches_the_user(engine: Engine):
 
 
 def test_items_are_taken_as_they_are_needed(engine: Engine):
-    """Two a worker at most are ahead of the results, however many there are."""
+    """At most two items for each worker are ahead of the results, however many items there are."""
     taken = 0
 
     def items() -> Iterator[int]:
@@ -52,37 +52,37 @@ def test_items_are_taken_as_they_are_needed(engine: Engine):
         for taken in range(1, 31):
             yield taken - 1
 
-    for done, _ in enumerate(engine.map(place, np.zeros(30), items())):
+    for done, _ in enumerate(engine.map(where_worked, np.zeros(30), items())):
         assert taken <= done + 1 + 2 * 2
     assert taken == 30
 
 
 def test_a_single_item_needs_no_process():
-    ((_, _, pid),) = Local(4).map(place, np.zeros(1), [0])
+    ((_, _, pid),) = Local(4).map(where_worked, np.zeros(1), [0])
     assert pid == os.getpid()
 
 
-def test_engines_by_name():
+def test_an_engine_has_a_name_and_a_number_of_workers():
     assert engine_of("local", None) == Local(1)
     assert engine_of("local", 3) == Local(3)
     assert engine_of("ray", 3).distance == Reach.NETWORK
 
 
-def test_ray_that_is_not_installed(monkeypatch):
+def test_a_missing_ray_is_refused_with_the_mend(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError, match="pip install ray"):
-        next(Ray().map(place, np.zeros(1), [0]))
+        next(Ray().map(where_worked, np.zeros(1), [0]))
 
 
-def test_a_cluster_that_does_not_answer(monkeypatch):
-    # Other tests' cluster stays as it is.
+def test_a_cluster_that_does_not_answer_is_named(monkeypatch):
+    # The cluster of other tests stays as it is.
     monkeypatch.setattr(pytest.importorskip("ray"), "is_initialized", lambda: False)
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
     with pytest.raises(UserError, match=r"^no Ray cluster at RAY_ADDRESS=127\.0\.0\.1:1: "):
-        next(Ray().map(place, np.zeros(1), [0]))
+        next(Ray().map(where_worked, np.zeros(1), [0]))
 
 
 def test_a_worker_with_other_packages_is_refused():
-    assert alike(decisive_versions(), place, np.array([0.5]), 0)[:2] == (0, 0.5)
+    assert work_with_same_versions(decisive_versions(), where_worked, np.array([0.5]), 0)[:2] == (0, 0.5)
     with pytest.raises(UserError, match=r"pyarrow.*1\.0"):
-        alike(decisive_versions() | {"pyarrow": "1.0"}, place, np.array([0.5]), 0)
+        work_with_same_versions(decisive_versions() | {"pyarrow": "1.0"}, where_worked, np.array([0.5]), 0)

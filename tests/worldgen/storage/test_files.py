@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, and read back as they were."""
+"""A file is written whole or not at all, and reading returns what was written."""
 
 from __future__ import annotations
 
@@ -8,21 +8,19 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from worldgen.facts import Vocabulary
-from worldgen.graphs.vocabularies import names_table, vocabulary
 from worldgen.storage.files import (
     array_bytes,
     read_columns,
     remove_partials,
     table_bytes,
     write_array,
-    write_beside,
+    write_atomically,
     write_table,
     write_text,
 )
 
 
-def test_texts_keep_their_bytes(tmp_path: Path) -> None:
+def test_a_text_keeps_its_bytes(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "text.txt"
     write_text(path, "Zürich\r\n\u05d0\n")
     assert path.read_bytes() == "Zürich\r\n\u05d0\n".encode()
@@ -31,10 +29,10 @@ def test_texts_keep_their_bytes(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("mishap", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 @pytest.mark.parametrize("before", [None, b"old"])
-def test_a_mishap_leaves_the_old_file_and_no_rubbish(
-    tmp_path: Path, mishap: BaseException, before: bytes | None
+def test_a_failure_leaves_the_old_file_and_nothing_beside_it(
+    tmp_path: Path, failure: BaseException, before: bytes | None
 ) -> None:
     path = tmp_path / "file"
     if before is not None:
@@ -42,15 +40,15 @@ def test_a_mishap_leaves_the_old_file_and_no_rubbish(
 
     def half(partial: Path) -> None:
         partial.write_bytes(b"ne")
-        raise mishap
+        raise failure
 
-    with pytest.raises(type(mishap)):
-        write_beside(path, half)
+    with pytest.raises(type(failure)):
+        write_atomically(path, half)
     assert [p.read_bytes() for p in tmp_path.iterdir()] == ([] if before is None else [before])
 
 
-def test_the_file_appears_whole(tmp_path: Path) -> None:
-    """While it is being written there is only the partial file, which no *.parquet pattern finds."""
+def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
+    """While a file is being written there is only a partial file, which the pattern *.parquet does not match."""
     path = tmp_path / "file.parquet"
 
     def write(partial: Path) -> None:
@@ -58,7 +56,7 @@ def test_the_file_appears_whole(tmp_path: Path) -> None:
         assert not path.exists()
         assert list(tmp_path.glob("*.parquet")) == []
 
-    write_beside(path, write)
+    write_atomically(path, write)
     assert path.read_bytes() == b"whole"
 
 
@@ -70,7 +68,7 @@ def test_partial_files_of_killed_runs_can_be_removed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("array", [np.arange(6).reshape(2, 3), np.zeros(0, dtype=np.float32), np.array([True, False])])
-def test_arrays(tmp_path: Path, array: np.ndarray) -> None:
+def test_an_array_is_read_back_with_its_type(tmp_path: Path, array: np.ndarray) -> None:
     write_array(tmp_path / "a.npy", array)
     assert (tmp_path / "a.npy").read_bytes() == array_bytes(array)
     loaded = np.load(tmp_path / "a.npy", allow_pickle=False)
@@ -78,7 +76,7 @@ def test_arrays(tmp_path: Path, array: np.ndarray) -> None:
     assert loaded.dtype == array.dtype
 
 
-def test_tables(tmp_path: Path) -> None:
+def test_a_table_is_read_back_and_equal_columns_give_equal_bytes(tmp_path: Path) -> None:
     columns = {"n": np.arange(3, dtype=np.int32), "x": np.array([0.5, np.inf, -1]), "ok": np.array([True, False, True])}
     write_table(tmp_path / "t.parquet", columns)
     first = (tmp_path / "t.parquet").read_bytes()
@@ -89,13 +87,3 @@ def test_tables(tmp_path: Path) -> None:
         assert loaded[name].dtype == column.dtype
     write_table(tmp_path / "t.parquet", pa.table(columns))
     assert (tmp_path / "t.parquet").read_bytes() == first == table_bytes(columns)
-
-
-def test_vocabularies(tmp_path: Path) -> None:
-    subjects = Vocabulary("subject", ("Ada", "\u05d0"), ("Q1", "Q2"), (("A.", "Lady Ada"), ()))
-    objects = Vocabulary("object", ("Ada",), ("Q1",), ((),))
-    nobody = Vocabulary("relation", (), (), ())
-    write_table(tmp_path / "names.parquet", names_table(subjects, objects, nobody))
-    columns = read_columns(tmp_path / "names.parquet")
-    for names in (subjects, objects, nobody):
-        assert vocabulary(names.kind, columns) == names

@@ -1,4 +1,4 @@
-"""A store keeps files whole, here and on a server; what goes wrong there is one clear line."""
+"""A store keeps files whole, on disk and on a server; a failure there is told in one line."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def store(request, tmp_path, server) -> Store:
     return store_at(str(urls[request.param]))
 
 
-def test_what_is_written_is_read(store: Store):
-    # Longer than an upload's blocks (64 KiB by FTP), with every byte, then shorter, then nothing.
+def test_a_store_reads_the_bytes_that_were_written(store: Store):
+    # First longer than an upload's blocks (64 KiB by FTP) and with every byte, then shorter, then empty.
     for content in (bytes(range(256)) * 1000, b"shorter", b""):
         store.write("new/folder/file.bin", content)
         assert store.read("new/folder/file.bin") == content
@@ -42,7 +42,7 @@ def test_files_lie_where_the_url_says(server, tmp_path):
     assert (tmp_path / "f" / "g").read_bytes() == b"content"
 
 
-def test_reach(tmp_path, monkeypatch):
+def test_the_url_decides_who_can_write(tmp_path, monkeypatch):
     assert store_at("s3://bucket/folder").reach == Reach.NETWORK
     assert store_at("memory://folder").reach == Reach.PROCESS
     monkeypatch.chdir(tmp_path)
@@ -54,7 +54,7 @@ def test_reach(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("url", "told"), [("nosuch://bucket/x", "nosuch"), ("s3://bucket/x", "s3fs"), ("ftp://127.0.0.1:1/x", "refused")]
 )
-def test_what_cannot_be_reached_is_told_in_a_line(url: str, told: str):
+def test_an_unreachable_store_is_told_in_one_line(url: str, told: str):
     if told == "s3fs":
         with pytest.raises(ImportError):
             __import__("s3fs")
@@ -63,7 +63,7 @@ def test_what_cannot_be_reached_is_told_in_a_line(url: str, told: str):
     assert "\n" not in str(error.value)
 
 
-def test_passwords_are_not_told(server):
+def test_a_password_is_not_shown(server):
     url, _ = server
     wrong = url.replace(ftp_server.PASSWORD, "wrong-password")
     with pytest.raises(UserError) as error:
