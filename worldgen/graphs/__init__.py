@@ -1,1 +1,1 @@
-"""Knowledge graphs: where facts come from, which are selected, and what their entities are called."""
+"""Knowledge graphs: their sources, the selection of facts, and the labels of entities and relations."""

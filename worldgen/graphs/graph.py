@@ -1,4 +1,4 @@
-"""The knowledge graph: facts with one object for a subject and relation, as arrays of ids."""
+"""The knowledge graph: facts as arrays of ids, with at most one object for each subject and relation."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from worldgen.storage.files import read_columns, write_table
 
 @dataclass(frozen=True)
 class KnowledgeGraph:
-    """Functional facts over three vocabularies; rows are sorted by (subject, relation), no two are equal there.
+    """Functional facts over three vocabularies; rows are sorted by (subject, relation), and no pair occurs twice.
 
-    Array shapes: F facts, R relations.
+    Array shapes: F facts, S subjects, R relations.
     """
 
     subjects: Vocabulary
@@ -32,18 +32,18 @@ class KnowledgeGraph:
         return len(self.subject)
 
     def cooccurrence(self) -> NDArray[np.int64]:
-        """[R, R]: how many subjects have both relations; the diagonal says how many have the one."""
+        """Returns the number of subjects that have both relations, [R, R]; on the diagonal, that have the one."""
         return cooccurrence(self.subject, self.relation, len(self.subjects), len(self.relations))
 
     def objects_of(self, relation: int) -> Ids:
-        """[S]: each subject's object under one relation, -1 where there is none."""
+        """Returns each subject's object under one relation, [S]; -1 for a subject without that relation."""
         objects = np.full(len(self.subjects), -1, dtype=np.int32)
         rows = self.relation == relation
         objects[self.subject[rows]] = self.object[rows]
         return objects
 
     def save(self, folder: Path) -> None:
-        """Write entities.parquet, relations.parquet and facts.parquet."""
+        """Writes entities.parquet, relations.parquet and facts.parquet."""
         write_table(folder / "entities.parquet", names_table(self.subjects, self.objects))
         write_table(folder / "relations.parquet", names_table(self.relations))
         facts = {"subject": self.subject, "relation": self.relation, "object": self.object}
@@ -51,7 +51,7 @@ class KnowledgeGraph:
 
     @staticmethod
     def load(folder: Path) -> KnowledgeGraph:
-        """Read what `save` wrote."""
+        """Reads the graph that `save` wrote."""
         entities = read_columns(folder / "entities.parquet")
         relations = read_columns(folder / "relations.parquet")
         facts = read_columns(folder / "facts.parquet")
@@ -66,8 +66,11 @@ class KnowledgeGraph:
 
 
 def cooccurrence(subject: Ids, relation: Ids, S: int, R: int) -> NDArray[np.int64]:
-    """[R, R]: the subjects that have both relations, of facts in which a (subject, relation) comes once."""
-    from scipy import sparse  # slow to import, and needed only where a graph is selected
+    """Returns the number of subjects that have both relations, [R, R].
+
+    The facts must hold each pair of subject and relation once only.
+    """
+    from scipy import sparse  # slow to import, and needed only when a graph is selected
 
     ones = np.ones(len(subject), dtype=np.int64)
     has = sparse.csr_array((ones, (subject, relation)), shape=(S, R))

@@ -1,4 +1,4 @@
-"""Ids and names of millions of entities, held compactly: an item becomes a string, or strings, when asked for."""
+"""Ids and names of millions of entities in little memory: an item becomes a Python string only when it is read."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from worldgen.graphs.sources import Names
 
 T = TypeVar("T")
 
-_PART: Final = 1 << 16  # items that are Python's at once
+_PART: Final = 1 << 16  # the number of items that are Python strings at the same time
 
 
 @dataclass(frozen=True, eq=False)
-class Texts(Sequence[str]):
-    """Texts in an Arrow array, which takes a tenth of the memory of as many strings."""
+class PackedTexts(Sequence[str]):
+    """PackedTexts in an Arrow array, which takes a tenth of the memory of Python strings."""
 
-    values: pa.LargeStringArray
+    array: pa.LargeStringArray
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.array)
 
     def __getitem__(self, index: Any) -> Any:
-        found = self.values[index]
+        found = self.array[index]
         return found.to_pylist() if isinstance(index, slice) else found.as_py()
 
     def __iter__(self) -> Iterator[str]:
         return (text for part in _parts(self) for text in part)
 
 
-def some(texts: Sequence[str], codes: Ids) -> dict[int, str]:
-    """The texts of some codes, by code."""
-    if isinstance(texts, Texts):
-        return dict(zip(codes.tolist(), texts.values.take(pa.array(codes)).to_pylist(), strict=True))
+def texts_by_code(texts: Sequence[str], codes: Ids) -> dict[int, str]:
+    """Returns `texts[code]` of each of these codes, by code."""
+    if isinstance(texts, PackedTexts):
+        return dict(zip(codes.tolist(), texts.array.take(pa.array(codes)).to_pylist(), strict=True))
     return {code: texts[code] for code in codes.tolist()}
 
 
 @dataclass(frozen=True, eq=False)
 class PackedNames(Names):
-    """Names kept as in a file: UTF-8, with tabs between them; there is one at least, none is empty and none twice."""
+    """Names as bytes: for each id its names in UTF-8 with tabs between them, at least one, none empty, all distinct."""
 
     lines: dict[str, bytes]
 
@@ -60,13 +60,13 @@ class PackedNames(Names):
         return len(self.lines)
 
     def lists(self, ids: Sequence[str]) -> pa.ListArray:
-        """The names of each id, all at once."""
+        """Returns the names of each of these ids, as one Arrow array of lists."""
         lines = pa.array([self.lines[id_] for id_ in ids], pa.binary())
         return pc.split_pattern(lines.cast(pa.string()), "\t")
 
 
 def labels_of(names: Names, ids: Sequence[str]) -> list[str]:
-    """The first name of each id."""
+    """Returns the first name of each of these ids."""
     if isinstance(names, PackedNames):
         return [label for part in _parts(ids) for label in pc.list_element(names.lists(part), 0).to_pylist()]
     return [names[id_][0] for id_ in ids]
@@ -74,7 +74,7 @@ def labels_of(names: Names, ids: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class Aliases(Sequence[tuple[str, ...]]):
-    """The names of each id but the first."""
+    """The aliases of each id: its names without the first."""
 
     names: Names
     ids: Sequence[str]
@@ -96,13 +96,16 @@ class Aliases(Sequence[tuple[str, ...]]):
     __hash__ = None  # type: ignore[assignment]
 
 
-def lists_of(values: Sequence[Sequence[str]]) -> pa.ListArray:
-    """Lists of texts in Arrow, a part at a time: of millions of entities they would take ten times the memory."""
+def name_lists(names: Sequence[Sequence[str]]) -> pa.ListArray:
+    """Returns the names of each entity as an Arrow array of lists.
+
+    Converts a part at a time: Python lists for millions of entities would take ten times the memory.
+    """
     lists = pa.list_(pa.string())
-    if isinstance(values, Aliases) and isinstance(values.names, PackedNames):
-        parts = [pc.list_slice(values.names.lists(ids), 1) for ids in _parts(values.ids)]
+    if isinstance(names, Aliases) and isinstance(names.names, PackedNames):
+        parts = [pc.list_slice(names.names.lists(ids), 1) for ids in _parts(names.ids)]
     else:
-        parts = [pa.array(part, lists) for part in _parts(values)]
+        parts = [pa.array(part, lists) for part in _parts(names)]
     return pa.concat_arrays([pa.array([], lists), *parts])
 
 

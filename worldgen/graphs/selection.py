@@ -1,4 +1,4 @@
-"""Which facts of a source the world is made of: the paper's selection (appendix A.1 step 1)."""
+"""The selection of the facts that a world is made from (paper, appendix A.1 step 1)."""
 
 from __future__ import annotations
 
@@ -19,29 +19,38 @@ from worldgen.settings import GraphConfig
 
 @dataclass(frozen=True)
 class SelectionReport:
-    """What was read and what was left out on the way to the graph, counted in facts."""
+    """How many rows were read, how many were left out for which reason, and the size of the graph."""
 
     rows_read: int
     malformed_rows: int
     first_malformed: str
+
     excluded: int
+    """The number of rows with an excluded relation or entity."""
+
     further_objects: int
+    """The number of rows that give a subject and relation a second object, or the same one again."""
+
     other_relations: int
+    """The number of rows whose relation is not selected, or whose subject has only one selected relation."""
+
     labels: LabelReport
+    """The facts that are left out for their labels."""
+
     facts: int
     subjects: int
     relations: int
     objects: int
 
-    def as_dict(self) -> dict:
-        """Nested plain values, for JSON."""
+    def as_dict(self) -> dict[str, object]:
+        """Returns the report as nested plain values, for JSON."""
         return asdict(self)
 
 
 def select(source: Source, config: GraphConfig, spelling: Spelling) -> tuple[KnowledgeGraph, SelectionReport]:
-    """Read a source and keep the facts of the most frequent relations that occur together.
+    """Reads a source and returns the graph of its most frequent relations that occur together, with a report.
 
-    Raises UserError when the source offers fewer relations than asked for; it says what there is.
+    Raises UserError if the source has fewer such relations than `config.relations`; the message says how many it has.
     """
     table = source.triples(config.max_triples, config.strict)
     selected, left_out = _selected(table, config)
@@ -71,7 +80,10 @@ def select(source: Source, config: GraphConfig, spelling: Spelling) -> tuple[Kno
 
 
 def _selected(table: TripleTable, config: GraphConfig) -> tuple[Rows, dict[str, int]]:
-    """The rows of connected subjects under the most frequent relations, and how many were left out for what."""
+    """Returns the rows to keep, and the number of rows left out for each reason.
+
+    A row is kept if its relation is one of the most frequent and its subject has at least two such rows.
+    """
     allowed = table.rows.where(~_excluded(table, config))
     functional = allowed.where(_first_of_each(allowed))
     relations = _frequent_relations(functional, table, config)
@@ -84,6 +96,7 @@ def _selected(table: TripleTable, config: GraphConfig) -> tuple[Rows, dict[str, 
 
 
 def _excluded(table: TripleTable, config: GraphConfig) -> NDArray[np.bool_]:
+    """Returns the mask of the rows with an excluded relation or entity."""
     allowed = {*(config.properties or table.relation_ids)} - {*config.excluded_relations}
     relations = [i for i, id_ in enumerate(table.relation_ids) if id_ not in allowed]
     entities = [i for i, id_ in enumerate(table.entity_ids) if id_ in config.excluded_entities]
@@ -92,13 +105,13 @@ def _excluded(table: TripleTable, config: GraphConfig) -> NDArray[np.bool_]:
 
 
 def _first_of_each(rows: Rows) -> NDArray[np.int64]:
-    """Row numbers, in order, of the first object of every (subject, relation)."""
+    """Returns the row number of the first row of each (subject, relation), in order."""
     key = rows.head.astype(np.int64) * (int(rows.relation.max(initial=0)) + 1) + rows.relation
     return np.flatnonzero(~pd.Series(key).duplicated().to_numpy())
 
 
 def _frequent_relations(rows: Rows, table: TripleTable, config: GraphConfig) -> Ids:
-    """The most frequent of the relations that share enough subjects with another one."""
+    """Returns the most frequent ones of the relations that share enough subjects with another relation, sorted."""
     together = cooccurrence(rows.head, rows.relation, len(table.entity_ids), len(table.relation_ids))
     count = np.diag(together).copy()
     np.fill_diagonal(together, 0)

@@ -1,4 +1,4 @@
-"""What every source of facts gives: a table of triples, and the names of what is in them."""
+"""The interface of every source of facts: it gives a table of triples, and the names of their ids."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from worldgen.arrays import Ids
 
 @dataclass(frozen=True)
 class Rows:
-    """Triples in the source's order, as codes: row i says head[i] relation[i] tail[i]."""
+    """Triples in the source's order, as codes: row i is the triple (head[i], relation[i], tail[i])."""
 
     head: Ids
     relation: Ids
@@ -25,45 +25,54 @@ class Rows:
         return len(self.head)
 
     def where(self, keep: NDArray) -> Rows:
-        """Some of the rows, chosen by a mask or by row numbers."""
+        """Returns the rows that a mask, or an array of row numbers, chooses."""
         return Rows(self.head[keep], self.relation[keep], self.tail[keep])
 
     def of_connected_subjects(self) -> Rows:
-        """The rows of subjects that have at least two."""
+        """Returns the rows of the subjects that have at least two rows."""
         return self.where(np.bincount(self.head, minlength=1)[self.head] >= 2)
 
 
 @dataclass(frozen=True)
 class TripleTable:
-    """A source's triples and the ids that their codes stand for.
-
-    `entity_ids[code]` and `relation_ids[code]` are the source's own ids (Q42, P69). `lines` counts the lines
-    read, `malformed` those left out, `first_malformed` says where the first of them is and what is wrong.
-    """
+    """A source's triples as codes, and the ids that the codes stand for."""
 
     rows: Rows
+
     entity_ids: Sequence[str]
+    """`entity_ids[code]` is the source's own id of a head or tail (Q42)."""
+
     relation_ids: Sequence[str]
+    """`relation_ids[code]` is the source's own id of a relation (P69)."""
+
     lines: int
+    """The number of lines read: triples and malformed lines."""
+
     malformed: int = 0
+    """The number of malformed lines, which are left out."""
+
     first_malformed: str = ""
+    """The place of the first malformed line, and its fault."""
 
 
-# The names of an entity or relation by its id: the label first, then the aliases.
+# The names of each entity or relation, by its id in the source: the label first, then the aliases.
 Names = Mapping[str, tuple[str, ...]]
 
 
 class Source(Protocol):
-    """A knowledge graph that can be read from the start, as often as needed."""
+    """A knowledge graph that can be read from its start, as often as needed."""
 
     def paths(self) -> list[Path]:
-        """The files that the graph is read from, if any."""
+        """Returns the files that the graph is read from; empty for a graph that is drawn."""
 
     def triples(self, limit: int, strict: bool) -> TripleTable:
-        """The first `limit` triples; `strict` refuses a malformed line (UserError) that is else counted."""
+        """Returns the first `limit` triples.
+
+        A malformed line is left out and counted; with `strict` it raises a UserError.
+        """
 
     def entity_names(self, ids: Collection[str]) -> Names:
-        """The names of those of `ids` that have any."""
+        """Returns the names of entities; an id without names is left out."""
 
     def relation_names(self, ids: Collection[str]) -> Names:
-        """The names of those of `ids` that have any."""
+        """Returns the names of relations; an id without names is left out."""

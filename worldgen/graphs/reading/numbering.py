@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from worldgen.arrays import Ids
-from worldgen.graphs.packed_names import Texts
+from worldgen.graphs.packed_names import PackedTexts
 
 # Wikidata's ids end at about 2^27; the tables take 8 bytes for each number up to the largest.
 _MOST: Final = 1 << 28
@@ -22,7 +22,7 @@ _MOST: Final = 1 << 28
 
 @dataclass(frozen=True)
 class _Numbered:
-    """Texts that are one letter and a number without leading zeros."""
+    """PackedTexts that are one letter and a number without leading zeros."""
 
     letter: str
     numbers: Ids
@@ -60,7 +60,7 @@ class Coder:
         if len(texts):
             self.blocks.append(_Numbered.of(texts) or texts.dictionary_encode())
 
-    def coded(self) -> tuple[Ids, Texts]:
+    def coded(self) -> tuple[Ids, PackedTexts]:
         """The code of every text taken, of which there must be one, and what the codes stand for."""
         numbered = [block for block in self.blocks if isinstance(block, _Numbered)]
         if len(numbered) == len(self.blocks) and len({block.letter for block in numbered}) == 1:
@@ -72,17 +72,17 @@ class Coder:
         )
 
 
-def _coded_by_number(ids: _Numbered) -> tuple[Ids, Texts]:
+def _coded_by_number(ids: _Numbered) -> tuple[Ids, PackedTexts]:
     never = len(ids.numbers)
     table = np.full(int(ids.numbers.max()) + 1, never, dtype=np.int32)  # where each number first appears, then its code
     np.minimum.at(table, ids.numbers, np.arange(never, dtype=np.int32))
     known = np.flatnonzero(table < never).astype(np.int32)
     in_order = known[np.argsort(table[known])]
     table[in_order] = np.arange(len(in_order), dtype=np.int32)
-    return table[ids.numbers], Texts(_Numbered(ids.letter, in_order).texts())
+    return table[ids.numbers], PackedTexts(_Numbered(ids.letter, in_order).texts())
 
 
-def _coded_by_text(blocks: list[pa.DictionaryArray]) -> tuple[Ids, Texts]:
+def _coded_by_text(blocks: list[pa.DictionaryArray]) -> tuple[Ids, PackedTexts]:
     unified = pa.chunked_array(blocks).unify_dictionaries()
     codes = np.concatenate([np.from_dlpack(chunk.indices) for chunk in unified.chunks])
-    return codes.astype(np.int32, copy=False), Texts(unified.chunk(0).dictionary)
+    return codes.astype(np.int32, copy=False), PackedTexts(unified.chunk(0).dictionary)

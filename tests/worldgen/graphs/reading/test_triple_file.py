@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worldgen.errors import UserError
-from worldgen.graphs.packed_names import Aliases, Texts, labels_of, lists_of, some
+from worldgen.graphs.packed_names import Aliases, PackedTexts, labels_of, name_lists, texts_by_code
 from worldgen.graphs.reading import triple_file as triplefile
 from worldgen.graphs.reading.line_file import LineFile
 from worldgen.graphs.reading.name_file import read_names
@@ -145,7 +145,7 @@ def test_packed_names_are_the_lines_names(content: bytes, ids: set[str]) -> None
             assert Aliases(packed, known) == Aliases(expected, known) == aliases == Aliases(packed, known)[:]
             assert Aliases(packed, known) != (*aliases, ())
             for same in (aliases, Aliases(packed, known), Aliases(expected, known)):
-                assert lists_of(same).equals(pa.array(aliases, pa.list_(pa.string())))
+                assert name_lists(same).equals(pa.array(aliases, pa.list_(pa.string())))
 
 
 def test_blocks_hold_whole_lines_and_know_their_number(tmp_path: Path) -> None:
@@ -161,12 +161,12 @@ def test_blocks_hold_whole_lines_and_know_their_number(tmp_path: Path) -> None:
 
 def test_texts_are_a_sequence_of_strings() -> None:
     known = [f"Q{i}" for i in range(70_000)]  # more than are turned into strings at once
-    texts = Texts(pa.array(known, pa.large_string()))
+    texts = PackedTexts(pa.array(known, pa.large_string()))
     assert list(texts) == known
     assert (texts[3], texts[np.int32(-1)], texts[1:3], len(texts)) == ("Q3", "Q69999", ["Q1", "Q2"], 70_000)
     assert texts.index("Q2") == 2
     codes = np.array([7, 2, 69_999], np.int32)
-    assert some(texts, codes) == some(known, codes) == {7: "Q7", 2: "Q2", 69_999: "Q69999"}
+    assert texts_by_code(texts, codes) == texts_by_code(known, codes) == {7: "Q7", 2: "Q2", 69_999: "Q69999"}
     assert "Q70000" not in texts
     with pytest.raises(IndexError):
         texts[70_000]
