@@ -1,1 +1,1 @@
-"""The language model: text to ids, pretraining, editing, and the one door through which it is asked."""
+"""The language model: from text to ids, pretraining, editing, and the questions that it is asked."""

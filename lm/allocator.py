@@ -1,4 +1,4 @@
-"""The C library's memory, told to keep what is freed."""
+"""A setting of the C library's allocator, so that it keeps freed memory."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ KEPT_BYTES = 1 << 30
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep blocks below 1 GiB instead of returning each to the system when it is freed.
+    """Makes glibc keep freed blocks below 1 GiB instead of returning each of them to the system.
 
-    A training step on the CPU frees and asks again for hundreds of arrays of megabytes; with glibc's defaults
-    each is mapped, zeroed by the kernel and unmapped again, a third of the time of a small model's step.
-    It changes no result. Nothing happens where the C library is another one.
+    A training step on the CPU frees hundreds of arrays of megabytes and asks for them again. With glibc's defaults
+    each is mapped, zeroed by the kernel and unmapped again, which takes a third of a small model's step. No result
+    changes. With another C library this does nothing.
     """
     if sys.platform != "linux":
         return

@@ -1,4 +1,4 @@
-"""Any causal language model that transformers can load, with its own tokenizer: to be asked, not to be edited."""
+"""Any causal language model that transformers can load, with its own tokenizer. It can be asked, but not edited."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from worldgen.lm.texts import continuations
 
 
 def load_causal(source: str, device: str) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    """The model of a folder, or of an id on Hugging Face's hub, ready to be asked, and its tokenizer.
+    """Loads a model and its tokenizer from a folder, or by its id on Hugging Face's hub.
 
-    The network is looked at for an id only; code that comes with a model is not run. Raises UserError for what cannot
-    be loaded, and for a tokenizer that is not a fast one or does not spell a text word by word.
+    The network is used for an id only. Code that comes with a model is not run. Raises UserError for a source that
+    cannot be loaded, and for a tokenizer that is not a fast one or does not spell a text word by word.
     """
     local = Path(source).is_dir()
     try:
@@ -26,8 +26,8 @@ def load_causal(source: str, device: str) -> tuple[PreTrainedModel, PreTrainedTo
         raise UserError(f"{source} holds no causal language model that transformers can load: {reason}") from None
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise UserError(f"the tokenizer of {source} is not one of the `tokenizers` library: save it as a fast one")
-    # A tokenizer's file may ask for both, and every prompt would then have the same length.
+    # A tokenizer's file may ask for padding or truncation, and every prompt would then have the same length.
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.backend_tokenizer.no_truncation()
-    continuations(tokenizer, [])
+    continuations(tokenizer, [])  # raises UserError for a tokenizer that does not spell word by word
     return model.to(torch.device(device)).eval(), tokenizer  # type: ignore[arg-type]  # transformers wraps the method

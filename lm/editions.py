@@ -1,4 +1,4 @@
-"""Editions of a model: the requests that each holds, what it cost, and the model that is several of them at once."""
+"""Editions of a model. An edition is the model after certain requests; an editor makes it, and it costs something."""
 
 from __future__ import annotations
 
@@ -16,65 +16,69 @@ Mode = Literal["single", "sequential", "together"]
 
 @dataclass(frozen=True)
 class Request:
-    """Make `target` what follows `prompt`: prompt "subject relation", target "object." with its full stop.
-
-    `weight` is how many observations the request is worth to the agent; `subject` is what the prompt begins
-    with, for a method that asks for it. `fact` is the requested fact as ids of the world's subject, relation and
-    object; None for a request that was not made from a world.
-    """
+    """A request to an editor: the model is to continue `prompt` with `target`."""
 
     prompt: str
+    """It reads "subject relation"."""
     target: str
+    """It reads "object.", with its full stop."""
     weight: float = 1.0
+    """How many observations the request is worth to the agent."""
     subject: str = ""
+    """The beginning of the prompt, for methods that need to know where the subject ends."""
     fact: Fact | None = None
+    """The requested fact as ids of the world's subject, relation and object; None for a request that was not made from
+    a world."""
 
     @property
     def sentence(self) -> str:
-        """The request as the corpus would say it, closed by its full stop."""
+        """The request as a sentence of the corpus, with its full stop."""
         return f"{self.prompt} {self.target.removesuffix('.')}."
 
 
 @dataclass(frozen=True)
 class Edition:
-    """The model after these requests; `seed` decides all that its editor draws, `name` is what it is filed under."""
+    """The model after these requests."""
 
     requests: tuple[Request, ...]
     seed: int
+    """Decides every random draw of the editor."""
     name: str = ""
+    """The name that the edition's files have."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What an edition cost: losses[i] is the loss before gradient step i; `flops` are operations, counted."""
+    """The cost of an edition."""
 
     losses: tuple[float, ...] = ()
+    """losses[i] is the loss before gradient step i."""
     flops: int = 0
+    """Floating point operations, counted."""
 
     def __add__(self, later: Cost) -> Cost:
-        """Of both, one after the other."""
+        """Returns the cost of both, one after the other."""
         return Cost(self.losses + later.losses, self.flops + later.flops)
 
 
 def _one_for_all(_: Sequence[int]) -> None:
-    """Every row of a batch belongs to the one edition that the model is."""
+    """Does nothing: the model is one edition, and every row of a batch belongs to it."""
 
 
 @dataclass(frozen=True)
 class Edited:
-    """A model that is several editions at once, while they last.
-
-    `costs` has one entry an edition. `route([e0, e1, ...])` says which edition each row of the coming batch
-    belongs to, until it is called again. `prefaces[e]` is a text that edition e reads before every prompt.
-    """
+    """A model that is several editions at once, as long as the editor's context lasts."""
 
     model: PreTrainedModel
     costs: tuple[Cost, ...]
+    """One cost for each edition."""
     route: Callable[[Sequence[int]], None] = _one_for_all
+    """`route([e0, e1, ...])` says which edition each row of the next batches belongs to, until it is called again."""
     prefaces: tuple[str, ...] = ()
+    """prefaces[e] is a text that edition e reads before every prompt; empty if no edition has one."""
 
     def prompt(self, edition: int, prompt: str) -> str:
-        """What the edition reads when it is asked `prompt`."""
+        """Returns the text that the edition reads when it is asked `prompt`: after its preface, if it has one."""
         preface = self.prefaces[edition] if self.prefaces else ""
         return f"{preface} {prompt}" if preface else prompt
 
@@ -84,15 +88,21 @@ class Editor(Protocol):
 
     @property
     def name(self) -> str:
-        """The name of its folder and files."""
+        """The name of the method's folder and files."""
 
     def at_once(self, editions: Sequence[Edition]) -> int:
-        """How many of these editions `edit` takes in one call; 1 for a method that changes the model's own weights."""
+        """Returns how many of these editions one call of `edit` takes; 1 if it changes the model's own weights."""
 
     def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> AbstractContextManager[Edited]:
-        """A context in which the model is these editions, by (model, editions) alone; afterwards it is not."""
+        """Gives a context in which the model is these editions; after it the model is what it was before.
+
+        The editions are a function of (model, editions) alone.
+        """
 
 
 def rounds(mode: Mode, edition: Edition) -> list[tuple[Request, ...]]:
-    """What an edition learns one after another: all its requests as one in mode "together", else each by itself."""
+    """Returns the groups of requests that are learned one after another.
+
+    In mode "together" there is one group with all requests; otherwise each request is a group.
+    """
     return [edition.requests] if mode == "together" else [(request,) for request in edition.requests]

@@ -1,14 +1,14 @@
-"""From sentences to tokens: every fragment is spelled once, documents are put together from ids.
+"""From sentences to tokens. Each fragment of text is spelled once; documents are put together from the ids.
 
-That this is what the tokenizer makes of the documents' text holds because its pieces never cross a blank; a
-test compares the two. Shapes: N sentences, T tokens.
+The tokenizer would give the same ids for the documents' text, because its pieces never cross a blank; a test compares
+the two. Shapes: N sentences, T tokens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,32 +22,35 @@ from worldgen.storage.shards import ShardFiles, write_shards
 from worldgen.storage.stores import Store
 from worldgen.worlds.world import World
 
+if TYPE_CHECKING:  # slow to import, and the workers that encode do without it
+    from transformers import PreTrainedTokenizerFast
+
 Tokens = NDArray[np.unsignedinteger]
 
 
 class Ragged:
-    """Rows of different length, back to back: row i is values[start[i] : start[i+1]]."""
+    """Rows of different lengths, stored back to back: row i is values[start[i] : start[i+1]]."""
 
     def __init__(self, values: NDArray, start: NDArray[np.int64]) -> None:
         self.values = values
         self.start = start
 
     def lengths(self) -> NDArray[np.int64]:
-        """The length of every row."""
+        """Returns the length of each row."""
         return np.diff(self.start)
 
     def gather(self, rows: NDArray[np.integer]) -> Ragged:
-        """These rows, in this order."""
+        """Returns these rows, in this order."""
         entries, lengths = gather_rows(self.start, rows)
         return Ragged(self.values[entries], row_starts(lengths))
 
     def joined(self, start: NDArray[np.int64]) -> Ragged:
-        """Runs of rows as one row each: new row i is the rows start[i] .. start[i+1]-1."""
+        """Returns longer rows: new row i is the rows start[i] .. start[i+1]-1 joined."""
         return Ragged(self.values, self.start[start])
 
 
-def spell_fragments(wording: Wording, tokenizer: Any) -> Ragged:
-    """The token ids of every fragment, in the least unsigned type that holds the vocabulary."""
+def spell_fragments(wording: Wording, tokenizer: PreTrainedTokenizerFast) -> Ragged:
+    """Returns the token ids of each fragment, in the smallest unsigned type that holds the vocabulary."""
     from worldgen.lm.tokenizer import encode  # slow to import, and the workers that encode do not spell
 
     spelled = encode(tokenizer, wording.fragments)
@@ -56,7 +59,7 @@ def spell_fragments(wording: Wording, tokenizer: Any) -> Ragged:
 
 
 def encode_documents(wording: Wording, spelled: Ragged, shard: Shard, bos: int, eos: int) -> Tokens:
-    """[T]: the shard's documents back to back, each between its beginning and end tokens."""
+    """Returns the shard's documents back to back, each between the tokens `bos` and `eos`: [T]."""
     fragment, start = wording.fragments_of(shard.sentences)
     sentences = spelled.gather(fragment).joined(start)
     documents: Documents = shard.documents
@@ -73,7 +76,7 @@ def encode_documents(wording: Wording, spelled: Ragged, shard: Shard, bos: int, 
 
 @dataclass(frozen=True)
 class Encoder:
-    """What it takes to encode a shard: the world's fragments spelled, and the tokens around a document."""
+    """Encodes shards of a world: holds the spelled fragments, the tokens around a document, the vocabulary's size."""
 
     world: World
     spelled: Ragged
@@ -82,14 +85,14 @@ class Encoder:
     vocabulary: int
 
     @staticmethod
-    def of(world: World, tokenizer: Any) -> Encoder:
-        """Spell the fragments of a world, once for all shards and workers."""
+    def of(world: World, tokenizer: PreTrainedTokenizerFast) -> Encoder:
+        """Spells the fragments of a world, once for all shards and workers."""
         spelled = spell_fragments(Wording(world), tokenizer)
         return Encoder(world, spelled, tokenizer.bos_token_id, tokenizer.eos_token_id, len(tokenizer))
 
 
 def token_files(encoder: Encoder, numbered: tuple[int, Shard]) -> ShardFiles:
-    """train-*.npy of a shard with its number."""
+    """Returns the file train-NUMBER.npy of the shard with this number, and the counts of its tokens and documents."""
     number, shard = numbered
     tokens = encode_documents(Wording(encoder.world), encoder.spelled, shard, encoder.bos, encoder.eos)
     rows = {"tokens": len(tokens), "documents": len(shard.documents)}
@@ -97,16 +100,16 @@ def token_files(encoder: Encoder, numbered: tuple[int, Shard]) -> ShardFiles:
 
 
 def write_tokens(encoder: Encoder, shards: Iterable[Shard], store: Store, engine: Engine) -> dict[str, int]:
-    """Write train-*.npy, one for each shard of the corpus; returns how many tokens and documents there are."""
+    """Writes train-*.npy, one for each shard of the corpus; returns the counts of `token_rows`."""
     return token_rows(encoder, write_shards(engine, token_files, encoder, enumerate(shards), store))
 
 
 def token_rows(encoder: Encoder, of_shards: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    """What was counted of every shard, together, and how many tokens are known."""
+    """Returns the sums of the shards' counts (tokens, documents), and the size of the vocabulary."""
     counted = list(of_shards)
     summed = {name: sum(rows[name] for rows in counted) for name in ("tokens", "documents")}
     return summed | {"vocabulary": encoder.vocabulary}
 
 
-def _id_type(tokenizer: Any) -> type[np.unsignedinteger]:
+def _id_type(tokenizer: PreTrainedTokenizerFast) -> type[np.unsignedinteger]:
     return np.uint16 if len(tokenizer) <= 2**16 else np.uint32

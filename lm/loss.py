@@ -1,9 +1,9 @@
-"""The loss of a linear head, chunk by chunk: its logits [N, V] never exist all at once, and are worked out only once.
+"""The loss of a linear head, chunk by chunk. Its logits [N, V] never exist all at once and are computed only once.
 
-The loss is one sum, so its gradient is known up to a factor while the logits are at hand: with p = softmax(logits),
-d loss / d logits = p - 1[target], and from it the gradients of states and weight. Backward has only to scale them.
+The loss is one sum, so its gradient is known up to a factor as soon as the logits are: with p = softmax(logits),
+d loss / d logits = p - 1[target], and the gradients of states and weight follow. Backward only scales them.
 
-Shapes: N positions, C of them in a chunk, H hidden size, V vocabulary.
+Shapes: N positions, C positions of a chunk, H hidden size, V vocabulary.
 """
 
 from __future__ import annotations
@@ -17,26 +17,27 @@ from torch.nn import functional
 
 from worldgen.lm.data import IGNORED
 
-# Most bytes of a chunk's logits in float32: C = 4,194 at the largest vocabulary, 32,000. A chunk reads the weight and
-# adds up its gradient, both [V, H], so C must be well above H for that not to show; a GPU of 16 GB must hold a few.
+# Most bytes of a chunk's logits in float32: C = 4,194 at the largest vocabulary, 32,000. Each chunk reads the weight
+# and adds to its gradient, both [V, H]; this costs little only if C is well above H. A GPU of 16 GB must hold some.
 CHUNK_BYTES = 2**29
 
 
 def head_loss(head: nn.Linear, states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Sum over the positions whose target is not IGNORED of -log softmax(head(states))[target], in float32 at least.
+    """Returns the sum of -log softmax(head(states))[target] over the positions whose target is not IGNORED.
 
-    `states` [N, H], `targets` [N]. Products are in autocast's dtype where that is on, as the head's own would be.
+    The sum is in float32 at least. Under autocast the products are in autocast's dtype, as the head's own would be.
+    Shapes: states [N, H], targets [N].
     """
     assert head.bias is None
     weight = head.weight
-    if not torch.is_grad_enabled():  # inside of a Function it never is
+    if not torch.is_grad_enabled():  # inside a Function it is never enabled, so this is the place to ask
         states, weight = states.detach(), weight.detach()
     most = max(1, CHUNK_BYTES // (4 * len(weight)))
     return _HeadLoss.apply(states, weight, targets, max(1, -(-len(states) // most)))
 
 
 class _HeadLoss(torch.autograd.Function):
-    """(states, weight, targets, number of chunks) -> loss."""
+    """The function (states, weight, targets, number of chunks) -> loss, with its gradient."""
 
     @staticmethod
     def forward(
@@ -47,7 +48,7 @@ class _HeadLoss(torch.autograd.Function):
         loss, by_states, by_weight = states.new_zeros((), dtype=wide), [], None
         for x, wanted in zip(states.chunk(chunks), targets.chunk(chunks), strict=True):
             part, error = _loss_and_error(x, weight, wanted, wide, of_states or of_weight)
-            loss = loss + part  # a new tensor: torch.compile of 2.11 loses the gradient of one changed in place
+            loss = loss + part  # not in place: torch.compile of 2.11 would lose the gradient
             if error is None:
                 continue
             if of_states:
@@ -55,7 +56,7 @@ class _HeadLoss(torch.autograd.Function):
             if of_weight:
                 product = error.t() @ x
                 by_weight = product.to(wide) if by_weight is None else by_weight.add_(product)
-            del error  # before the next chunk's
+            del error  # frees the memory before the next chunk needs it
         ctx.save_for_backward(torch.cat(by_states) if of_states else None, by_weight)
         return loss
 
@@ -68,7 +69,7 @@ class _HeadLoss(torch.autograd.Function):
 def _loss_and_error(
     x: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, wide: torch.dtype, differentiate: bool
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """The loss of some states `x` [C, H] and, where asked for, p - 1[target] [C, V] in the logits' dtype."""
+    """Returns the loss of the states `x` [C, H], and p - 1[target] [C, V] in the logits' dtype if `differentiate`."""
     ignored = (targets == IGNORED)[:, None]
     places = targets[:, None].masked_fill(ignored, 0)
     logits = functional.linear(x, weight)

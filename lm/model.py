@@ -1,4 +1,4 @@
-"""The Mistral of a config, and the one way its logits are asked for.
+"""The Mistral of a config, its logits at chosen positions, and its loss on packed batches.
 
 Shapes: B rows, T tokens of a row, H hidden size, N asked positions, V vocabulary.
 """
@@ -24,10 +24,10 @@ from worldgen.lm.settings import PretrainConfig
 
 
 def new_model(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast, seed: int) -> MistralForCausalLM:
-    """An untrained Mistral, by (config, vocabulary size, seed) alone; torch's generator is left as it was.
+    """Returns an untrained Mistral, a function of (config, vocabulary size, seed) alone.
 
-    Untied embeddings, no dropout, attention over the whole document (paper, appendix A.3).
-    Raises UserError for sizes that do not go together.
+    Untied embeddings, no dropout, attention over the whole document (paper, appendix A.3). torch's global generator
+    is left unchanged. Raises UserError for sizes that do not go together.
     """
     if config.hidden % (2 * config.heads) or config.heads % config.kv_heads:
         raise UserError(
@@ -55,13 +55,13 @@ def new_model(config: PretrainConfig, tokenizer: PreTrainedTokenizerFast, seed: 
 
 
 def load_model(folder: Path, device: str) -> MistralForCausalLM:
-    """A saved model, ready to be asked; no look at the network."""
+    """Loads a saved model in eval mode, without using the network."""
     model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True)
     return model.to(torch.device(device)).eval()  # type: ignore[arg-type]  # transformers wraps the method
 
 
 def count_parameters(model: torch.nn.Module) -> int:
-    """How many numbers the model has learned."""
+    """Returns the number of the model's parameters."""
     return sum(parameter.numel() for parameter in model.parameters())
 
 
@@ -72,22 +72,22 @@ def next_token_logits(
     columns: torch.Tensor,
     position_ids: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """The logits [N, V] that predict what follows the tokens at (rows, columns), and no others.
+    """Returns the logits [N, V] that predict the tokens after those at (rows, columns), and computes no others.
 
     With `position_ids` [B, T] a row may hold several documents: transformers takes a position that does not
-    follow its neighbour's for a new document, and lets no attention cross (masking_utils,
-    find_packed_sequence_indices). It looks for them only without a cache and without an attention mask; a
-    row's padding is therefore at its end, where causal attention does not see it.
+    follow its neighbour's for the beginning of a document, and lets no attention cross it (masking_utils,
+    find_packed_sequence_indices). It does so only without a cache and without an attention mask. A row's padding is
+    therefore at the row's end, where causal attention does not see it.
     """
     if not isinstance(model, MistralForCausalLM):
-        # Another architecture may do more to its logits than its head does: scale them, or cap them.
+        # Another architecture may change its logits after the head: scale them, or cap them.
         return model(input_ids=input_ids, use_cache=False).logits[rows, columns]
     states = model.model(input_ids=input_ids, position_ids=position_ids, use_cache=False).last_hidden_state
     return model.lm_head(states.flatten(0, 1).index_select(0, rows * input_ids.shape[1] + columns))
 
 
 def packed_loss(model: MistralForCausalLM, batch: Batch) -> torch.Tensor:
-    """Mean over the predicted tokens of -log p(token | the document before it), in float32, natural log."""
+    """Returns the mean over the predicted tokens of -log p(token | the document before it), in float32, natural log."""
     device = model.lm_head.weight.device
     return summed_loss(model, *(tensor.to(device) for tensor in batch.tensors())) / batch.predicted
 
@@ -95,18 +95,19 @@ def packed_loss(model: MistralForCausalLM, batch: Batch) -> torch.Tensor:
 def summed_loss(
     model: MistralForCausalLM, input_ids: torch.Tensor, position_ids: torch.Tensor, labels: torch.Tensor
 ) -> torch.Tensor:
-    """Sum over the predicted tokens of -log p(token | the document before it); tensors as in `Batch`, [B, T].
+    """Returns the sum over the predicted tokens of -log p(token | the document before it).
 
-    On a CPU the logits of other positions are not worked out; elsewhere they are, because to know how many there
-    are the host would have to wait for the device, and a compiled step wants one shape.
+    The tensors are those of `Batch`, [B, T].
+    On a CPU the logits of the other positions are not computed. Elsewhere they are: to leave them out the host would
+    have to wait for the device to count them, and a compiled step needs one shape.
     """
     states = model.model(input_ids=input_ids, position_ids=position_ids, use_cache=False).last_hidden_state
     states = states.flatten(0, 1)
-    # A row begins with a BOS, whose label is IGNORED: rolled to the row's end, it predicts nothing there.
+    # A row begins with BOS, whose label is IGNORED. Rolled to the row's end, this label predicts nothing there.
     targets = labels.roll(-1, dims=1).flatten()
     if input_ids.device.type == "cpu" and not torch.compiler.is_compiling():
         predicted = (targets != IGNORED).nonzero()[:, 0]
         states, targets = states.index_select(0, predicted), targets.index_select(0, predicted)
-    # A sharded head's weight is gathered for its own methods only: `shard_weights` has made this one.
+    # A sharded head's weight is gathered only for the head's own methods: `shard_weights` adds this one.
     loss = getattr(model.lm_head, "loss", None) or partial(head_loss, model.lm_head)
     return loss(states, targets)

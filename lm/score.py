@@ -1,10 +1,10 @@
-"""The only door out of a model: log probabilities of (prompt, continuation) pairs, greedy completions.
+"""Questions to a model: log probabilities of (prompt, continuation) pairs, and greedy completions.
 
-Any causal model of transformers can be asked; ours by the fastest way.
-A prompt begins a document, BOS first. A continuation is joined at a word boundary, with one space.
-A model may be several editions at once (`request.Edited`): `editions[i]` then says which of them the
-i-th text is read by, the first where nothing is said. A batch mixes editions, and equal questions to one edition
-are asked once.
+Any causal model of transformers can be asked; for our own there is a faster way.
+A prompt begins a document, after BOS. A continuation is joined to it at a word boundary, with one space.
+A model may be several editions at once (`worldgen.lm.editions.Edited`). Then `editions[i]` says which edition reads
+the i-th text; without `editions` it is the first one. A batch mixes editions. Equal questions to one edition are asked
+once.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def log_probabilities(
     batch_tokens: int | None = None,
     editions: Sequence[int] | None = None,
 ) -> NDArray[np.float64]:
-    """log p(continuation | BOS prompt) of each pair, natural logarithm.
+    """Returns log p(continuation | BOS prompt) of each pair, natural logarithm.
 
     log p = sum over the continuation's tokens t of log p(t | all tokens before it), teacher-forced. For the
-    event "exactly this object", the caller's continuation has the closing full stop ("paris.").
-    A batch has at most `batch_tokens` tokens, padding counted (or one text), as many as suit the device where nothing
-    is said; the longest come first, so that too large a batch shows at once.
+    event "exactly this object" the continuation must have the closing full stop ("paris.").
+    A batch has at most `batch_tokens` tokens, padding counted, or one text; by default a number that suits the device.
+    The longest texts come first, so that a batch that is too large fails at once.
     Raises ValueError for a continuation without tokens.
     """
     edited = _edited(model)
@@ -60,7 +60,7 @@ def greedy(
     batch_tokens: int | None = None,
     editions: Sequence[int] | None = None,
 ) -> list[list[int]]:
-    """The `new_tokens` ids after each prompt, each the most probable next one (the lowest id of several)."""
+    """Returns `new_tokens` ids after each prompt. Each is the most probable next token; of equals, the lowest id."""
     edited = _edited(model)
     asked = list(zip(editions or [0] * len(prompts), prompts, strict=True))
     distinct = list(dict.fromkeys(asked))
@@ -68,7 +68,7 @@ def greedy(
     completions: dict[tuple[int, str], list[int]] = {}
     for members in _batches([len(ids) + new_tokens for ids in prompt_ids], batch_tokens or _suitable(edited.model)):
         edited.route([distinct[member][0] for member in members])
-        chosen = _batch_greedy(edited.model, [prompt_ids[member] for member in members], new_tokens)
+        chosen = _greedy_batch(edited.model, [prompt_ids[member] for member in members], new_tokens)
         completions.update(zip([distinct[member] for member in members], chosen, strict=True))
     return [list(completions[question]) for question in asked]
 
@@ -78,12 +78,12 @@ def _edited(model: Askable) -> Edited:
 
 
 def _suitable(model: PreTrainedModel) -> int:
-    """Tokens of a batch: few enough for a CPU's cache, many enough that a GPU does not wait for the next call."""
+    """Returns how many tokens suit a batch: few enough for a CPU's cache, or enough to keep a GPU busy."""
     return 2048 if model.device.type == "cpu" else 16384
 
 
 def _batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    """Indices in batches, longest first; rows times width is at most `batch_tokens`, or there is one row."""
+    """Yields indices in batches, longest first. Rows times width is at most `batch_tokens`, or there is one row."""
     order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     start = 0
     while start < len(order):
@@ -92,15 +92,18 @@ def _batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
         start += rows
 
 
-def _batch_greedy(model: PreTrainedModel, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+def _greedy_batch(model: PreTrainedModel, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
     if isinstance(model, MistralForCausalLM):
-        return _batch_greedy_of_ours(model, prompts, new_tokens)
-    return _batch_greedy_of_any(model, prompts, new_tokens)
+        return _greedy_with_cache(model, prompts, new_tokens)
+    return _greedy_without_cache(model, prompts, new_tokens)
 
 
 @torch.inference_mode()
-def _batch_greedy_of_ours(model: MistralForCausalLM, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
-    """Padding is on the left, so that all rows end together; a mask hides it, positions start after it."""
+def _greedy_with_cache(model: MistralForCausalLM, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+    """Completes prompts with a cache. Padding is on the left, so that all rows end together.
+
+    A mask hides the padding, and positions start at 0 after it.
+    """
     device = model.lm_head.weight.device
     width = max(map(len, prompts))
     padding = torch.tensor([width - len(ids) for ids in prompts], device=device)[:, None]
@@ -125,8 +128,11 @@ def _batch_greedy_of_ours(model: MistralForCausalLM, prompts: list[list[int]], n
 
 
 @torch.inference_mode()
-def _batch_greedy_of_any(model: PreTrainedModel, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
-    """The whole text anew for each token: no cache, mask or positions, of which every architecture has its own idea."""
+def _greedy_without_cache(model: PreTrainedModel, prompts: list[list[int]], new_tokens: int) -> list[list[int]]:
+    """Completes prompts without a cache: for each token the whole text is read again.
+
+    Architectures differ in their caches, masks and positions, so none of these is used.
+    """
     texts = [list(ids) for ids in prompts]
     rows = torch.arange(len(texts), device=model.device)
     for _ in range(new_tokens):

@@ -10,15 +10,16 @@ from worldgen.settings import Section
 
 
 class TokensConfig(Section):
-    """`words`: one piece a word, trained on the world's text; `mistral`: the 32,000 pieces of Mistral-7B-v0.1."""
+    """The tokenizer. `words`: a piece for each word of the world; `mistral`: the 32,000 pieces of Mistral-7B-v0.1."""
 
     tokenizer: Literal["words", "mistral"] = "mistral"
 
 
 class PretrainConfig(Section):
-    """Size of the Mistral and how it is trained (appendix A.3); `tokens` are training tokens, padding not counted.
+    """The size of the Mistral and its training (paper, appendix A.3).
 
-    A checkpoint is written every so many minutes and, unless it is 0, every `checkpoint_steps` steps.
+    `tokens` is the number of training tokens, padding not counted. A checkpoint is written every `checkpoint_minutes`
+    and, unless `checkpoint_steps` is 0, every `checkpoint_steps` steps.
     """
 
     hidden: int = Field(512, ge=1)
@@ -43,10 +44,10 @@ class PretrainConfig(Section):
 
 
 class TraceConfig(Section):
-    """Causal tracing (Meng et al., 2022) over `facts` that the model knows, each under `draws` draws of noise.
+    """Causal tracing (Meng et al., 2022) of `facts` facts that the model knows, each under `draws` draws of noise.
 
-    `deviations` is the noise on the subject, in standard deviations of the subjects' embeddings; `window` is how many
-    layers' MLPs or attentions are put back at once.
+    `deviations` is the size of the noise on the subject, in standard deviations of the subjects' embeddings.
+    `window` is the number of layers whose MLPs or attentions are restored at once.
     """
 
     facts: int = Field(200, ge=1)

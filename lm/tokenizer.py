@@ -1,8 +1,8 @@
-"""Text to token ids and back: a word-level tokenizer of the world's language, and Mistral-7B-v0.1's pieces.
+"""Text to token ids and back: a word-level tokenizer of the world's language, and the tokenizer of Mistral-7B-v0.1.
 
-Both are saved in `tokenizers`' own format, so that transformers' AutoTokenizer loads them. In both, no piece
-crosses a space: ids(a + " " + b) == ids(a) + ids(b), which is what lets `worldgen.lm.score` join a prompt and a
-continuation. Special tokens are never added here and never read out of the text.
+Both are saved in the format of `tokenizers`, so that transformers' AutoTokenizer loads them. In both, no piece
+crosses a space: ids(a + " " + b) == ids(a) + ids(b). So `worldgen.lm.score` can join a prompt and a continuation.
+Special tokens are never added here and never read out of the text.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ LANGUAGE = ('"', ".", "is", "true", "false", "not", "and", "or")
 
 
 def train_word_tokenizer(labels: Iterable[str]) -> PreTrainedTokenizerFast:
-    """A tokenizer with one piece a word; each `"` and each `.` is a piece of its own.
+    """Returns a tokenizer with one piece for each word; each `"` and each `.` is a piece by itself.
 
-    Ids: the special tokens (<unk> 0, <s> 1, </s> 2), the language's words, the words of `labels` in order of
-    first appearance. A word not among them is <unk>. Raises UserError for a label with a special token in it.
+    Ids: the special tokens (<unk> 0, <s> 1, </s> 2), the language's words, then the words of `labels` in order of
+    first appearance. Any other word is <unk>. Raises UserError for a label with a special token in it.
     """
     pieces = _word_pieces()
     words = dict.fromkeys(SPECIAL_TOKENS + LANGUAGE)
@@ -44,51 +44,51 @@ def train_word_tokenizer(labels: Iterable[str]) -> PreTrainedTokenizerFast:
 
 
 def load_mistral_tokenizer() -> PreTrainedTokenizerFast:
-    """The tokenizer of Mistral-7B-v0.1 (32,000 pieces), from the file in the `mistral_common` package."""
+    """Loads the tokenizer of Mistral-7B-v0.1 (32,000 pieces) from the file in the `mistral_common` package."""
     return _wrapped(_mistral())
 
 
 def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
-    """Write the tokenizer to a folder that AutoTokenizer loads."""
+    """Writes the tokenizer to a folder that AutoTokenizer can load."""
     tokenizer.save_pretrained(folder)
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
-    """The tokenizer in a folder, without a look at the network."""
+    """Loads the tokenizer in a folder, without using the network."""
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     assert isinstance(tokenizer, PreTrainedTokenizerFast)
     return tokenizer
 
 
 def encode(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> list[list[int]]:
-    """The ids of each text, without special tokens; "<s>" in a text is text and not the special token."""
+    """Returns the ids of each text, without special tokens; "<s>" in a text is text and not the special token."""
     backend = tokenizer.backend_tokenizer
     backend.encode_special_tokens = True
     return [encoding.ids for encoding in backend.encode_batch_fast(list(texts), add_special_tokens=False)]
 
 
 def cut_labels(kind: Literal["words", "mistral"], labels: Sequence[str], most: int) -> list[str]:
-    """Each label cut to at most `most` tokens, on the original string.
+    """Returns each label, cut to at most `most` tokens.
 
-    A short enough label is returned unchanged; else its longest prefix that ends where a token ends, and that
-    has at most `most` tokens by itself, without white space at its end. A character of several tokens (bytes)
-    is never cut through: where not even the first character fits, the result is empty.
+    A label that is short enough is unchanged. Of a longer label the longest prefix is taken that ends where a token
+    ends and that has at most `most` tokens by itself; white space at its end is removed. A character of several
+    tokens (bytes) is never cut through: if not even the first character fits, the result is empty.
     """
     ends = _word_ends if kind == "words" else _mistral_ends_by_word(labels)
     return [_cut(label, ends, most) for label in labels]
 
 
 def pieces(kind: Literal["words", "mistral"], labels: Sequence[str]) -> list[tuple[str, ...]]:
-    """Each label as the tokenizer splits it: two labels with equal pieces are one to a model."""
+    """Returns the pieces of each label. A model cannot tell two labels with equal pieces apart."""
     if kind == "words":
         return [tuple(piece for piece, _ in _word_pieces().pre_tokenize_str(label)) for label in labels]
     return [tuple(encoding.tokens) for encoding in _mistral().encode_batch(list(labels), add_special_tokens=False)]
 
 
 def spelt(kind: Literal["words", "mistral"], labels: Sequence[str]) -> list[Hashable]:
-    """What each label is to the tokenizer: equal for two labels if and only if their `pieces` are, and quick to find.
+    """Returns a key for each label, quick to compute: two keys are equal if and only if the labels' `pieces` are.
 
-    Mistral's pieces put together are the label, but that "▁" is a blank, so labels need not be taken to pieces.
+    Mistral's pieces joined are the label itself with "▁" for a blank, so its labels need not be split.
     """
     return list(pieces(kind, labels)) if kind == "words" else [label.replace("▁", " ") for label in labels]
 
@@ -105,20 +105,20 @@ def _cut(label: str, ends: Callable[[str], list[int]], most: int) -> str:
 
 
 def _word_ends(text: str) -> list[int]:
-    """Where in the text each word-level token ends, in characters."""
+    """Returns where each word-level token ends, in characters."""
     return [end for _, (_, end) in _word_pieces().pre_tokenize_str(text)]
 
 
 def _mistral_ends(text: str) -> list[int]:
-    """Where in the text each Mistral token ends; a byte of a character ends where the character does."""
+    """Returns where each Mistral token ends, in characters; a byte of a character ends where the character does."""
     return [end for _, end in _mistral().encode(text, add_special_tokens=False).offsets]
 
 
 def _mistral_ends_by_word(labels: Sequence[str]) -> Callable[[str], list[int]]:
-    """`_mistral_ends`, with each word taken to pieces once: no piece crosses a single blank between two words."""
+    """Returns `_mistral_ends` for these labels, faster: each word is split once, as no piece crosses a single blank."""
     words = list({word for label in labels for word in label.split(" ")})
     known: dict[str, list[int]] = {}
-    for begin in range(0, len(words), 1 << 14):  # many at once go to all cores; all at once would fill the memory
+    for begin in range(0, len(words), 1 << 14):  # a batch uses all cores; one batch of all words would fill the memory
         batch = words[begin : begin + (1 << 14)]
         encoded = _mistral().encode_batch(batch, add_special_tokens=False)
         known |= {w: [end for _, end in e.offsets] for w, e in zip(batch, encoded, strict=True)}
@@ -146,7 +146,7 @@ def _word_pieces() -> pre_tokenizers.PreTokenizer:
 
 
 def _sentence_decoder() -> decoders.Decoder:
-    """Words joined by spaces, but none before a full stop nor inside quotation marks."""
+    """Joins words by spaces, but puts no space before a full stop or next to a quotation mark on its inner side."""
     joined = [decoders.WordPiece(prefix="##", cleanup=False), decoders.Fuse()]
     before_a_stop_or_closing_quote = decoders.Replace(Regex(r' (?=\.|" is )'), "")
     after_an_opening_quote = decoders.Replace(Regex(r'(?<=") (?!is (true|false))'), "")
@@ -155,10 +155,10 @@ def _sentence_decoder() -> decoders.Decoder:
 
 @cache
 def _mistral() -> Tokenizer:
-    """SentencePiece's BPE model as a `tokenizers` one.
+    """Returns SentencePiece's BPE model as a tokenizer of `tokenizers`.
 
-    transformers' own conversion needs protobuf. Merges rank by the score of the piece that they make, as
-    SentencePiece merges; equality with it is a test.
+    transformers' own conversion needs protobuf. Merges are ranked by the score of the piece that they make, as in
+    SentencePiece; a test compares the two.
     """
     model = sentencepiece.SentencePieceProcessor(model_file=str(_mistral_file()))
     vocabulary = {model.id_to_piece(index): index for index in range(model.get_piece_size())}
@@ -175,7 +175,7 @@ def _mistral() -> Tokenizer:
 
 
 def _halves(piece: str, vocabulary: dict[str, int]) -> list[tuple[str, str]]:
-    """The ways to make a piece from two others, in order of their ids."""
+    """Returns the pairs of pieces that make this piece, in order of their ids."""
     splits = [(piece[:cut], piece[cut:]) for cut in range(1, len(piece))]
     known = [(left, right) for left, right in splits if left in vocabulary and right in vocabulary]
     return sorted(known, key=lambda pair: (vocabulary[pair[0]], vocabulary[pair[1]]))
@@ -189,7 +189,7 @@ def _mistral_file() -> Path:
 
 
 def _wrapped(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
-    """The tokenizer as transformers knows it; padding is masked wherever it occurs, so </s> serves for it."""
+    """Returns the tokenizer in transformers' class. </s> serves as padding, since padding is always masked."""
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         unk_token=UNKNOWN,

@@ -18,9 +18,9 @@ from worldgen.evaluate.statistics.bootstrap import Interval, mean_intervals
 from worldgen.lm.inspection.causal_tracing import (
     KINDS,
     TOKENS,
-    Question,
     Site,
     Token,
+    TracedQuestion,
     embedding_deviation,
     sites_of,
     trace,
@@ -125,12 +125,12 @@ def _known(model: Any, reader: AnswerReader, world: World, most: int, seed: int)
     return known[:most]
 
 
-def _question(world: World, fact: int, seed: int) -> Question:
+def _question(world: World, fact: int, seed: int) -> TracedQuestion:
     subject, relation = world.subjects[int(world.subject[fact])], world.relations[int(world.relation[fact])]
     noise = int(generator(seed, f"trace {fact}").integers(2**63))
-    return Question(subject, f"{subject} {relation}", f"{world.objects[int(world.truth[fact])]}.", noise)
+    return TracedQuestion(subject, f"{subject} {relation}", f"{world.objects[int(world.truth[fact])]}.", noise)
 
 
-def _longest(reader: AnswerReader, questions: list[Question]) -> int:
+def _longest(reader: AnswerReader, questions: list[TracedQuestion]) -> int:
     texts = texts_of(reader.tokenizer, [(asked.prompt, asked.target) for asked in questions])
     return max(len(text.ids) for text in texts)

@@ -1,1 +1,1 @@
-"""Looking into a model: causal tracing."""
+"""Inspection of a model: where it keeps its answers, by causal tracing."""

@@ -1,15 +1,15 @@
-"""Causal tracing (Meng et al., 2022, section 2.1): which states of a model carry the answer.
+"""Causal tracing (Meng et al., 2022, section 2.1): which states of a model carry the answer to a question.
 
-The subject's embeddings are corrupted with noise; then one site is put back to what it was without the noise, and
-the probability of the answer that comes back with it is the site's indirect effect.
-Shapes: B questions, T tokens of the longest, D draws of noise, H hidden size.
+Noise is added to the subject's embeddings. Then one site is restored: it gets the state that it has without the noise.
+The site's indirect effect is the rise in the probability of the answer.
+Shapes: B questions, T tokens of the longest question, D draws of noise, H hidden size.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -23,82 +23,85 @@ from worldgen.lm.tokenizer import encode
 
 Token = Literal["subject", "relation"]
 Kind = Literal["state", "mlp", "attention"]
+Change = Callable[[torch.Tensor], torch.Tensor]  # from a module's output to its new output, both [B, T, H]
+Output = torch.Tensor | tuple[torch.Tensor, ...]
 TOKENS: tuple[Token, ...] = ("subject", "relation")
 KINDS: tuple[Kind, ...] = ("state", "mlp", "attention")
 
 
-class Question(NamedTuple):
-    """A prompt "subject relation" that begins with `subject`, the answer that is traced, and the seed of the noise."""
+class TracedQuestion(NamedTuple):
+    """A question that is traced: a prompt and the answer whose probability is measured."""
 
     subject: str
+    """The prompt's beginning, to which noise is added."""
     prompt: str
+    """It reads "subject relation"."""
     target: str
     seed: int
+    """The seed of the noise."""
 
 
 class Site(NamedTuple):
-    """A place in the model: the state after a layer, or what the layer's MLP or attention adds to it, at one token.
-
-    The token is the last of the subject, or the last of the relation, which is the prompt's.
-    """
+    """A place in the model: at one token, a layer's output or the contribution of the layer's MLP or attention."""
 
     token: Token
+    """The last token of the subject, or the last token of the relation, which ends the prompt."""
     kind: Kind
     layer: int
 
 
 class Trace(NamedTuple):
-    """p(target | prompt) of each question [B]: as it is, with noise on the subject, and with each site put back.
-
-    The last two are means over the draws of noise.
-    """
+    """p(target | prompt) of each question [B], in three ways; means over the draws if there is noise."""
 
     clean: NDArray[np.float64]
+    """Without noise."""
     corrupted: NDArray[np.float64]
+    """With noise on the subject."""
     restored: dict[Site, NDArray[np.float64]]
+    """With noise on the subject and this site restored."""
 
 
 def sites_of(layers: int) -> list[Site]:
-    """Every site of a model with so many layers."""
+    """Returns every site of a model with this number of layers."""
     return [Site(token, kind, layer) for token in TOKENS for kind in KINDS for layer in range(layers)]
 
 
 def embedding_deviation(
     model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, subjects: Sequence[str]
 ) -> float:
-    """The standard deviation of all the numbers in the embeddings of the subjects' tokens."""
+    """Returns the standard deviation of all the numbers in the embeddings of the subjects' tokens."""
     ids = [id_ for spelled in encode(tokenizer, subjects) for id_ in spelled]
     return float(model.model.embed_tokens.weight.detach()[ids].std())
 
 
 @torch.inference_mode()
 def trace(
-    model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, questions: Sequence[Question], noise: float,
+    model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, questions: Sequence[TracedQuestion], noise: float,
     draws: int, window: int,
 ) -> Trace:  # fmt: skip
-    """Trace some questions, as one batch of B questions, each under `draws` draws of noise.
+    """Traces B questions as one batch, each under `draws` draws of noise.
 
-    The noise on a subject's embeddings is normal, with the standard deviation `noise`. What an MLP or an attention
-    adds is put back in `window` layers around the site's at once, a state in its own layer alone.
+    The noise on a subject's embeddings is normal with standard deviation `noise`. An MLP or an attention is restored
+    in `window` layers around the site's layer at once, a layer's output in this layer alone.
     """
     batch, columns = _read(model, tokenizer, questions)
     clean: dict[Site, torch.Tensor] = {}
     with _recorded(model, columns, clean):
-        unharmed = _probabilities(model, batch)
-    many, harm = _repeated(batch, draws), _noise(model, tokenizer, questions, batch, noise, draws)
-    with _hooked(model.model.embed_tokens, lambda embedded: embedded + harm):
+        without_noise = _probabilities(model, batch)
+    many, added = _repeated(batch, draws), _noise(model, tokenizer, questions, batch, noise, draws)
+    with _hooked(model.model.embed_tokens, lambda embedded: embedded + added):
         corrupted = _mean(_probabilities(model, many), draws)
         restored = {}
         for site in sites_of(len(model.model.layers)):
-            with _put_back(model, site, 1 if site.kind == "state" else window, clean, columns, draws):
+            with _restored_site(model, site, 1 if site.kind == "state" else window, clean, columns, draws):
                 restored[site] = _mean(_probabilities(model, many), draws)
-    return Trace(unharmed, corrupted, restored)
+    return Trace(without_noise, corrupted, restored)
 
 
 def _read(
-    model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, questions: Sequence[Question]
+    model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, questions: Sequence[TracedQuestion]
 ) -> tuple[PaddedTexts, dict[Token, torch.Tensor]]:
-    """The questions with their answers, and the column of each one's subject's and relation's last token [B]."""
+    """Returns the questions with their answers as a batch, and the columns of the tokens of sites, [B] each."""
     device = model.lm_head.weight.device
     lengths = {
         "subject": [len(ids) for ids in encode(tokenizer, [question.subject for question in questions])],
@@ -109,27 +112,30 @@ def _read(
 
 
 def _noise(
-    model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, questions: Sequence[Question],
+    model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, questions: Sequence[TracedQuestion],
     batch: PaddedTexts, noise: float, draws: int,
 ) -> torch.Tensor:  # fmt: skip
-    """[D B, T, H]: noise at the tokens of each subject, zero elsewhere; drawn on the CPU, each question's by itself."""
+    """Returns noise at the tokens of each subject and zero elsewhere, [D B, T, H].
+
+    It is drawn on the CPU, by each question's own seed.
+    """
     B, T = batch.input_ids.shape
     drawn = torch.zeros(draws, B, T, model.config.hidden_size)
     subjects = encode(tokenizer, [question.subject for question in questions])
     for number, (question, ids) in enumerate(zip(questions, subjects, strict=True)):
         generator = torch.Generator().manual_seed(question.seed)
-        harmed = slice(1, 1 + len(ids))  # BOS is column 0
-        drawn[:, number, harmed] = noise * torch.randn(draws, len(ids), model.config.hidden_size, generator=generator)
+        columns = slice(1, 1 + len(ids))  # BOS is column 0
+        drawn[:, number, columns] = noise * torch.randn(draws, len(ids), model.config.hidden_size, generator=generator)
     return drawn.flatten(0, 1).to(model.model.embed_tokens.weight)
 
 
 def _probabilities(model: MistralForCausalLM, batch: PaddedTexts) -> NDArray[np.float64]:
-    """The product over each text's asked tokens."""
+    """Returns the probability of each text's asked tokens together."""
     return log_p_of_texts(model, batch).exp().numpy()
 
 
 def _repeated(batch: PaddedTexts, draws: int) -> PaddedTexts:
-    """The batch `draws` times over: text b of draw d is row d B + b."""
+    """Returns the batch `draws` times over: text b of draw d is row d B + b."""
     B = len(batch.input_ids)
     rows = torch.cat([batch.rows + draw * B for draw in range(draws)])
     return PaddedTexts(batch.input_ids.repeat(draws, 1), rows, batch.columns.repeat(draws), batch.targets.repeat(draws))
@@ -148,9 +154,9 @@ def _module(model: MistralForCausalLM, kind: Kind, layer: int) -> Module:
 def _recorded(
     model: MistralForCausalLM, columns: dict[Token, torch.Tensor], into: dict[Site, torch.Tensor]
 ) -> Iterator[None]:
-    """Note what every site holds [B, H] in the coming pass."""
+    """Notes the state of every site [B, H] in the next pass."""
 
-    def noting(site: Site) -> Any:
+    def noting(site: Site) -> Change:
         def note(output: torch.Tensor) -> torch.Tensor:
             into[site] = output[torch.arange(len(output)), columns[site.token]].clone()
             return output
@@ -164,14 +170,14 @@ def _recorded(
 
 
 @contextmanager
-def _put_back(
+def _restored_site(
     model: MistralForCausalLM, site: Site, window: int, clean: dict[Site, torch.Tensor],
     columns: dict[Token, torch.Tensor], draws: int,
 ) -> Iterator[None]:  # fmt: skip
-    """The site, in a window of layers around its own, holds in every draw what it held without the noise."""
+    """Gives the site, in a window of layers around its own, the states that it has without the noise, in every draw."""
     column = columns[site.token].repeat(draws)
 
-    def putting(states: torch.Tensor) -> Any:
+    def putting(states: torch.Tensor) -> Change:
         def put(output: torch.Tensor) -> torch.Tensor:
             output = output.clone()
             output[torch.arange(len(output)), column] = states.repeat(draws, 1)
@@ -188,10 +194,10 @@ def _put_back(
 
 
 @contextmanager
-def _hooked(module: Module, change: Any) -> Iterator[None]:
-    """The module's output (the first of several) is what `change` makes of it."""
+def _hooked(module: Module, change: Change) -> Iterator[None]:
+    """Applies `change` to the module's output, or to the first of its outputs."""
 
-    def hook(_: Module, __: Any, output: Any) -> Any:
+    def hook(_: Module, __: tuple[torch.Tensor, ...], output: Output) -> Output:
         return (change(output[0]), *output[1:]) if isinstance(output, tuple) else change(output)
 
     handle = module.register_forward_hook(hook)

@@ -1,1 +1,1 @@
-"""Pretraining: the loop, its optimizer, its checkpoints, one process or several."""
+"""Pretraining: the loop, one step, the optimizer, checkpoints; by one process or several."""

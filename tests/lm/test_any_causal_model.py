@@ -23,7 +23,7 @@ from transformers import (
 from worldgen.errors import UserError
 from worldgen.lm.any_causal_model import load_causal
 from worldgen.lm.model import new_model
-from worldgen.lm.score import _batch_greedy_of_any, greedy, log_probabilities
+from worldgen.lm.score import _greedy_without_cache, greedy, log_probabilities
 from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.texts import continuations
 from worldgen.lm.tokenizer import encode, load_mistral_tokenizer, train_word_tokenizer
@@ -116,7 +116,7 @@ def test_the_fast_way_of_our_own_models_is_the_general_one():
         model.lm_head.weight.mul_(20)
     prompts = ["ada born in", "bob", "ada ada born in"]
     ids = [[1, *spelled] for spelled in encode(tokenizer, prompts)]
-    assert greedy(model, tokenizer, prompts, 4) == _batch_greedy_of_any(model, ids, 4)
+    assert greedy(model, tokenizer, prompts, 4) == _greedy_without_cache(model, ids, 4)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from worldgen.lm.inspection.causal_tracing import Question, Site, embedding_deviation, sites_of, trace
+from worldgen.lm.inspection.causal_tracing import Site, TracedQuestion, embedding_deviation, sites_of, trace
 from worldgen.lm.model import new_model
 from worldgen.lm.score import log_probabilities
 from worldgen.lm.settings import PretrainConfig
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 SIZE = PretrainConfig(hidden=32, intermediate=64, layers=4, heads=4, kv_heads=4, row_tokens=64)
 MLP, ATTENTION = 1, 2  # the layers whose MLP and whose attention are not nothing
-QUESTIONS = [Question("ada", "ada born in", "paris", 3), Question("bob", "bob job", "baker", 4)]
+QUESTIONS = [TracedQuestion("ada", "ada born in", "paris", 3), TracedQuestion("bob", "bob job", "baker", 4)]
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_a_window_holds_its_neighbours(model, tokenizer):
 
 
 def test_a_question_is_the_same_in_any_batch(model, tokenizer):
-    longer = Question("ada", "ada born in", "san salvador", 9)
+    longer = TracedQuestion("ada", "ada born in", "san salvador", 9)
     together = traced(model, tokenizer, [*QUESTIONS, longer])
     for number, question in enumerate([*QUESTIONS, longer]):
         alone = traced(model, tokenizer, [question])
