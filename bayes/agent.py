@@ -1,10 +1,10 @@
-"""The rational agent: exact Categorical-Dirichlet beliefs about every fact, and the same after an edit.
+"""The rational agent: exact Categorical-Dirichlet beliefs about every fact, before and after edits.
 
     root          p(o | s, r)            = (a + n[s,r][o]) / (a K + N[s,r])
     conditional   p(o_d | r_d, r_u, o_u) = (a + C[o_u][o_d]) / (a K + sum_o C[o_u][o])
     downstream    p(o_d | s, r_d)        = sum over all o_u of p(o_d | r_d, r_u, o_u) p(o_u | s, r_u)
 
-A fact is downstream if its relation is the lower end of a pair whose upper end was observed of the subject.
+A fact (s, r_d) is downstream if a pair r_u -> r_d exists and (s, r_u) was observed; every other fact is a root.
 Source: paper, section 6.3; docs/deviations.md says where its published code differs.
 """
 
@@ -16,14 +16,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from worldgen.bayes.conditional import ConditionalTable, Sum
-from worldgen.bayes.counts import NOTHING, Counts, FactTable, Observations
+from worldgen.bayes.conditional import ConditionalTable, RowSum
+from worldgen.bayes.counts import NO_COUNTS, NO_OBSERVATIONS, Counts, Observations
 from worldgen.bayes.dirichlet import least_weight, target_credence
 from worldgen.bayes.distribution import Distribution
+from worldgen.bayes.fact_table import FactTable
+from worldgen.bayes.sparse import sum_by_place
 
 
 class Edit(NamedTuple):
-    """A requested belief: `weight` more observations of "subject relation object"."""
+    """A request to believe a fact: `weight` more observations of "subject relation object"."""
 
     subject: int
     relation: int
@@ -31,8 +33,8 @@ class Edit(NamedTuple):
     weight: float
 
 
-class RowOf(NamedTuple):
-    """One conditional distribution: the downstream relation and the upstream object."""
+class RowKey(NamedTuple):
+    """A row of a conditional: its downstream relation r_d and its upstream object o_u."""
 
     relation: int
     upstream_object: int
@@ -40,89 +42,91 @@ class RowOf(NamedTuple):
 
 @dataclass(frozen=True)
 class Revision:
-    """What edits have changed, over the base: facts, rows of conditionals, and the sums of those rows.
-
-    `changes[row][s]` is what edited subject s gives to a row now less what it gave before any edit.
-    """
+    """The values that edits have changed. Each stands in place of the value before any edit."""
 
     observations: Mapping[tuple[int, int], Observations] = field(default_factory=dict)
-    changes: Mapping[RowOf, Mapping[int, Counts]] = field(default_factory=dict)
-    rows: Mapping[RowOf, Counts] = field(default_factory=dict)
-    sums: Mapping[int, Sum] = field(default_factory=dict)
+    """Observations of the edited facts (s, r), edits included."""
+    changes: Mapping[RowKey, Mapping[int, Counts]] = field(default_factory=dict)
+    """changes[row][s]: the contribution rho[s](o_u) n[s,r_d] of edited subject s to a row now, minus the one before."""
+    rows: Mapping[RowKey, Counts] = field(default_factory=dict)
+    """The changed rows C[o_u]."""
+    sums: Mapping[int, RowSum] = field(default_factory=dict)
+    """sums[r_d]: the sum G of all rows, for each r_d with a changed row."""
 
 
 @dataclass(frozen=True)
 class Agent:
-    """Beliefs over K objects; nothing in it ever changes, `revise` returns another agent.
-
-    `a` is the prior count of every object, `parent[r_d]` the relation that r_d depends on.
-    """
+    """A mind that has seen some evidence. No value of it ever changes: `revise` returns another agent."""
 
     K: int
+    """The number of objects."""
     a: float
+    """The prior count of every object."""
     parent: Mapping[int, int]
+    """parent[r_d] = r_u, the relation that r_d depends on."""
     facts: FactTable
+    """The evidence, edits excluded."""
     tables: Mapping[int, ConditionalTable]
-    sums: Mapping[int, Sum]
+    """tables[r_d]: the rows C of r_d's conditional, edits excluded."""
+    sums: Mapping[int, RowSum]
+    """sums[r_d]: the sum G of the rows' predictives, edits excluded."""
     revision: Revision = Revision()
+    """The values that edits have changed."""
 
-    # -- what the agent believes ---------------------------------------------------------------------------
+    # -- beliefs -------------------------------------------------------------------------------------------
 
     def belief(self, subject: int, relation: int) -> Distribution:
-        """p(o | s, r): the downstream marginal where the upstream fact was observed, else the root predictive."""
+        """Returns p(o | s, r): the downstream marginal of a downstream fact, the root predictive of a root.
+
+        Raises ValueError for impossible ids.
+        """
         upstream = self.upstream_of(subject, relation)
         if upstream is None:
             return self.root(subject, relation)
         return self.marginal(relation, self.belief(subject, upstream))
 
     def root(self, subject: int, relation: int) -> Distribution:
-        """The root formula, whether or not the fact is downstream: uniform if nothing was observed of it."""
-        observed = self.observations(subject, relation)
-        return (observed.counts(self.K) if observed else NOTHING).predictive(self.a, self.K)
+        """Returns the root predictive of any fact, downstream facts included; uniform without an observation.
+
+        Raises ValueError for impossible ids.
+        """
+        return self.counts(subject, relation).predictive(self.a, self.K)
 
     def conditional(self, relation: int, upstream_object: int) -> Distribution:
-        """p(o_d | r_d, r_u, o_u): uniform for an o_u never observed. Raises KeyError if r_d depends on nothing."""
-        return self._row(RowOf(relation, upstream_object)).predictive(self.a, self.K)
+        """Returns p(o_d | r_d, r_u, o_u), which is uniform for an o_u never observed.
+
+        Raises KeyError for a relation that depends on nothing, IndexError for an o_u outside 0 .. K-1.
+        """
+        return self.row(RowKey(relation, upstream_object)).predictive(self.a, self.K)
 
     def marginal(self, relation: int, upstream: Distribution) -> Distribution:
-        """sum over all o_u of p(o_d | r_d, r_u, o_u) p(o_u), for any distribution of the upstream object.
+        """Returns sum over all o_u of p(o_d | r_d, r_u, o_u) p(o_u), for any distribution `upstream` of o_u.
 
-        With d the default of p(o_u) and G the sum of all K conditionals: d G + sum over the named o_u of
-        (p(o_u) - d) p(. | o_u), so that only named objects are visited.
+        With d the default of p(o_u) and G the sum of all K rows, only the named o_u are visited:
+
+            d G(o_d) + sum over the named o_u of (p(o_u) - d) p(o_d | r_d, r_u, o_u)
         """
-        everything = self.revision.sums.get(relation) or self.sums[relation]
-        value, default = upstream.default * everything.value, upstream.default * everything.default
-        for object_, probability in zip(upstream.object.tolist(), upstream.probability.tolist(), strict=True):
-            row = self.conditional(relation, object_)
-            share = probability - upstream.default
-            value += share * row.default
-            value[np.searchsorted(everything.object, row.object)] += share * (row.probability - row.default)
-            default += share * row.default
-        return Distribution(self.K, everything.object, value, default)
+        G, d = self.sum_of_rows(relation), upstream.default
+        value, default = d * G.value, d * G.default
+        for o_u, p in zip(upstream.object.tolist(), upstream.probability.tolist(), strict=True):
+            row, w = self.conditional(relation, o_u), p - d
+            value += w * row.default
+            value[np.searchsorted(G.object, row.object)] += w * (row.probability - row.default)
+            default += w * row.default
+        return Distribution(self.K, G.object, value, default)
 
     def unseen_subject(self, relation: int) -> Distribution:
-        """p(o | ., r): the belief about a subject never seen, from all subjects' evidence."""
+        """Returns p(o | ., r), the belief about a subject never seen: the root formula on all subjects' evidence.
+
+        Raises ValueError for an impossible relation.
+        """
         return self.counts_of_all_subjects(relation).predictive(self.a, self.K)
 
-    def counts_of_all_subjects(self, relation: int) -> Counts:
-        """n[., r]: what was observed of all subjects together."""
-        facts = self.facts
-        if not 0 <= relation < facts.R:
-            raise ValueError(f"the world has no relation {relation}: there are {facts.R}")
-        of_relation = facts.key % facts.R == relation
-        edited = [s * facts.R + r for s, r in self.revision.observations if r == relation]
-        lines = (of_relation & ~np.isin(facts.key, edited))[facts.fact_of_line]
-        objects, place = np.unique(facts.object[lines], return_inverse=True)
-        positive = np.bincount(place, weights=facts.positive[lines], minlength=len(objects))
-        spread = np.bincount(place, weights=facts.spread[lines], minlength=len(objects))
-        counts = Observations(objects, np.asarray(positive, float), np.asarray(spread, float)).counts(self.K)
-        for (_, r), observed in self.revision.observations.items():
-            if r == relation:
-                counts = counts.plus(observed.counts(self.K))
-        return counts
-
     def frequencies(self, subject: int, relation: int) -> Distribution:
-        """The shares of objects among the corpus's atomic sentences alone. Raises ValueError without any."""
+        """Returns each object's share of the corpus's bare atoms about a fact: the root formula with a = 0.
+
+        Raises ValueError for a fact without a bare atom, and for impossible ids.
+        """
         lines = self.facts.lines(subject, relation)
         atomic = self.facts.atomic[lines] if lines else np.zeros(0, np.int64)
         if not atomic.sum():
@@ -130,42 +134,86 @@ class Agent:
         named = atomic > 0
         return Distribution(self.K, self.facts.object[lines][named], atomic[named] / atomic.sum(), 0.0)
 
+    # -- the numbers of the formulas, edits included -------------------------------------------------------
+
     def upstream_of(self, subject: int, relation: int) -> int | None:
-        """The relation that this fact depends on, or None for a root."""
+        """Returns the relation r_u that a fact (s, r) depends on, or None for a root."""
         upstream = self.parent.get(relation)
         return upstream if upstream is not None and self.observations(subject, upstream) else None
 
     def observations(self, subject: int, relation: int) -> Observations | None:
-        """What was observed of a fact, edits included, or None."""
+        """Returns the observations of a fact, or None if there are none. Raises ValueError for impossible ids."""
         edited = self.revision.observations.get((subject, relation))
         return edited or self.facts.observations(subject, relation)
+
+    def counts(self, subject: int, relation: int) -> Counts:
+        """Returns n[s,r], all zero without an observation. Raises ValueError for impossible ids."""
+        observed = self.observations(subject, relation)
+        return observed.counts(self.K) if observed else NO_COUNTS
+
+    def counts_of_all_subjects(self, relation: int) -> Counts:
+        """Returns n[., r], the sum of n[s,r] over all subjects. Raises ValueError for an impossible relation."""
+        facts = self.facts
+        if not 0 <= relation < facts.R:
+            raise ValueError(f"the world has no relation {relation}: there are {facts.R}")
+        of_relation = facts.key % facts.R == relation
+        edited = [s * facts.R + r for s, r in self.revision.observations if r == relation]
+        lines = (of_relation & ~np.isin(facts.key, edited))[facts.fact_of_line]
+        objects, place = np.unique(facts.object[lines], return_inverse=True)
+        positive = sum_by_place(place, facts.positive[lines], len(objects))
+        spread = sum_by_place(place, facts.spread[lines], len(objects))
+        counts = Observations(objects, positive, spread).counts(self.K)
+        for (_, r), observed in self.revision.observations.items():
+            if r == relation:
+                counts = counts.plus(observed.counts(self.K))
+        return counts
+
+    def row(self, row: RowKey) -> Counts:
+        """Returns a row C[o_u] of a conditional. Raises KeyError and IndexError as `conditional`."""
+        edited = self.revision.rows.get(row)
+        return self._row_before_edits(row) if edited is None else edited
+
+    def sum_of_rows(self, relation: int) -> RowSum:
+        """Returns G, the sum of all K rows of r_d's conditional."""
+        return self.revision.sums.get(relation) or self.sums[relation]
 
     # -- revision ------------------------------------------------------------------------------------------
 
     def weight_for(self, subject: int, relation: int, object_: int, target: float) -> int:
-        """n': the least whole weight >= 1 of an edit that lifts p(o | s, r), by the root formula, to its goal.
+        """Returns n', the least whole weight >= 1 of an edit that lifts the root predictive p(o | s, r) to its goal.
 
-        The goal is `target`, or half way to 1 for a belief above it already.
+        The goal is `target`, or half way to 1 for a credence above it already. Raises ValueError for impossible ids,
+        and for a target outside (0, 1).
         """
-        observed = self.observations(subject, relation)
-        counts = observed.counts(self.K) if observed else NOTHING
+        counts = self.counts(subject, relation)
         goal = target_credence(self.root(subject, relation)[object_], target)
-        return int(least_weight(counts.of(object_), counts.total, self.a, self.K, goal))
+        return int(least_weight(counts[object_], counts.total, self.a, self.K, goal))
 
     def revise(self, *edits: Edit) -> Agent:
-        """The agent that has seen the edits too; this one is untouched. Raises ValueError for impossible edits."""
+        """Returns the agent that has also seen the edits; this agent stays as it is, to the bit.
+
+        For an edit (s, r, o, n):
+
+            n[s,r][o] grows by n.
+            Where r is upstream of r_d, rho[s] is computed anew, and the rows C[o_u] of r_d with it.
+            Where r is downstream, C[o_u] gains rho[s](o_u) n on o.
+
+        Raises ValueError for ids outside the world, and for a weight that is negative or not finite.
+        Source: paper, section 6.3; design: bayes, section 6.
+        """
         agent = self
         for edit in edits:
             agent = agent._revised(edit)
         return agent
 
     def _revised(self, edit: Edit) -> Agent:
+        """Returns the agent that has also seen one edit."""
         subject, relation, object_, weight = edit
         if not (0 <= weight < np.inf and 0 <= object_ < self.K and 0 <= relation < self.facts.R and subject >= 0):
             raise ValueError(f"{edit} is no observation: weights are finite and not negative, ids are within the world")
         if weight == 0:
             return self
-        observed = (self.observations(subject, relation) or _UNOBSERVED).plus(object_, weight)
+        observed = (self.observations(subject, relation) or NO_OBSERVATIONS).plus(object_, weight)
         observations = {**self.revision.observations, (subject, relation): observed}
         seen = replace(self, revision=replace(self.revision, observations=observations))
         changes = {
@@ -174,31 +222,30 @@ class Agent:
             if relation in (upstream, downstream)
             for row, change in seen._changes_by(subject, upstream, downstream).items()
         }
-        rows = {row: self._base_row(row).plus_all(by_subject.values()) for row, by_subject in changes.items()}
+        rows = {row: self._row_before_edits(row).plus_all(by_subject.values()) for row, by_subject in changes.items()}
         revision = Revision(
             observations,
             {**self.revision.changes, **changes},
             {**self.revision.rows, **rows},
-            {**self.revision.sums, **self._changed_sums(rows)},
+            {**self.revision.sums, **self._sums_with(rows)},
         )
         return replace(self, revision=revision)
 
-    def _changes_by(self, subject: int, upstream: int, downstream: int) -> dict[RowOf, Counts]:
-        """What a subject gives to each row of a conditional now, less what it gave before any edit.
+    def _changes_by(self, subject: int, upstream: int, downstream: int) -> dict[RowKey, Counts]:
+        """Returns a subject's contribution to each row of a conditional now, minus the one before any edit.
 
         Both are made from whole observations, never one from the other: so great weights leave no rounding behind.
         """
         facts, K = self.facts, self.K
-        before = _given(facts.observations(subject, upstream), facts.observations(subject, downstream), K)
-        now = _given(self.observations(subject, upstream), self.observations(subject, downstream), K)
+        before = _contributions(facts.observations(subject, upstream), facts.observations(subject, downstream), K)
+        now = _contributions(self.observations(subject, upstream), self.observations(subject, downstream), K)
         objects = dict.fromkeys([*before, *now])
         return {
-            RowOf(downstream, object_): now.get(object_, NOTHING).plus(before.get(object_, NOTHING), -1.0)
-            for object_ in objects
+            RowKey(downstream, o_u): now.get(o_u, NO_COUNTS).plus(before.get(o_u, NO_COUNTS), -1.0) for o_u in objects
         }
 
-    def _changed_sums(self, rows: Mapping[RowOf, Counts]) -> dict[int, Sum]:
-        """The sums of the conditionals of which some rows are now these."""
+    def _sums_with(self, rows: Mapping[RowKey, Counts]) -> dict[int, RowSum]:
+        """Returns the sum G of each conditional that `rows` belong to, with these rows in place of this agent's."""
         sums = {}
         for downstream in {row.relation for row in rows}:
             exchanged = {
@@ -206,24 +253,20 @@ class Agent:
                 for row, counts in rows.items()
                 if row.relation == downstream
             }
-            sums[downstream] = (self.revision.sums.get(downstream) or self.sums[downstream]).with_changes(exchanged)
+            sums[downstream] = self.sum_of_rows(downstream).with_rows_exchanged(exchanged)
         return sums
 
-    def _row(self, row: RowOf) -> Counts:
-        edited = self.revision.rows.get(row)
-        return self._base_row(row) if edited is None else edited
-
-    def _base_row(self, row: RowOf) -> Counts:
+    def _row_before_edits(self, row: RowKey) -> Counts:
         return self.tables[row.relation].row(row.upstream_object)
 
 
-_UNOBSERVED = Observations(np.zeros(0, np.int32), np.zeros(0), np.zeros(0))
+def _contributions(upstream: Observations | None, downstream: Observations | None, K: int) -> dict[int, Counts]:
+    """Returns a subject's contribution rho(o_u) n[s,r_d] to the row of each responsible o_u.
 
-
-def _given(upstream: Observations | None, downstream: Observations | None, K: int) -> dict[int, Counts]:
-    """rho(o_u) n for each responsible upstream object; nothing where either relation was not observed."""
+    It is empty where either fact was never observed.
+    """
     if upstream is None or downstream is None:
         return {}
-    counts = downstream.counts(K)
-    objects, shares = upstream.responsibilities()
-    return {o: NOTHING.plus(counts, share) for o, share in zip(objects.tolist(), shares.tolist(), strict=True)}
+    n = downstream.counts(K)
+    objects, rho = upstream.responsibilities()
+    return {o_u: NO_COUNTS.plus(n, share) for o_u, share in zip(objects.tolist(), rho.tolist(), strict=True)}

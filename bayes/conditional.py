@@ -1,6 +1,10 @@
-"""The shared conditional of one dependency: C[o_u] = sum_s rho[s](o_u) n[s, r_d], one pass over the lines.
+"""The conditional of one dependency r_u -> r_d, which all subjects share.
 
-Shapes: K objects, upstream (rows) and downstream (columns); k objects that any row names.
+    C[o_u] = sum_s rho[s](o_u) n[s, r_d]
+    p(o_d | r_d, r_u, o_u) = (a + C[o_u][o_d]) / (a K + sum_o C[o_u][o])
+
+Row o_u of the conditional is the count vector C[o_u].
+Shapes: K objects, upstream (rows) and downstream (columns); k objects that any row names; E entries of all rows.
 """
 
 from __future__ import annotations
@@ -9,93 +13,105 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from worldgen.arrays import Ids, gather_rows, row_of_entry
-from worldgen.bayes.counts import NOTHING, Counts, FactTable
+from worldgen.bayes.counts import NO_COUNTS, Counts
 from worldgen.bayes.dirichlet import predictive
 from worldgen.bayes.distribution import Distribution
-from worldgen.bayes.sparse import Floats
+from worldgen.bayes.fact_table import FactTable
+from worldgen.bayes.sparse import Floats, Integers, sum_by_place
 
 
 @dataclass(frozen=True)
 class ConditionalTable:
-    """Count vectors by upstream object, as compressed rows; row u names objects start[u] .. start[u+1]-1."""
+    """The rows C[o_u] of a conditional as a compressed sparse matrix: row u has the entries start[u] .. start[u+1]-1.
+
+    As in `Counts`, C[u][o] = default[u] + excess[i] for a named object o = object[i], and default[u] for the others.
+    """
 
     K: int
-    start: NDArray[np.int64]  # [K+1]
+    start: Integers
+    """[K+1]."""
     object: Ids
-    value: Floats
-    each: Floats  # [K]
-    total: Floats  # [K]
+    """[E], sorted within each row."""
+    excess: Floats
+    """[E]."""
+    default: Floats
+    """[K]."""
+    total: Floats
+    """[K]: the sum of C[u][o] over all o."""
 
     def row(self, upstream_object: int) -> Counts:
-        """C[o_u]; nothing for an object never observed upstream. Raises IndexError for one outside 0 .. K-1."""
+        """Returns C[o_u]: no counts for an object never observed upstream. Raises IndexError outside 0 .. K-1."""
         if not 0 <= upstream_object < self.K:
             raise IndexError(f"objects are numbered 0 .. {self.K - 1}")
         if not self.total[upstream_object]:
-            return NOTHING
+            return NO_COUNTS
         entries = slice(self.start[upstream_object], self.start[upstream_object + 1])
-        each, total = float(self.each[upstream_object]), float(self.total[upstream_object])
-        return Counts(self.object[entries], self.value[entries], each, total)
+        default, total = float(self.default[upstream_object]), float(self.total[upstream_object])
+        return Counts(self.object[entries], self.excess[entries], default, total)
 
-    def sum_of_predictives(self, a: float) -> Sum:
-        """G[o_d] = sum over all K upstream objects of p(o_d | r_d, r_u, o_u)."""
+    def sum_of_rows(self, a: float) -> RowSum:
+        """Returns G, the sum of the predictives of all K rows, for a prior count `a` of every object."""
         strength = a * self.K + self.total
-        default = float(np.sum(predictive(self.each, self.total, a, self.K)))
+        default = float(np.sum(predictive(self.default, self.total, a, self.K)))
         objects, column = np.unique(self.object, return_inverse=True)
-        row = row_of_entry(self.start)
-        above = _sums(column, self.value / strength[row], len(objects))
-        return Sum(objects, default + above, default)
+        excess = sum_by_place(column, self.excess / strength[row_of_entry(self.start)], len(objects))
+        return RowSum(objects, default + excess, default)
 
 
 @dataclass(frozen=True)
-class Sum:
-    """A sum of distributions, in sparse form like one of them: `value` for named objects, else `default`."""
+class RowSum:
+    """The sum of all rows: G(o_d) = sum over all K upstream objects o_u of p(o_d | r_d, r_u, o_u).
 
-    object: Ids  # [k], sorted
-    value: Floats  # [k]
+    G(o) = value[i] for a named object o = object[i], and `default` for every other one.
+    """
+
+    object: Ids
+    """[k], sorted."""
+    value: Floats
+    """[k]."""
     default: float
 
-    def with_changes(self, changes: Mapping[int, tuple[Distribution, Distribution]]) -> Sum:
-        """With some terms (before, after) exchanged."""
-        named = [self.object] + [after.object for _, after in changes.values()]
+    def with_rows_exchanged(self, rows: Mapping[int, tuple[Distribution, Distribution]]) -> RowSum:
+        """Returns G after some rows are exchanged: `rows[o_u]` is the row in the sum, and the row to replace it."""
+        named = [self.object] + [new.object for _, new in rows.values()]
         objects = np.unique(np.concatenate(named))
         value = np.full(len(objects), self.default)
         value[np.searchsorted(objects, self.object)] = self.value
         default = self.default
-        for before, after in changes.values():
-            value += after.at(objects) - before.at(objects)
-            default += after.default - before.default
-        return Sum(objects, value, default)
+        for old, new in rows.values():
+            value += new.at(objects) - old.at(objects)
+            default += new.default - old.default
+        return RowSum(objects, value, default)
 
 
 def fit_conditional(facts: FactTable, upstream: int, downstream: int, K: int) -> ConditionalTable:
-    """C over all subjects with both relations observed, from the positive evidence upstream.
+    """Returns the rows C[o_u] of one dependency, summed over all subjects with both relations observed.
 
-    A join on the subject: every responsible upstream object meets every line of the same subject's downstream
-    fact, and what falls on the same (o_u, o_d) is added up.
+    This is a join on the subject: every responsible upstream object of a subject meets every line of the same
+    subject's downstream fact, and the products rho n on the same (o_u, o_d) are added up.
     """
-    responsible, rho, fact = _responsible_lines(facts, upstream, downstream)
-    line, lines = gather_rows(facts.start, fact)
-    value = np.repeat(rho, lines) * (facts.positive[line] - facts.spread[line] / (K - 1))
-    pair = np.repeat(responsible.astype(np.int64), lines) * K + facts.object[line]
+    responsible, rho, fact = _responsible_objects(facts, upstream, downstream)
+    line, lengths = gather_rows(facts.start, fact)
+    excess = np.repeat(rho, lengths) * (facts.positive[line] - facts.spread[line] / (K - 1))
+    pair = np.repeat(responsible.astype(np.int64), lengths) * K + facts.object[line]
     pairs, place = np.unique(pair, return_inverse=True)
-    against = facts.per_fact(facts.spread)[fact]
-    weight = facts.per_fact(facts.positive)[fact] + against
+    against = facts.sum_by_fact(facts.spread)[fact]
+    total = facts.sum_by_fact(facts.positive)[fact] + against
     return ConditionalTable(
         K,
         np.searchsorted(pairs, np.arange(K + 1, dtype=np.int64) * K),
         (pairs % K).astype(np.int32),
-        _sums(place, value, len(pairs)),
-        _sums(responsible, rho * (against / (K - 1)), K),
-        _sums(responsible, rho * weight, K),
+        sum_by_place(place, excess, len(pairs)),
+        sum_by_place(responsible, rho * (against / (K - 1)), K),
+        sum_by_place(responsible, rho * total, K),
     )
 
 
-def _responsible_lines(facts: FactTable, upstream: int, downstream: int) -> tuple[Ids, Floats, NDArray[np.int64]]:
-    """Upstream object, its responsibility rho, and the downstream fact: for each line with positive evidence
-    upstream whose subject has a downstream fact."""
+def _responsible_objects(facts: FactTable, upstream: int, downstream: int) -> tuple[Ids, Floats, Integers]:
+    """Returns (upstream object, its responsibility rho, the subject's downstream fact), one entry for each upstream
+    line that has positive weight and whose subject has a downstream fact."""
     subject, relation = np.divmod(facts.key, facts.R)
     down = np.flatnonzero(relation == downstream)
     line = np.flatnonzero((relation[facts.fact_of_line] == upstream) & (facts.positive > 0))
@@ -103,10 +119,5 @@ def _responsible_lines(facts: FactTable, upstream: int, downstream: int) -> tupl
     has_both = place < len(down)
     has_both[has_both] = subject[down][place[has_both]] == subject[facts.fact_of_line[line[has_both]]]
     line, fact = line[has_both], down[place[has_both]]
-    rho = facts.positive[line] / facts.per_fact(facts.positive)[facts.fact_of_line[line]]
+    rho = facts.positive[line] / facts.sum_by_fact(facts.positive)[facts.fact_of_line[line]]
     return facts.object[line], rho, fact
-
-
-def _sums(place: NDArray[np.integer], values: Floats, N: int) -> Floats:
-    """[N]: the sum of the values that fall on each place."""
-    return np.asarray(np.bincount(place, weights=values, minlength=N), dtype=np.float64)

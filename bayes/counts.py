@@ -1,70 +1,74 @@
-"""Sparse counts: what was observed of one fact, and count vectors n = value + each * 1.
+"""The observations of one fact, and sparse count vectors.
 
-Shapes: k objects that were named, F facts with evidence, E their lines.
+Shapes: K objects, k of them named.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import reduce
 
 import numpy as np
-from numpy.typing import NDArray
 
-from worldgen.arrays import Ids, row_of_entry
+from worldgen.arrays import Ids
 from worldgen.bayes.dirichlet import predictive
 from worldgen.bayes.distribution import Distribution
-from worldgen.bayes.evidence import THIRD, Evidence
 from worldgen.bayes.sparse import Floats
 
 
 @dataclass(frozen=True)
 class Counts:
-    """A count vector over K objects: n[o] = value + each for a named object, `each` for every other one."""
+    """A count vector: n[o] = default + excess[i] for a named object o = object[i], and `default` for the others."""
 
-    object: Ids  # [k], sorted
-    value: Floats  # [k]
-    each: float
+    object: Ids
+    """[k], sorted."""
+    excess: Floats
+    """[k]."""
+    default: float
     total: float
+    """N, the sum of n[o] over all K objects."""
 
-    def plus(self, other: Counts, share: float = 1.0) -> Counts:
-        """self + share * other."""
-        objects = np.union1d(self.object, other.object)
-        value = np.zeros(len(objects))
-        value[np.searchsorted(objects, self.object)] += self.value
-        value[np.searchsorted(objects, other.object)] += share * other.value
-        return Counts(objects, value, self.each + share * other.each, self.total + share * other.total)
-
-    def plus_all(self, others: Iterable[Counts]) -> Counts:
-        """self + the sum of the others."""
-        return reduce(Counts.plus, others, self)
-
-    def of(self, object_: int) -> float:
-        """n[o]."""
+    def __getitem__(self, object_: int) -> float:
+        """Returns n[o]."""
         place = int(np.searchsorted(self.object, object_))
         named = place < len(self.object) and self.object[place] == object_
-        return float(self.value[place]) + self.each if named else self.each
+        return float(self.excess[place]) + self.default if named else self.default
+
+    def plus(self, other: Counts, share: float = 1.0) -> Counts:
+        """Returns self + share * other."""
+        objects = np.union1d(self.object, other.object)
+        excess = np.zeros(len(objects))
+        excess[np.searchsorted(objects, self.object)] += self.excess
+        excess[np.searchsorted(objects, other.object)] += share * other.excess
+        return Counts(objects, excess, self.default + share * other.default, self.total + share * other.total)
+
+    def plus_all(self, others: Iterable[Counts]) -> Counts:
+        """Returns self + the sum of the others."""
+        return reduce(Counts.plus, others, self)
 
     def predictive(self, a: float, K: int) -> Distribution:
-        """The posterior predictive p(o) = (a + n[o]) / (a K + N)."""
-        named = predictive(self.value + self.each, self.total, a, K)
-        return Distribution(K, self.object, np.asarray(named), float(predictive(self.each, self.total, a, K)))
+        """Returns the posterior predictive p(o) = (a + n[o]) / (a K + N)."""
+        named = predictive(self.excess + self.default, self.total, a, K)
+        return Distribution(K, self.object, np.asarray(named), float(predictive(self.default, self.total, a, K)))
 
 
-NOTHING = Counts(np.zeros(0, np.int32), np.zeros(0), 0.0, 0.0)
+NO_COUNTS = Counts(np.zeros(0, np.int32), np.zeros(0), 0.0, 0.0)
 
 
 @dataclass(frozen=True)
 class Observations:
-    """What was observed of one (s, r): weight for each named object, and weight against it."""
+    """The weight that was observed for and against each named object of one fact (s, r)."""
 
-    object: Ids  # [k], sorted
-    positive: Floats  # [k]
-    spread: Floats  # [k]
+    object: Ids
+    """[k], sorted."""
+    positive: Floats
+    """[k]: the weight for the object."""
+    spread: Floats
+    """[k]: the weight against the object, which is spread evenly over the other K-1."""
 
     def plus(self, object_: int, weight: float) -> Observations:
-        """With `weight` more observations of one object."""
+        """Returns these observations and `weight` more of one object."""
         place = int(np.searchsorted(self.object, object_))
         if place < len(self.object) and self.object[place] == object_:
             positive = self.positive.copy()
@@ -77,67 +81,19 @@ class Observations:
         )
 
     def counts(self, K: int) -> Counts:
-        """n[o] = positive[o] + (all spread - spread[o]) / (K - 1)."""
+        """Returns n[s,r], where n[o] = positive[o] + (the sum of spread - spread[o]) / (K - 1)."""
         against = self.spread.sum()
-        value = self.positive - self.spread / (K - 1)
-        return Counts(self.object, value, against / (K - 1), float(self.positive.sum() + against))
+        excess = self.positive - self.spread / (K - 1)
+        return Counts(self.object, excess, against / (K - 1), float(self.positive.sum() + against))
 
     def responsibilities(self) -> tuple[Ids, Floats]:
-        """rho(o) = positive[o] / sum of positive, where it is not zero; empty without positive evidence."""
+        """Returns the objects with positive weight and rho(o) = positive[o] / the sum of positive.
+
+        Both are empty where no weight is positive.
+        """
         named = self.positive > 0
         positive = self.positive[named]
         return self.object[named], positive / positive.sum() if named.any() else positive
 
 
-@dataclass(frozen=True)
-class FactTable:
-    """Observations of all facts; fact f = (s, r) has key s R + r and the lines start[f] .. start[f+1]-1."""
-
-    R: int
-    key: NDArray[np.int64]  # [F], sorted
-    start: NDArray[np.int64]  # [F+1]
-    object: Ids  # [E]
-    positive: Floats  # [E]
-    spread: Floats  # [E]
-    atomic: NDArray[np.int64]  # [E]
-
-    @staticmethod
-    def of(evidence: Evidence, R: int) -> FactTable:
-        """The table of some evidence over R relations."""
-        key = evidence.subject.astype(np.int64) * R + evidence.relation
-        keys, start = np.unique(key, return_index=True)
-        return FactTable(
-            R,
-            keys,
-            np.append(start, len(key)).astype(np.int64),
-            evidence.object,
-            evidence.positive * THIRD,
-            evidence.spread * THIRD,
-            evidence.atomic,
-        )
-
-    def lines(self, subject: int, relation: int) -> slice | None:
-        """The lines of one fact, or None if nothing was observed of it. Raises ValueError for impossible ids."""
-        if subject < 0 or not 0 <= relation < self.R:
-            raise ValueError(
-                f"no world has a fact of subject {subject} and relation {relation}: there are {self.R} relations"
-            )
-        key = subject * self.R + relation
-        place = int(np.searchsorted(self.key, key))
-        if place == len(self.key) or self.key[place] != key:
-            return None
-        return slice(int(self.start[place]), int(self.start[place + 1]))
-
-    def observations(self, subject: int, relation: int) -> Observations | None:
-        """What was observed of one fact, or None."""
-        lines = self.lines(subject, relation)
-        return None if lines is None else Observations(self.object[lines], self.positive[lines], self.spread[lines])
-
-    @cached_property
-    def fact_of_line(self) -> NDArray[np.int64]:
-        """[E]: the fact of each line."""
-        return row_of_entry(self.start)
-
-    def per_fact(self, weights: Floats) -> Floats:
-        """[F]: the sum of a column of lines over each fact."""
-        return np.add.reduceat(weights, self.start[:-1]) if len(self.key) else np.zeros(0)
+NO_OBSERVATIONS = Observations(np.zeros(0, np.int32), np.zeros(0), np.zeros(0))

@@ -1,9 +1,9 @@
-"""Why a credence is what it is: the numbers that its formula is made of, taken from an agent.
+"""The numbers that a credence is made of.
 
     root        p(o | s, r)   = (a + n[s,r][o]) / (a K + N[s,r])
     downstream  p(o | s, r_d) = sum over o_u of p(o_u | s, r_u) p(o | r_d, r_u, o_u), one term for each o_u
 
-Nothing here is rounded or left out: the terms of a mixture add up to the agent's credence.
+No number is rounded or left out: the terms of a mixture add up to the agent's credence.
 Shapes: K objects.
 """
 
@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.arrays import Ids
-from worldgen.bayes.agent import Agent, RowOf
-from worldgen.bayes.counts import NOTHING, Counts
+from worldgen.bayes.agent import Agent
+from worldgen.bayes.counts import Counts
 from worldgen.bayes.dirichlet import predictive
 
 
 @dataclass(frozen=True)
 class RootFormula:
-    """The numbers of the root formula for one object: `count` is n[s,r][o], `total` is N[s,r]."""
+    """The root formula for one object: `count` is n[s,r][o], `total` is N[s,r]."""
 
     a: float
     K: int
@@ -32,22 +32,26 @@ class RootFormula:
 
     @property
     def credence(self) -> float:
-        """(a + n[o]) / (a K + N)."""
+        """(a + n[s,r][o]) / (a K + N[s,r])."""
         return float(predictive(self.count, self.total, self.a, self.K))
 
 
 class Term(NamedTuple):
-    """What one upstream object adds to a downstream credence; `responsibility` is rho[s](o_u)."""
+    """The term of a downstream credence that belongs to one upstream object o_u."""
 
     responsibility: float
-    upstream: float  # p(o_u | s, r_u)
-    conditional: float  # p(o | r_d, r_u, o_u)
-    share: float  # the product of the two
+    """rho[s](o_u)."""
+    upstream: float
+    """p(o_u | s, r_u)."""
+    conditional: float
+    """p(o | r_d, r_u, o_u)."""
+    share: float
+    """upstream * conditional."""
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """The K terms of the credence in one object of a downstream fact; r_u is `upstream_relation`."""
+    """The K terms of the credence in one object of a downstream fact; see `Term` for the columns."""
 
     upstream_relation: int
     object: int
@@ -66,40 +70,41 @@ class Mixture:
         return float(self.shares.sum())
 
     def term(self, upstream_object: int) -> Term:
-        """What one upstream object adds."""
+        """Returns the term of one upstream object."""
         columns = (self.responsibility, self.upstream, self.conditional, self.shares)
         return Term(*(float(column[upstream_object]) for column in columns))
 
     def rest(self, shown: Ids) -> tuple[float, float]:
-        """(credence of being another object upstream, what all others add) beside the upstream objects shown."""
+        """Returns (credence, share), each summed over the upstream objects that are not `shown`."""
         others = np.ones(len(self.upstream), dtype=bool)
         others[shown] = False
         return float(self.upstream[others].sum()), float(self.shares[others].sum())
 
-    def top(self, most: int) -> Ids:
-        """The upstream objects that add most, falling; equal ones by id."""
-        return np.argsort(-self.shares, kind="stable")[:most].astype(np.int32)
+    def top(self, count: int) -> Ids:
+        """Returns the `count` upstream objects of the greatest shares, falling; equals by rising id."""
+        return np.argsort(-self.shares, kind="stable")[:count].astype(np.int32)
 
 
 class MovedRow(NamedTuple):
-    """A row of a conditional that edits have changed: its weight sum_o C[o_u][o], and p(o | r_d, r_u, o_u)."""
+    """A row of a conditional that edits have changed, seen at one object o."""
 
     upstream_object: int
     weight_before: float
+    """sum_o C[o_u][o] before the edits."""
     weight_after: float
     before: float
+    """p(o | r_d, r_u, o_u) before the edits."""
     after: float
 
 
 def root_formula(agent: Agent, subject: int, relation: int, object_: int) -> RootFormula:
-    """The root formula's numbers, whether or not the fact is downstream."""
-    observed = agent.observations(subject, relation)
-    counts = observed.counts(agent.K) if observed else NOTHING
-    return RootFormula(agent.a, agent.K, counts.of(object_), counts.total)
+    """Returns the numbers of the root formula for any fact, downstream facts included."""
+    n = agent.counts(subject, relation)
+    return RootFormula(agent.a, agent.K, n[object_], n.total)
 
 
 def mixture(agent: Agent, subject: int, relation: int, object_: int) -> Mixture | None:
-    """The terms of p(o | s, r), or None for a root."""
+    """Returns the terms of p(o | s, r_d), or None for a root."""
     upstream = agent.upstream_of(subject, relation)
     if upstream is None:
         return None
@@ -108,31 +113,21 @@ def mixture(agent: Agent, subject: int, relation: int, object_: int) -> Mixture 
     responsibility = np.zeros(agent.K)
     objects, rho = observed.responsibilities()
     responsibility[objects] = rho
-    above = agent.belief(subject, upstream).dense()
-    return Mixture(upstream, object_, responsibility, above, conditional_column(agent, relation, object_))
-
-
-def conditional_column(agent: Agent, relation: int, object_: int) -> NDArray[np.float64]:
-    """[K]: p(o | r_d, r_u, o_u) of one object o for every o_u. Raises KeyError if r_d depends on nothing."""
-    table = agent.tables[relation]
-    named = np.flatnonzero(table.object == object_)
-    counts = table.each.copy()
-    counts[np.searchsorted(table.start, named, side="right") - 1] += table.value[named]
-    column = np.asarray(predictive(counts, table.total, agent.a, agent.K), dtype=np.float64)
-    for row, edited in agent.revision.rows.items():
-        if row.relation == relation:
-            column[row.upstream_object] = edited.predictive(agent.a, agent.K)[object_]
-    return column
+    credence = agent.belief(subject, upstream).dense()
+    return Mixture(upstream, object_, responsibility, credence, _conditional_column(agent, relation, object_))
 
 
 def moved_rows(before: Agent, after: Agent, relation: int, object_: int) -> tuple[MovedRow, ...]:
-    """The rows of r_d's conditional that `after`, a revision of `before`, has changed; most moved weight first."""
-    rows = [row for row in after.revision.rows if row.relation == relation and _differ(before, after, row)]
+    """Returns the rows of r_d's conditional that differ between an agent and its revision `after`, at one object o.
+
+    The rows with the most moved weight come first.
+    """
+    rows = [row for row in after.revision.rows if row.relation == relation and _differ(before.row(row), after.row(row))]
     moved = [
         MovedRow(
             row.upstream_object,
-            _counts(before, row).total,
-            _counts(after, row).total,
+            before.row(row).total,
+            after.row(row).total,
             before.conditional(*row)[object_],
             after.conditional(*row)[object_],
         )
@@ -141,18 +136,25 @@ def moved_rows(before: Agent, after: Agent, relation: int, object_: int) -> tupl
     return tuple(sorted(moved, key=_by_moved_weight))
 
 
+def _conditional_column(agent: Agent, relation: int, object_: int) -> NDArray[np.float64]:
+    """Returns [K]: p(o | r_d, r_u, o_u) of one object o for every o_u. It visits the named entries alone."""
+    table = agent.tables[relation]
+    named = np.flatnonzero(table.object == object_)
+    counts = table.default.copy()
+    counts[np.searchsorted(table.start, named, side="right") - 1] += table.excess[named]
+    column = np.asarray(predictive(counts, table.total, agent.a, agent.K), dtype=np.float64)
+    for row, edited in agent.revision.rows.items():
+        if row.relation == relation:
+            column[row.upstream_object] = edited.predictive(agent.a, agent.K)[object_]
+    return column
+
+
 def _by_moved_weight(row: MovedRow) -> tuple[float, int]:
     # Two rows often exchange the same weight, which rounding must not put in order.
     return -round(abs(row.weight_after - row.weight_before), 9), row.upstream_object
 
 
-def _differ(before: Agent, after: Agent, row: RowOf) -> bool:
-    was, is_ = _counts(before, row), _counts(after, row)
-    if (was.each, was.total) != (is_.each, is_.total) or not np.array_equal(was.object, is_.object):
+def _differ(one: Counts, other: Counts) -> bool:
+    if (one.default, one.total) != (other.default, other.total) or not np.array_equal(one.object, other.object):
         return True
-    return not np.array_equal(was.value, is_.value)
-
-
-def _counts(agent: Agent, row: RowOf) -> Counts:
-    edited = agent.revision.rows.get(row)
-    return agent.tables[row.relation].row(row.upstream_object) if edited is None else edited
+    return not np.array_equal(one.excess, other.excess)

@@ -1,6 +1,6 @@
-"""The conjugate formulas, on numbers or arrays: predictive and the weight that a credence needs.
+"""The formulas of a Categorical with a Dirichlet prior, on numbers or arrays.
 
-A Categorical over K objects with prior Dirichlet(a, ..., a) and counts n[o], N their sum.
+K objects, prior Dirichlet(a, ..., a), counts n[o] and their sum N.
 """
 
 from __future__ import annotations
@@ -11,36 +11,38 @@ from numpy.typing import NDArray
 Number = float | NDArray[np.floating]
 
 
-def predictive(count: Number, total: Number, a: float, K: int) -> Number:
-    """Posterior predictive p(o) = (a + n[o]) / (a K + N); `count` is n[o], `total` is N.
+def predictive(n: Number, N: Number, a: float, K: int) -> Number:
+    """Returns the posterior predictive p(o) = (a + n[o]) / (a K + N), where `n` is n[o].
 
-    Source: paper, section 6.3. Raises ValueError for a prior or a K that define no distribution.
+    Raises ValueError for a <= 0 or K < 2, which define no distribution. Source: paper, section 6.3.
     """
     if not a > 0 or K < 2:
         raise ValueError(f"a Dirichlet needs a > 0 and at least two objects, not a = {a} and K = {K}")
-    return (a + count) / (a * K + total)
+    return (a + n) / (a * K + N)
 
 
-def least_weight(count: Number, total: Number, a: float, K: int, goal: Number) -> Number:
-    """The least whole n >= 1 with (a + n[o] + n) / (a K + N + n) >= goal.
+def least_weight(n: Number, N: Number, a: float, K: int, goal: Number) -> Number:
+    """Returns n', the least whole number >= 1 with (a + n[o] + n') / (a K + N + n') >= goal; `n` is n[o].
 
-    n = max(1, ceil((goal (a K + N) - (a + n[o])) / (1 - goal))). Raises ValueError for a goal outside (0, 1).
+        n' = max(1, ceil((goal (a K + N) - (a + n[o])) / (1 - goal)))
+
+    Raises ValueError for a goal outside (0, 1).
     """
     _check_target(goal)
-    needed = (goal * (a * K + total) - (a + count)) / (1 - goal)
+    needed = (goal * (a * K + N) - (a + n)) / (1 - goal)
     # Goals are often met exactly (half way to certainty takes a K + N): rounding, ~1e-12, must not add one.
     return np.maximum(1, np.ceil(needed - 1e-9 * np.abs(needed)))
 
 
-def target_credence(current: Number, target: float) -> Number:
-    """What an edit should reach: `target`, or half way to certainty for a belief above it already.
+def target_credence(credence: Number, target: float) -> Number:
+    """Returns the credence that an edit should reach: `target`, or half way to 1 for a credence above it already.
 
     Raises ValueError for a target outside (0, 1).
     """
     _check_target(target)
-    return np.where(np.less_equal(current, target), target, (1 + current) / 2)
+    return np.where(np.less_equal(credence, target), target, (1 + credence) / 2)
 
 
 def _check_target(target: Number) -> None:
     if not (np.less(0, target) & np.less(target, 1)).all():
-        raise ValueError(f"a credence of {target} is reached by no finite weight, or by any")
+        raise ValueError(f"a target credence must be above 0 and below 1, not {target}")

@@ -1,8 +1,7 @@
-"""From sentences to weighted counts: what each sentence says of the one or two facts in it.
+"""Evidence: what the sentences of a corpus weigh for and against the objects of each fact.
 
-`+w` on o is weight w on object o; `-w` on o is weight w spread evenly over the other K-1 objects. Both are kept
-apart, in whole thirds (every weight of the table below is a multiple of 1/3), so that sums are exact whatever
-the order, and corpus shards merge to the same numbers as one corpus.
+A weight +w on o is w observations of object o. A weight -w on o is w observations of another object, spread evenly
+over the other K-1. A sentence gives its one or two atoms these weights:
 
     s r o                            +1
     "s r o" is true / false          +1 / -1
@@ -12,6 +11,9 @@ the order, and corpus shards merge to the same numbers as one corpus.
     "A or B" is true                 each +2/3 and -1/3    P(A | A or B) = 2/3 under fair priors
     "A or B" is false                -1 on each
 
+Every weight of the table is a multiple of 1/3. So weights for and against are kept apart, in whole thirds: their
+sums are exact in any order, and the shards of a corpus merge to the numbers of the whole corpus.
+
 Source: paper, section 6.3 and appendix A.2.
 """
 
@@ -20,84 +22,90 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.arrays import Ids
+from worldgen.bayes.sparse import Flags
 from worldgen.corpus.sentences import Kind, Sentences
 from worldgen.storage.files import read_columns, write_table
-from worldgen.worlds.world import World
 
 THIRD = 1 / 3
 _WHOLE = 3  # thirds in one observation
 
 Thirds = NDArray[np.int64]
-# What sentences say of a fact: (weight for the object, weight against it), in thirds, given "it is true".
-Row = Callable[[NDArray[np.bool_]], tuple[Thirds, Thirds]]
+# From the truth values that sentences give their formulas to (weight for the object, weight against it).
+WeightsByTruth = Callable[[Flags], tuple[Thirds, Thirds]]
 
 
-def said(truth: NDArray[np.bool_]) -> tuple[Thirds, Thirds]:
-    """An atom, bare or said to be true or false."""
+def weights_of_atom(truth: Flags) -> tuple[Thirds, Thirds]:
+    """Returns the weights for and against an atom, bare or said to be true or false."""
     return _WHOLE * truth, _WHOLE * ~truth
 
 
-def negated(truth: NDArray[np.bool_]) -> tuple[Thirds, Thirds]:
-    """The atom in a "not": false speaks for it, true against it."""
+def weights_of_negated_atom(truth: Flags) -> tuple[Thirds, Thirds]:
+    """Returns the weights for and against the atom in a "not": a false "not" speaks for it, a true one against it."""
     return _WHOLE * ~truth, _WHOLE * truth
 
 
-def conjoined(truth: NDArray[np.bool_]) -> tuple[Thirds, Thirds]:
-    """Either atom of an "and": surely true, or true with probability 1/3."""
+def weights_of_conjunct(truth: Flags) -> tuple[Thirds, Thirds]:
+    """Returns the weights for and against either atom of an "and": surely true, or true with probability 1/3."""
     return np.where(truth, _WHOLE, 1), np.where(truth, 0, 2)
 
 
-def disjoined(truth: NDArray[np.bool_]) -> tuple[Thirds, Thirds]:
-    """Either atom of an "or": true with probability 2/3, or surely false."""
+def weights_of_disjunct(truth: Flags) -> tuple[Thirds, Thirds]:
+    """Returns the weights for and against either atom of an "or": true with probability 2/3, or surely false."""
     return np.where(truth, 2, 0), np.where(truth, 1, _WHOLE)
 
 
-EVIDENCE_TABLE: dict[Kind, Row] = {
-    Kind.ATOM: said,
-    Kind.STATED: said,
-    Kind.NOT: negated,
-    Kind.AND: conjoined,
-    Kind.OR: disjoined,
+EVIDENCE_TABLE: dict[Kind, WeightsByTruth] = {
+    Kind.ATOM: weights_of_atom,
+    Kind.STATED: weights_of_atom,
+    Kind.NOT: weights_of_negated_atom,
+    Kind.AND: weights_of_conjunct,
+    Kind.OR: weights_of_disjunct,
 }
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Sparse weights, one line for each (subject, relation, object) that any sentence names, sorted so.
+    """The weights of a corpus: one line for each (subject, relation, object) that a sentence names, sorted by them.
 
-    `positive` and `spread` are in thirds of an observation; `atomic` counts the bare atoms alone, in
-    observations (what frequencies are made of). Shape of every column: [E].
+    Shape of every column: [E].
     """
 
     subject: Ids
     relation: Ids
     object: Ids
     positive: Thirds
+    """The weight for the object, in thirds of an observation."""
     spread: Thirds
+    """The weight against the object, in thirds of an observation."""
     atomic: NDArray[np.int64]
+    """The number of bare atoms, in observations; frequencies are made of these alone."""
 
     def __len__(self) -> int:
         return len(self.subject)
 
     def save(self, path: Path) -> None:
-        """Write one Parquet file."""
+        """Writes one Parquet file."""
         write_table(path, dict(vars(self)))
 
     @staticmethod
     def load(path: Path) -> Evidence:
-        """Read what `save` wrote."""
+        """Reads the file that `save` wrote."""
         return Evidence(**read_columns(path))
 
 
 def evidence_from_lines(
     subject: NDArray, relation: NDArray, object_: NDArray, positive: NDArray, spread: NDArray, atomic: NDArray
 ) -> Evidence:
-    """Evidence of loose lines: equal (subject, relation, object) are added up. All [N]."""
+    """Returns the evidence of unsorted lines; lines of equal (subject, relation, object) are added up.
+
+    The columns are those of `Evidence`. Shape of each: [N].
+    """
     key = np.stack([subject, relation, object_])
     order = np.lexsort(key[::-1])
     key = key[:, order]
@@ -108,30 +116,45 @@ def evidence_from_lines(
 
 
 def merge(parts: Iterable[Evidence]) -> Evidence:
-    """The evidence of several corpora together."""
+    """Returns the evidence of several corpora together."""
     columns = [np.concatenate(column) for column in zip(*(vars(part).values() for part in parts), strict=True)]
     return evidence_from_lines(*columns)
 
 
-def evidence_of(world: World, sentences: Sentences, multiplicity: int = 1) -> Evidence:
-    """What the sentences say, each counted `multiplicity` times (a corpus read in several orders)."""
+class FactIds(Protocol):
+    """The subject and the relation of every fact of a world."""
+
+    @property
+    def subject(self) -> Ids:
+        """[F]: the subject of each fact."""
+
+    @property
+    def relation(self) -> Ids:
+        """[F]: the relation of each fact."""
+
+
+def evidence_of(facts: FactIds, sentences: Sentences, multiplicity: int = 1) -> Evidence:
+    """Returns the evidence of sentences about the facts of a world.
+
+    Each sentence counts `multiplicity` times: a corpus repeats a subject's sentences in so many orders.
+    """
     fact, object_, positive, spread, atomic = [], [], [], [], []
-    for kind, row in EVIDENCE_TABLE.items():
+    for kind, weights in EVIDENCE_TABLE.items():
         of_kind = sentences.where(sentences.kind == kind)
-        for_it, against_it = row(of_kind.truth)
-        sides = [(of_kind.fact, of_kind.object)]
+        weight_for, weight_against = weights(of_kind.truth)
+        atoms = [(of_kind.fact, of_kind.object)]
         if kind in (Kind.AND, Kind.OR):
-            sides.append((of_kind.second_fact, of_kind.second_object))
-        for side_fact, side_object in sides:
-            fact.append(side_fact)
-            object_.append(side_object)
-            positive.append(for_it * multiplicity)
-            spread.append(against_it * multiplicity)
-            atomic.append(np.full(len(side_fact), multiplicity * (kind == Kind.ATOM)))
-    facts = np.concatenate(fact)
+            atoms.append((of_kind.second_fact, of_kind.second_object))
+        for atom_fact, atom_object in atoms:
+            fact.append(atom_fact)
+            object_.append(atom_object)
+            positive.append(weight_for * multiplicity)
+            spread.append(weight_against * multiplicity)
+            atomic.append(np.full(len(atom_fact), multiplicity * (kind == Kind.ATOM)))
+    fact_number = np.concatenate(fact)
     return evidence_from_lines(
-        world.subject[facts],
-        world.relation[facts],
+        facts.subject[fact_number],
+        facts.relation[fact_number],
         np.concatenate(object_),
         np.concatenate(positive),
         np.concatenate(spread),
@@ -140,4 +163,5 @@ def evidence_of(world: World, sentences: Sentences, multiplicity: int = 1) -> Ev
 
 
 def _sums(values: Thirds, first: NDArray[np.integer]) -> Thirds:
+    """Returns the sum of each run of values; run i begins at first[i]."""
     return np.add.reduceat(values, first) if len(first) else values[:0]

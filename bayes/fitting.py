@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from worldgen.bayes.agent import Agent
 from worldgen.bayes.conditional import fit_conditional
-from worldgen.bayes.counts import FactTable
 from worldgen.bayes.evidence import Evidence
+from worldgen.bayes.fact_table import FactTable
 
 
 def fit(evidence: Evidence, K: int, R: int, pairs: Sequence[tuple[int, int]], a: float) -> Agent:
-    """The agent that has seen the evidence.
+    """Returns the agent that has seen the evidence.
 
-    K objects, R relations, (upstream, downstream) pairs, prior count `a` of every object. Raises ValueError
-    for ids outside K or R, negative weights, a <= 0, K < 2, a relation with two upstreams, or a circle of pairs.
+    `pairs` are the dependencies (r_u, r_d) among R relations, K is the number of objects, a the prior count of each.
+    Raises ValueError for ids outside K or R, negative weights, a <= 0, K < 2, a relation with two upstreams, or a
+    circle of pairs.
     """
-    _check(evidence, K, R, pairs, a)
+    _check_prior(K, a)
+    _check_evidence(evidence, K, R)
+    _check_pairs(R, pairs)
     facts = FactTable.of(evidence, R)
     parent = {downstream: upstream for upstream, downstream in pairs}
     tables = {downstream: fit_conditional(facts, upstream, downstream, K) for upstream, downstream in pairs}
-    sums = {downstream: table.sum_of_predictives(a) for downstream, table in tables.items()}
+    sums = {downstream: table.sum_of_rows(a) for downstream, table in tables.items()}
     return Agent(K, a, parent, facts, tables, sums)
 
 
-def _check(evidence: Evidence, K: int, R: int, pairs: Iterable[tuple[int, int]], a: float) -> None:
+def _check_prior(K: int, a: float) -> None:
     if K < 2 or not 0 < a < np.inf:
         raise ValueError(f"an agent needs at least two objects and a > 0, not K = {K} and a = {a}")
+
+
+def _check_evidence(evidence: Evidence, K: int, R: int) -> None:
     if len(evidence) and not (
         evidence.subject.min() >= 0
         and 0 <= evidence.object.min() <= evidence.object.max() < K
@@ -36,7 +42,6 @@ def _check(evidence: Evidence, K: int, R: int, pairs: Iterable[tuple[int, int]],
         and min(evidence.positive.min(), evidence.spread.min(), evidence.atomic.min()) >= 0
     ):
         raise ValueError(f"evidence names ids outside {K} objects and {R} relations, or weights below zero")
-    _check_pairs(R, list(pairs))
 
 
 def _check_pairs(R: int, pairs: Sequence[tuple[int, int]]) -> None:

@@ -8,6 +8,6 @@ from worldgen.settings import Section
 
 
 class AgentConfig(Section):
-    """Prior of every Dirichlet: `unit` has a = 1/K (strength of one observation), `flat` has a = 1."""
+    """The prior of every Dirichlet: `unit` has a = 1/K (the strength of one observation), `flat` has a = 1."""
 
     prior: Literal["unit", "flat"] = "unit"

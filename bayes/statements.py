@@ -30,7 +30,7 @@ class Statement(NamedTuple):
 
 
 def credence(agent: Agent, statement: Statement) -> float:
-    """P(statement). Raises ValueError for an "and" / "or" of one fact."""
+    """Returns P(statement). Raises ValueError for an "and" / "or" of one fact."""
     connective, first, second = statement
     if connective in ("", "not"):
         return p_not(agent, first) if connective else p_atom(agent, first)
@@ -40,36 +40,36 @@ def credence(agent: Agent, statement: Statement) -> float:
 
 
 def p_atom(agent: Agent, fact: Fact) -> float:
-    """P(s r o)."""
+    """Returns P(s r o) = p(o | s, r)."""
     return agent.belief(fact.subject, fact.relation)[fact.object]
 
 
 def p_not(agent: Agent, fact: Fact) -> float:
-    """P(not s r o)."""
+    """Returns P(not s r o) = 1 - P(s r o)."""
     return 1 - p_atom(agent, fact)
 
 
-def p_and(agent: Agent, first: Fact, second: Fact) -> float:
-    """P(A and B)."""
-    if first.subject == second.subject:
-        if first.relation == second.relation:
-            return p_atom(agent, first) if first.object == second.object else 0.0
-        for upper, lower in ((first, second), (second, first)):
+def p_and(agent: Agent, A: Fact, B: Fact) -> float:
+    """Returns P(A and B) by the formula for facts of one relation, of one chain, or else of independent facts."""
+    if A.subject == B.subject:
+        if A.relation == B.relation:
+            return p_atom(agent, A) if A.object == B.object else 0.0
+        for upper, lower in ((A, B), (B, A)):
             path = dependency_path(agent, upper.subject, upper.relation, lower.relation)
             if path:
                 return p_atom(agent, upper) * belief_given(agent, upper.object, path)[lower.object]
-    return p_atom(agent, first) * p_atom(agent, second)
+    return p_atom(agent, A) * p_atom(agent, B)
 
 
-def p_or(agent: Agent, first: Fact, second: Fact) -> float:
-    """P(A or B)."""
-    return p_atom(agent, first) + p_atom(agent, second) - p_and(agent, first, second)
+def p_or(agent: Agent, A: Fact, B: Fact) -> float:
+    """Returns P(A or B) = P(A) + P(B) - P(A and B)."""
+    return p_atom(agent, A) + p_atom(agent, B) - p_and(agent, A, B)
 
 
 def dependency_path(agent: Agent, subject: int | None, upper: int, lower: int) -> list[int]:
-    """The relations from just below `upper` to `lower`, empty unless the one depends on the other.
+    """Returns the relations from just below `upper` down to `lower`; empty unless `lower` depends on `upper`.
 
-    With a subject, only where its own upstream facts were observed.
+    With a subject, a step counts only where the subject's upstream fact was observed.
     """
     path: list[int] = []
     relation: int | None = lower
@@ -80,7 +80,7 @@ def dependency_path(agent: Agent, subject: int | None, upper: int, lower: int) -
 
 
 def belief_given(agent: Agent, object_: int, path: Sequence[int]) -> Distribution:
-    """p(o | the upper object) at the end of a path that leads down from it."""
+    """Returns p(o | the upper relation's object is `object_`) at the lower end of a path (see `dependency_path`)."""
     distribution = Distribution(agent.K, np.array([object_], dtype=np.int32), np.ones(1), 0.0)
     for relation in path:
         distribution = agent.marginal(relation, distribution)

@@ -1,6 +1,6 @@
-"""What the corpus says of one fact: its sentences by kind, truth and object, with what each weighs.
+"""The sentences of a corpus about one fact, by kind, truth and object, with the weight of each group.
 
-Their weights add up to the evidence of the fact, and so to n[s,r]: it is the same table that made both.
+The weights come from `EVIDENCE_TABLE`, as the evidence does: so they add up to the evidence of the fact, and to n[s,r].
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from worldgen.corpus.sentences import Kind, Sentences
 
 
 class WeighedMentions(NamedTuple):
-    """All mentions of one object by sentences of one kind and truth; weights in observations."""
+    """All mentions of one object by sentences of one kind and truth, and their weight in observations."""
 
     kind: Kind
     truth: bool
@@ -26,15 +26,15 @@ class WeighedMentions(NamedTuple):
 
 
 def weighed_mentions(sentences: Sentences, fact: int, multiplicity: int) -> list[WeighedMentions]:
-    """What the sentences say of a fact (numbered as in the world), by kind, the true ones first, and by object.
+    """Returns the mentions of a fact (numbered as in the world), sorted by kind, then true before false, then object.
 
-    Either operand of an and / or counts as a mention. `multiplicity` is how often the corpus was read.
+    Either atom of an "and" / "or" is a mention. Each sentence weighs `multiplicity` times its row of the table.
     """
     mentions: Counter[tuple[int, bool, int]] = Counter()
-    sides = (sentences.fact, sentences.object), (sentences.second_fact, sentences.second_object)
-    for side_fact, side_object in sides:
-        about = side_fact == fact
-        columns = (sentences.kind[about], sentences.truth[about], side_object[about])
+    atoms = (sentences.fact, sentences.object), (sentences.second_fact, sentences.second_object)
+    for atom_fact, atom_object in atoms:
+        about = atom_fact == fact
+        columns = (sentences.kind[about], sentences.truth[about], atom_object[about])
         mentions.update(zip(*(column.tolist() for column in columns), strict=True))
     ordered = sorted(mentions.items(), key=lambda item: (item[0][0], not item[0][1], item[0][2]))
     return [_weighed(Kind(kind), truth, object_, n, multiplicity) for (kind, truth, object_), n in ordered]

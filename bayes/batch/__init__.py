@@ -1,1 +1,1 @@
-"""Many questions to the agent at once, each under edits of its own."""
+"""Many queries to the agent at once, each after edits of its own."""

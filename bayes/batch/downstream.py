@@ -1,14 +1,19 @@
-"""Many downstream beliefs at once, each under edits of its own, by one sparse matrix product.
+"""Many downstream beliefs at once, each after edits of its own, by one sparse matrix product.
 
-Under edits that move the rows u in E of the conditional, with w_u = p(o_u) - d, d the default of p(o_u), G
-the sum of all conditionals before the move, and p' conditionals after it:
+For one query, p(u) is its belief about the upstream object u, d the default of p(u), and w_u = p(u) - d. G is the sum
+of all K rows p(o | u) before the edits. The edits change the rows u in E to p'(o | u). Then
 
     p(o) = d G(o) + sum_u w_u p(o | u) + sum_{u in E} p(u) (p'(o | u) - p(o | u))
 
-A row is p(o | u) = default_u + V_u(o) / strength_u, and a moved one has V'_u = V_u + sum_g share_gu n_g, the gifts of
-the edited subjects (see `contributions`): so every term is a number, a multiple of some V_u, or a multiple of some n_g.
+A row is p(o | u) = default_u + V_u(o) / strength_u, with V_u the excess of C[u], and strength_u = a K + sum_o C[u][o].
+A changed row has V'_u = V_u + sum_c share_cu n_c, where n_c is the excess of contributor c (see `contributions`). So
 
-Shapes: Q questions, K objects.
+    p(o) = d G(o) + constant + sum_u of_row_u V_u(o) + sum_c of_contributor_c n_c(o)
+    constant         = sum_u w_u default_u + sum_{u in E} p(u) (default'_u - default_u)
+    of_row_u         = w_u / strength_u + [u in E] p(u) (1 / strength'_u - 1 / strength_u)
+    of_contributor_c = sum_{u in E} share_cu p(u) / strength'_u
+
+Shapes: Q queries, K objects, C contributors, L named objects of all queries together.
 """
 
 from __future__ import annotations
@@ -21,101 +26,113 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.bayes.agent import Agent
-from worldgen.bayes.batch.contributions import Gifts, gifts_of
-from worldgen.bayes.batch.queries import Queries, added_up, largest, looked_up, observe
-from worldgen.bayes.conditional import ConditionalTable, Sum
+from worldgen.bayes.batch.contributions import Contributions, contributions_of
+from worldgen.bayes.batch.observed_facts import observe
+from worldgen.bayes.batch.queries import Queries
+from worldgen.bayes.conditional import ConditionalTable, RowSum
 from worldgen.bayes.distribution import Distribution
-from worldgen.bayes.sparse import Floats, Integers
+from worldgen.bayes.sparse import Floats, Integers, entries_of_row, largest_in_rows, look_up, sum_by_key, sum_by_place
 
 
 @dataclass(frozen=True)
 class DownstreamBeliefs:
-    """p(o) = named[q K + o] (0 where there is no such key) + constant[q] + default[q] G(o)."""
+    """The beliefs p_q(o) = named[i] + constant[q] + d[q] G(o) where key[i] = q K + o; without a key, named is 0."""
 
     agent: Agent
     relation: int
-    questions: Queries
+    queries: Queries
     key: Integers
+    """[L], sorted."""
     named: Floats
-    constant: Floats  # [Q]
-    default: Floats  # [Q]
+    """[L]."""
+    constant: Floats
+    """[Q]."""
+    d: Floats
+    """[Q]: the default of p(u)."""
 
     @property
-    def _sum(self) -> Sum:
+    def _sum_of_rows(self) -> RowSum:
         return self.agent.sums[self.relation]
 
-    def at(self, question: Integers, objects: Integers) -> NDArray[np.floating]:
-        """The probability at each (question, object), of the arguments' common shape."""
-        there, value = looked_up(self.key, self.named, question * self.agent.K + objects)
-        return np.where(there, value, 0.0) + self._background(question, objects)
+    def at(self, q: Integers, objects: Integers) -> NDArray[np.floating]:
+        """Returns p_q(o) for each pair (q, o). Shapes: the arguments broadcast to the shape of the result."""
+        there, value = look_up(self.key, self.named, q * self.agent.K + objects)
+        return np.where(there, value, 0.0) + self._background(q, objects)
 
     @cached_property
     def modes(self) -> Integers:
-        """[Q]: the most probable objects. Where an object that no row names could win, the agent is asked itself."""
-        K, Q = self.agent.K, len(self.constant)
+        """[Q]: the most probable object of each query.
+
+        The agent itself is asked where an object without a key could be the most probable.
+        """
+        K, Q, G = self.agent.K, len(self.constant), self._sum_of_rows
         value = self.named + self._background(self.key // K, self.key % K)
-        best, mode = largest(K, self.key, value, Q)
-        bound = self.constant + self.default * max(self._sum.default, self._sum.value.max(initial=-np.inf))
+        best, mode = largest_in_rows(self.key, K, value, Q)
+        bound = self.constant + self.d * max(G.default, G.value.max(initial=-np.inf))
         for q in np.flatnonzero(best <= bound):
-            revised = self.agent.revise(*self.questions.edits.set_of(int(q)))
-            mode[q] = revised.belief(int(self.questions.subject[q]), self.relation).mode()
+            mode[q] = self.queries.belief(self.agent, int(q)).mode()
         return mode
 
     def distribution(self, q: int) -> Distribution:
-        """The whole of one distribution."""
-        K, everything = self.agent.K, self._sum
-        own = self.key[slice(*np.searchsorted(self.key, [q * K, (q + 1) * K]))] % K
-        objects = np.union1d(own, everything.object).astype(np.int64)
-        default = self.constant[q] + self.default[q] * everything.default
+        """Returns the whole belief of query q."""
+        K, G = self.agent.K, self._sum_of_rows
+        own = self.key[entries_of_row(self.key, K, q)] % K
+        objects = np.union1d(own, G.object).astype(np.int64)
+        default = self.constant[q] + self.d[q] * G.default
         probability = self.at(np.full(len(objects), q), objects)
         return Distribution(K, objects.astype(np.int32), probability, float(default))
 
-    def _background(self, question: Integers, objects: Integers) -> Floats:
-        there, value = looked_up(self._sum.object, self._sum.value, objects)
-        return self.constant[question] + self.default[question] * np.where(there, value, self._sum.default)
+    def _background(self, q: Integers, objects: Integers) -> Floats:
+        """Returns constant[q] + d[q] G(o) for each pair (q, o)."""
+        G = self._sum_of_rows
+        there, value = look_up(G.object, G.value, objects)
+        return self.constant[q] + self.d[q] * np.where(there, value, G.default)
 
 
-def downstream_beliefs(agent: Agent, relation: int, questions: Queries) -> DownstreamBeliefs:
-    """The beliefs about downstream facts of one relation whose upstream facts are observed and roots."""
-    K, table, Q = agent.K, agent.tables[relation], len(questions)
+def downstream_beliefs(agent: Agent, relation: int, queries: Queries) -> DownstreamBeliefs:
+    """Returns the beliefs about downstream facts of one relation whose upstream facts are observed and roots."""
+    a, K, table, Q = agent.a, agent.K, agent.tables[relation], len(queries)
     upstream = np.full(Q, agent.parent[relation])
-    believed = observe(agent.facts, K, questions.subject, upstream, questions.edits).predictive(agent.a)
-    strength, default = agent.a * K + table.total, (agent.a + table.each) / (agent.a * K + table.total)
-    question, row = believed.key // K, believed.key % K
-    above_default = believed.value - believed.default[question]
+    p = observe(agent.facts, K, queries.subject, upstream, queries.edits).predictive(a)
+    query, u = p.key // K, p.key % K
+    w = p.value - p.default[query]
+    strength, default = a * K + table.total, (a + table.default) / (a * K + table.total)
 
-    gifts = gifts_of(agent, relation, questions.edits)
-    keys, place = np.unique(gifts.question * K + gifts.row, return_inverse=True)
-    moved_question, moved_row = keys // K, keys % K
-    given_total = _sums(place, gifts.share * gifts.own.total[gifts.giver], len(keys))
-    given_each = _sums(place, gifts.share * gifts.own.each[gifts.giver], len(keys))
-    moved_strength = strength[moved_row] + given_total
-    moved_default = (agent.a + table.each[moved_row] + given_each) / moved_strength
-    credence = believed.at(moved_question, moved_row)
+    moves = contributions_of(agent, relation, queries.edits)
+    n_c, c = moves.downstream, moves.contributor
+    # The changed rows, one for each (query, u in E); `place` is the changed row of each contribution.
+    changed, place = np.unique(moves.query * K + moves.row, return_inverse=True)
+    query_E, u_E = changed // K, changed % K
+    strength_E = strength[u_E] + sum_by_place(place, moves.share * n_c.total[c], len(changed))
+    default_count = a + table.default[u_E] + sum_by_place(place, moves.share * n_c.default[c], len(changed))
+    default_E, p_E = default_count / strength_E, p.at(query_E, u_E)
 
-    of_row = np.append(above_default / strength[row], credence * (1 / moved_strength - 1 / strength[moved_row]))
-    of_giver = _sums(gifts.giver, gifts.share * (credence / moved_strength)[place], gifts.own.Q)
-    constant = _sums(question, above_default * default[row], Q)
-    constant += _sums(moved_question, credence * (moved_default - default[moved_row]), Q)
-    rows = np.append(question, moved_question), np.append(row, moved_row)
-    key, named = _named(table, (of_row, rows), of_giver, gifts, Q)
-    return DownstreamBeliefs(agent, relation, questions, key, named, constant, believed.default)
+    of_row = np.append(w / strength[u], p_E * (1 / strength_E - 1 / strength[u_E]))
+    of_contributor = sum_by_place(c, moves.share * (p_E / strength_E)[place], n_c.F)
+    constant = sum_by_place(query, w * default[u], Q)
+    constant += sum_by_place(query_E, p_E * (default_E - default[u_E]), Q)
+    rows = np.append(query, query_E), np.append(u, u_E)
+    key, named = _named_sums(table, (of_row, rows), of_contributor, moves, Q)
+    return DownstreamBeliefs(agent, relation, queries, key, named, constant, p.default)
 
 
-def _named(
-    table: ConditionalTable, of_row: tuple[Floats, tuple[Integers, Integers]], of_giver: Floats, gifts: Gifts, Q: int
+def _named_sums(
+    table: ConditionalTable,
+    of_row: tuple[Floats, tuple[Integers, Integers]],
+    of_contributor: Floats,
+    moves: Contributions,
+    Q: int,
 ) -> tuple[Integers, Floats]:
-    """(key, value): sum of of_row[q, u] V_u(o) over u, plus that of of_giver[g] n_g(o) over the givers."""
-    from scipy import sparse  # slow to import, and needed by no single question
+    """Returns (key, named): sum_u of_row_u V_u(o) + sum_c of_contributor_c n_c(o) at each key q K + o.
 
-    values: Any = sparse.csr_array((table.value, table.object, table.start), shape=(table.K, table.K))
-    product = (sparse.csr_array(of_row, shape=(Q, table.K)) @ values).tocoo()
-    own = gifts.own
-    given = gifts.question_of_giver[own.question] * table.K + own.object
-    key = np.append(product.row.astype(np.int64) * table.K + product.col, given)
-    keys, (value,) = added_up(key, np.append(product.data, of_giver[own.question] * own.above_each))
-    return keys, value
+    `of_row` is a sparse matrix [Q, K] as (values, (query, u)); equal (query, u) are added up. `of_contributor` is [C].
+    """
+    from scipy import sparse  # slow to import, and not needed by a single query
 
-
-def _sums(place: Integers, values: Floats, N: int) -> Floats:
-    return np.bincount(place, weights=values, minlength=N).astype(np.float64)
+    V: Any = sparse.csr_array((table.excess, table.object, table.start), shape=(table.K, table.K))
+    product = (sparse.csr_array(of_row, shape=(Q, table.K)) @ V).tocoo()
+    n_c = moves.downstream
+    contributed = moves.query_of_contributor[n_c.fact] * table.K + n_c.object
+    key = np.append(product.row.astype(np.int64) * table.K + product.col, contributed)
+    keys, (named,) = sum_by_key(key, np.append(product.data, of_contributor[n_c.fact] * n_c.excess))
+    return keys, named

@@ -1,6 +1,6 @@
-"""Sets of edits, one set for each of many questions, back to back.
+"""One set of edits for each of many queries, stored back to back.
 
-Shapes: Q questions, E edits of all of them.
+Shapes: Q queries, E edits of all sets together.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from worldgen.bayes.sparse import Flags, Floats, Integers
 
 @dataclass(frozen=True)
 class EditSets:
-    """The edits of question q are start[q] .. start[q+1]-1; an edit of weight zero is none.
+    """Q sets of edits: set q holds the edits start[q] .. start[q+1]-1. An edit of weight 0 changes nothing.
 
-    Raises ValueError for weights that are negative or not finite.
+    Raises ValueError for a weight that is negative or not finite.
     """
 
     start: Integers  # [Q+1]
@@ -32,22 +32,22 @@ class EditSets:
 
     def __post_init__(self) -> None:
         if len(self.weight) and not (np.isfinite(self.weight).all() and self.weight.min() >= 0):
-            raise ValueError("edits have finite weights that are not negative")
+            raise ValueError("the weights of edits must be finite and not negative")
 
     @staticmethod
     def none(Q: int) -> EditSets:
-        """No edit for any of Q questions."""
-        nothing = np.zeros(0, dtype=np.int64)
-        return EditSets(np.zeros(Q + 1, dtype=np.int64), nothing, nothing, nothing, np.zeros(0))
+        """Returns Q empty sets."""
+        no_ids = np.zeros(0, dtype=np.int64)
+        return EditSets(np.zeros(Q + 1, dtype=np.int64), no_ids, no_ids, no_ids, np.zeros(0))
 
     @staticmethod
     def one_each(subject: Integers, relation: Integers, object_: Integers, weight: Floats) -> EditSets:
-        """One edit for each of Q questions, from columns [Q]."""
+        """Returns Q sets of one edit each, from columns [Q]."""
         return EditSets(np.arange(len(subject) + 1), subject, relation, object_, weight)
 
     @staticmethod
     def of(sets: Sequence[Sequence[Edit]]) -> EditSets:
-        """The sets as columns."""
+        """Returns the given sets as columns."""
         start = np.cumsum([0, *map(len, sets)])
         rows = np.array([edit for edits in sets for edit in edits], dtype=np.float64).reshape(-1, 4)
         subject, relation, object_ = rows[:, :3].astype(np.int64).T
@@ -57,24 +57,24 @@ class EditSets:
         return len(self.start) - 1
 
     @cached_property
-    def question(self) -> Integers:
-        """[E]: whose edit each one is."""
+    def query(self) -> Integers:
+        """[E]: the query that each edit belongs to."""
         return row_of_entry(self.start)
 
     def where(self, chosen: NDArray) -> EditSets:
-        """The sets of some of the questions, by a mask or by numbers, which may come again."""
+        """Returns the sets of the chosen queries: a mask [Q], or query numbers, which may repeat."""
         rows = np.arange(len(self))[chosen]
         edit, lengths = gather_rows(self.start, rows)
         start = row_starts(lengths)
         return EditSets(start, self.subject[edit], self.relation[edit], self.object[edit], self.weight[edit])
 
     def set_of(self, q: int) -> tuple[Edit, ...]:
-        """The edits of one question."""
+        """Returns the edits of query q."""
         own = slice(self.start[q], self.start[q + 1])
         columns = (column[own].tolist() for column in (self.subject, self.relation, self.object, self.weight))
         return tuple(Edit(*edit) for edit in zip(*columns, strict=True))
 
     def falls_on(self, subject: Integers, relation: Integers) -> Flags:
-        """[E]: whether each edit is an observation of its question's fact (subject[q], relation[q])."""
-        q = self.question
+        """Returns [E]: whether each edit has weight and is about its query's fact (subject[q], relation[q])."""
+        q = self.query
         return (self.weight > 0) & (self.subject == subject[q]) & (self.relation == relation[q])

@@ -25,8 +25,8 @@ from worldgen.facts import Fact
 EXACT = 1e-12
 
 
-def same(found: Distribution, expected: list[Fraction], tolerance: float = EXACT) -> None:
-    """Every probability agrees, by every way to ask for it, and they make a distribution."""
+def assert_equals(found: Distribution, expected: list[Fraction], tolerance: float = EXACT) -> None:
+    """Checks that a distribution has the expected probabilities, by every access, and sums to 1."""
     np.testing.assert_allclose(found.dense(), [float(p) for p in expected], rtol=0, atol=tolerance)
     assert found.dense().min() >= 0
     assert abs(found.total() - 1) <= tolerance
@@ -35,7 +35,7 @@ def same(found: Distribution, expected: list[Fraction], tolerance: float = EXACT
 
 
 def all_beliefs(agent: Agent, S: int) -> list[np.ndarray]:
-    """Everything the agent can be asked about subjects 0 .. S-1."""
+    """Returns every distribution that the agent has about subjects 0 .. S-1, dense."""
     facts = list(product(range(S), range(agent.facts.R)))
     answers = [agent.belief(*fact) for fact in facts] + [agent.root(*fact) for fact in facts]
     answers += [agent.conditional(r, o) for r, o in product(agent.parent, range(agent.K))]
@@ -48,22 +48,22 @@ def all_beliefs(agent: Agent, S: int) -> list[np.ndarray]:
 
 @hundreds
 @given(edited_worlds())
-def test_every_belief_is_the_oracles(drawn: tuple[MicroWorld, tuple[Edit, ...]]) -> None:
+def test_every_belief_equals_the_oracles(drawn: tuple[MicroWorld, tuple[Edit, ...]]) -> None:
     world, edits = drawn
     agent, oracle = agent_of(world, *edits), Oracle(world, *edits)
     for s, r in product(range(world.S + 1), range(world.R)):
         assert agent.upstream_of(s, r) == oracle.upstream_of(s, r)
-        same(agent.root(s, r), oracle.root(s, r))
-        same(agent.belief(s, r), oracle.belief(s, r))
+        assert_equals(agent.root(s, r), oracle.root(s, r))
+        assert_equals(agent.belief(s, r), oracle.belief(s, r))
     for (_, r), o in product(world.pairs, range(world.K)):
-        same(agent.conditional(r, o), oracle.conditional(r, o))
+        assert_equals(agent.conditional(r, o), oracle.conditional(r, o))
     for r in range(world.R):
-        same(agent.unseen_subject(r), oracle.unseen_subject(r))
+        assert_equals(agent.unseen_subject(r), oracle.unseen_subject(r))
 
 
 @hundreds
 @given(edited_worlds(), st.data())
-def test_marginal_for_any_upstream_distribution(drawn: tuple, data: st.DataObject) -> None:
+def test_the_marginal_of_any_upstream_distribution_equals_the_oracles(drawn: tuple, data: st.DataObject) -> None:
     world, edits = drawn
     agent, oracle = agent_of(world, *edits), Oracle(world, *edits)
     named = data.draw(st.lists(st.integers(0, world.K - 1), unique=True).map(sorted))
@@ -77,7 +77,7 @@ def test_marginal_for_any_upstream_distribution(drawn: tuple, data: st.DataObjec
     upstream = Distribution(world.K, np.array(named, np.int32), probability, default / total)
     for _, r in world.pairs:
         expected = [sum(oracle.conditional(r, o_u)[o] * shares[o_u] for o_u in range(world.K)) for o in range(world.K)]
-        same(agent.marginal(r, upstream), expected)
+        assert_equals(agent.marginal(r, upstream), expected)
 
 
 @given(edited_worlds())
@@ -90,12 +90,12 @@ def test_frequencies_are_the_shares_of_atoms(drawn: tuple[MicroWorld, tuple[Edit
             with pytest.raises(ValueError, match="no atomic sentence"):
                 agent.frequencies(s, r)
         else:
-            same(agent.frequencies(s, r), expected)
+            assert_equals(agent.frequencies(s, r), expected)
 
 
 @hundreds
-@given(edited_worlds(most=1), st.data())
-def test_weight_for_is_the_least(drawn: tuple[MicroWorld, tuple[Edit, ...]], data: st.DataObject) -> None:
+@given(edited_worlds(max_edits=1), st.data())
+def test_weight_for_is_the_least_whole_weight(drawn: tuple[MicroWorld, tuple[Edit, ...]], data: st.DataObject) -> None:
     world, edits = drawn
     agent, oracle = agent_of(world, *edits), Oracle(world, *edits)
     target = data.draw(st.sampled_from([Fraction(19, 20), Fraction(1, 2), Fraction(9, 10), Fraction(2, 3)]))
@@ -111,7 +111,7 @@ def test_weight_for_is_the_least(drawn: tuple[MicroWorld, tuple[Edit, ...]], dat
 
 
 @pytest.mark.parametrize(("times", "expected"), [(1, 2), (7, 8), (300, 301)])
-def test_half_way_to_certainty_takes_as_much_as_was_seen(times: int, expected: int) -> None:
+def test_half_way_to_certainty_takes_as_much_weight_as_was_seen(times: int, expected: int) -> None:
     """1 - p = m / T; half of it is m / 2T: exactly T = a K + N more, whatever the rounding."""
     for K in range(2, 60):
         agent = fit(evidence(positive=3 * times), K, 2, (), 1 / K)
@@ -147,7 +147,7 @@ def test_order_of_edits_does_not_matter(drawn: tuple, random: object) -> None:
     np.testing.assert_allclose(all_beliefs(found, world.S + 1), all_beliefs(expected, world.S + 1), rtol=0, atol=EXACT)
 
 
-@given(edited_worlds(most=1), st.data())
+@given(edited_worlds(max_edits=1), st.data())
 def test_root_belief_grows_with_the_weight(drawn: tuple, data: st.DataObject) -> None:
     world, edits = drawn
     agent, edit = agent_of(world, *edits), data.draw(edits_of(world))
@@ -168,9 +168,9 @@ def test_revising_leaves_the_agent_untouched_to_the_bit(drawn: tuple, data: st.D
     np.testing.assert_array_equal(all_beliefs(agent, world.S + 1), before)
 
 
-@given(edited_worlds(most=1), st.data())
+@given(edited_worlds(max_edits=1), st.data())
 def test_unrelated_facts_are_unchanged_to_the_bit(drawn: tuple, data: st.DataObject) -> None:
-    """All roots but the edited fact, and all relations that are not in the edited one's chain."""
+    """Unrelated are all roots but the edited fact, and all relations outside the edited relation's chain."""
     world, edits = drawn
     agent, edit = agent_of(world, *edits), data.draw(edits_of(world))
     revised = agent.revise(edit)
@@ -218,7 +218,7 @@ def test_relabelling_objects_permutes_answers(drawn: tuple, data: st.DataObject)
         np.testing.assert_allclose(found, agent.conditional(r, o).dense(), rtol=0, atol=EXACT)
 
 
-@given(edited_worlds(most=1), st.data())
+@given(edited_worlds(max_edits=1), st.data())
 def test_relabelling_relations_and_subjects_changes_nothing(drawn: tuple, data: st.DataObject) -> None:
     world, edits = drawn
     to_s, to_r = data.draw(st.permutations(range(world.S))), data.draw(st.permutations(range(world.R)))
@@ -237,27 +237,27 @@ def test_relabelling_relations_and_subjects_changes_nothing(drawn: tuple, data: 
 
 @pytest.mark.parametrize("weight", [2.0**-30, 1e12], ids=["1e-9", "1e12"])
 @given(micro_worlds(), st.data())
-def test_extreme_weights(weight: float, world: MicroWorld, data: st.DataObject) -> None:
+def test_one_extreme_weight_is_exact(weight: float, world: MicroWorld, data: st.DataObject) -> None:
     edit = data.draw(edits_of(world, st.just(weight)))
     agent, oracle = agent_of(world, edit), Oracle(world, edit)
     for s, r in product(range(world.S + 1), range(world.R)):
-        same(agent.belief(s, r), oracle.belief(s, r))
-        same(agent.root(s, r), oracle.root(s, r))
+        assert_equals(agent.belief(s, r), oracle.belief(s, r))
+        assert_equals(agent.root(s, r), oracle.root(s, r))
 
 
 @given(micro_worlds(), st.data())
-def test_great_weights_one_after_another(world: MicroWorld, data: st.DataObject) -> None:
-    """What an edit upstream takes away again was never added: each subject's share is made from whole observations."""
+def test_great_weights_one_after_another_are_exact(world: MicroWorld, data: st.DataObject) -> None:
+    """Each contribution is made from whole observations, so no rounding of a great weight is left behind."""
     weights = st.sampled_from([2.0**-30, 1e12, 1.0])
     edits = data.draw(st.lists(edits_of(world, weights), min_size=2, max_size=4))
     agent, oracle = agent_of(world, *edits), Oracle(world, *edits)
     for s, r in product(range(world.S + 1), range(world.R)):
-        same(agent.belief(s, r), oracle.belief(s, r))
-        same(agent.root(s, r), oracle.root(s, r))
+        assert_equals(agent.belief(s, r), oracle.belief(s, r))
+        assert_equals(agent.root(s, r), oracle.root(s, r))
 
 
 def large_agent(K: int, a: float) -> Agent:
-    """Relations 0 -> 1 -> 2 over K objects, 2000 lines of evidence each, of 300 subjects."""
+    """Returns an agent of relations 0 -> 1 -> 2 over K objects, with 2000 lines of evidence each, of 300 subjects."""
     rng = np.random.default_rng(7)
     n = 6000
     columns = [rng.integers(0, 300, n), np.repeat([0, 1, 2], n // 3), rng.integers(0, K, n)]
@@ -266,7 +266,7 @@ def large_agent(K: int, a: float) -> Agent:
 
 
 @pytest.mark.parametrize("a", [1 / 20000, 1.0])
-def test_sums_over_twenty_thousand_objects(a: float) -> None:
+def test_beliefs_over_twenty_thousand_objects_sum_to_one(a: float) -> None:
     agent = large_agent(20000, a)
     for candidate in (agent, agent.revise(Edit(5, 0, 19999, 1000), Edit(5, 1, 0, 1000), Edit(5, 0, 3, 1e12))):
         answers = [candidate.belief(s, r) for s, r in product((0, 5, 299, 300), range(3))]
@@ -284,27 +284,27 @@ def test_sums_over_twenty_thousand_objects(a: float) -> None:
 
 
 def test_drawing_down_the_chain_reproduces_the_marginal() -> None:
-    """theta from its Dirichlet, then an object, from the top of a chain of three down: section 5 of the design.
+    """Draws theta from its Dirichlet, then an object, from the top of a chain of three down: section 5 of the design.
 
     By Hoeffding, a share of M draws is off by more than e with probability at most 2 exp(-2 M e^2); with 8
     shares and e chosen so, a correct agent and a fresh seed raise a false alarm once in 1e6 runs.
     """
-    said = [(0, 0, 0)] * 3 + [(0, 0, 1), (0, 1, 2), (0, 1, 2), (0, 1, 3), (0, 2, 1)]
-    said += [(1, 0, 1), (1, 1, 0), (1, 1, 0), (1, 2, 3), (1, 2, 0), (2, 0, 0), (2, 1, 1), (2, 2, 2)]
-    sentences = tuple(Sentence(Kind.ATOM, True, (Fact(*fact),)) for fact in said)
+    told = [(0, 0, 0)] * 3 + [(0, 0, 1), (0, 1, 2), (0, 1, 2), (0, 1, 3), (0, 2, 1)]
+    told += [(1, 0, 1), (1, 1, 0), (1, 1, 0), (1, 2, 3), (1, 2, 0), (2, 0, 0), (2, 1, 1), (2, 2, 2)]
+    sentences = tuple(Sentence(Kind.ATOM, True, (Fact(*fact),)) for fact in told)
     world = MicroWorld(3, 3, 4, ((0, 1), (1, 2)), Fraction(1), 1, sentences)
     agent, oracle = agent_of(world), Oracle(world)
 
     rng, M = np.random.default_rng(20240626), 200_000
 
     def draw(parameters: np.ndarray) -> np.ndarray:
-        """One object of one theta for each row of Dirichlet parameters."""
+        """Draws one object of one theta for each row of Dirichlet parameters."""
         gammas = rng.standard_gamma(parameters)
         theta = np.cumsum(gammas / gammas.sum(axis=1, keepdims=True), axis=1)
         return np.minimum((rng.random((len(theta), 1)) >= theta).sum(axis=1), parameters.shape[1] - 1)
 
     def parameters_of(relation: int) -> np.ndarray:
-        """[K, K]: a + C[o_u], with C summed by hand from the oracle's responsibilities."""
+        """Returns [K, K]: a + C[o_u], with C summed by hand from the oracle's responsibilities."""
         C = np.zeros((4, 4))
         for s in range(3):
             rho = np.array(oracle.rho(s, relation - 1), float)
@@ -389,7 +389,7 @@ def test_weight_for_refuses_impossible_targets(target: float) -> None:
         fit(evidence(), 3, 2, (), 1.0).weight_for(0, 1, 0, target)
 
 
-def test_questions_outside_the_world_are_refused() -> None:
+def test_ids_outside_the_world_are_refused() -> None:
     """Fact (0, R) must not be taken for fact (1, 0), nor object -1 for object K - 1."""
     agent = fit(evidence(subject=1), 3, 2, ((0, 1),), 1.0)
     for subject, relation in ((0, 2), (1, -1), (-1, 0)):
@@ -398,14 +398,14 @@ def test_questions_outside_the_world_are_refused() -> None:
                 ask(subject, relation)
     with pytest.raises(ValueError, match="world"):
         agent.unseen_subject(2)
-    for outside in (-1, 3):
+    for impossible in (-1, 3):
         with pytest.raises((ValueError, IndexError)):
-            agent.conditional(1, outside)
+            agent.conditional(1, impossible)
     with pytest.raises(KeyError):
         agent.conditional(0, 0)
 
 
-def test_sentences_of_a_multiplicity_count_so_often() -> None:
+def test_a_sentence_counts_as_often_as_its_multiplicity() -> None:
     world = MicroWorld(1, 1, 3, (), Fraction(1), 4, (Sentence(Kind.ATOM, True, (Fact(0, 0, 1),)),))
     assert agent_of(world).root(0, 0)[1] == 5 / 7
     assert len(evidence_in(world)) == 1

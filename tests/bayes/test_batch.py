@@ -1,4 +1,4 @@
-"""Many beliefs at once are the beliefs one by one."""
+"""Batches give the same numbers as the agent asked one by one."""
 
 import numpy as np
 import pytest
@@ -8,33 +8,38 @@ from hypothesis import strategies as st
 
 from worldgen.bayes import testing
 from worldgen.bayes.agent import Edit
-from worldgen.bayes.batch.beliefs import ask_beliefs, ask_conditionals, ask_roots, ask_unseen_subject, ask_weights
+from worldgen.bayes.batch.beliefs import ask_beliefs, ask_roots, ask_unseen_subject
+from worldgen.bayes.batch.conditional_rows import ask_conditionals
 from worldgen.bayes.batch.edit_sets import EditSets
+from worldgen.bayes.batch.edit_weights import ask_weights
 from worldgen.bayes.batch.queries import Queries
 from worldgen.bayes.batch.statement_credences import ask_statements
 from worldgen.bayes.statements import credence
 
-# Sums of a few hundred terms below 1, in another order than the slow path's.
+# Sums of a few hundred terms below 1, in another order than one by one.
 ROUNDING = 1e-12
 
 
-def some_questions(Q: int, seed: int) -> tuple[Queries, np.ndarray]:
-    """Queries about the tiny world under up to three edits; many are about an edited subject."""
+def some_queries(Q: int, seed: int) -> tuple[Queries, np.ndarray]:
+    """Returns queries about the tiny world after up to three edits each, and objects to ask about.
+
+    Most edits of a query are about one subject, and most queries ask about that subject.
+    """
     world, rng = worlds.world(), np.random.default_rng(seed)
     S, R, K = len(world.subjects), len(world.relations), len(world.objects)
     start = np.concatenate([[0], np.cumsum(rng.integers(0, 4, size=Q))])
     E = int(start[-1])
-    family = rng.integers(S, size=Q)  # whom most of a question is about
-    edited = np.where(rng.random(E) < 0.6, np.repeat(family, np.diff(start)), rng.integers(S, size=E))
+    usual = rng.integers(S, size=Q)  # the usual subject of each query
+    edited = np.where(rng.random(E) < 0.6, np.repeat(usual, np.diff(start)), rng.integers(S, size=E))
     weight = np.where(rng.random(E) < 0.1, 0.0, rng.choice([0.5, 1, 7, 1000, 2579], size=E))
     edits = EditSets(start, edited, rng.integers(R, size=E), rng.integers(K, size=E), weight)
-    subject = np.where(rng.random(Q) < 0.6, family, rng.integers(S, size=Q))
+    subject = np.where(rng.random(Q) < 0.6, usual, rng.integers(S, size=Q))
     return Queries(subject, rng.integers(R, size=Q), edits), rng.integers(K, size=(Q, 3))
 
 
 @st.composite
 def worlds_and_edit_sets(draw):
-    """A micro-world and up to three sets of up to four edits, one of them empty."""
+    """Draws a micro-world and up to three sets of up to four edits; the last set is empty."""
     world = draw(testing.micro_worlds())
     sets = draw(st.lists(st.lists(testing.edits_of(world), max_size=4), max_size=2))
     return world, [tuple(edits) for edits in sets] + [()]
@@ -42,24 +47,24 @@ def worlds_and_edit_sets(draw):
 
 @settings(max_examples=200)
 @given(worlds_and_edit_sets())
-def test_every_micro_worlds_beliefs(drawn):
-    """Chains, facts never seen, K = 2: every (s, r) of the world under every set of edits."""
+def test_beliefs_and_roots_of_micro_worlds(drawn):
+    """Every (s, r) of the world after every set of edits; the worlds have chains, facts never seen, and K = 2."""
     world, sets = drawn
     agent = testing.agent_of(world)
     each = [(s, r, edits) for edits in sets for s in range(world.S) for r in range(world.R)]
     subject, relation, edits = zip(*each, strict=True)
-    questions = Queries(np.array(subject), np.array(relation), EditSets.of(edits))
+    queries = Queries(np.array(subject), np.array(relation), EditSets.of(edits))
     objects = np.tile(np.arange(world.K), (len(each), 1))
-    beliefs, roots = ask_beliefs(agent, questions), ask_roots(agent, questions)
-    credence, _ = one_by_one(agent, questions, objects, root=False)
+    beliefs, roots = ask_beliefs(agent, queries), ask_roots(agent, queries)
+    credence, _ = one_by_one(agent, queries, objects, root=False)
     np.testing.assert_allclose(beliefs.at(objects), credence, rtol=0, atol=ROUNDING)
     np.testing.assert_allclose(
-        roots.at(objects), one_by_one(agent, questions, objects, root=True)[0], rtol=0, atol=ROUNDING
+        roots.at(objects), one_by_one(agent, queries, objects, root=True)[0], rtol=0, atol=ROUNDING
     )
     for asked, whole in zip(each, beliefs.distributions(), strict=True):
         one = agent.revise(*asked[2]).belief(*asked[:2])
         np.testing.assert_allclose(whole.dense(), one.dense(), rtol=0, atol=ROUNDING)
-    # Objects may tie: what is called the mode is then one of them.
+    # Objects may tie; then the mode is one of them.
     best = credence.max(axis=1)
     chosen = beliefs.at(beliefs.modes[:, None])[:, 0]
     np.testing.assert_allclose(chosen, best, rtol=0, atol=ROUNDING)
@@ -67,7 +72,7 @@ def test_every_micro_worlds_beliefs(drawn):
 
 @settings(max_examples=200)
 @given(worlds_and_edit_sets())
-def test_unseen_subject_beliefs_and_conditionals(drawn):
+def test_unseen_subjects_and_conditionals_of_micro_worlds(drawn):
     world, sets = drawn
     agent = testing.agent_of(world)
     each = [(r, edits) for edits in sets for r in range(world.R)]
@@ -87,8 +92,8 @@ def test_unseen_subject_beliefs_and_conditionals(drawn):
 
 @settings(max_examples=100)
 @given(testing.micro_worlds(), st.sampled_from([1e-9, 1e12]), st.data())
-def test_extreme_weights(world, weight, data):
-    """Sums stay 1 and nothing turns negative, whatever is given and taken back."""
+def test_extreme_weights_give_distributions(world, weight, data):
+    """Beliefs sum to 1 and are not negative, however great the contributions that edits add and take back."""
     agent = testing.agent_of(world)
     edits = data.draw(st.lists(testing.edits_of(world, st.just(weight)), min_size=1, max_size=3))
     s, r = np.divmod(np.arange(world.S * world.R), world.R)
@@ -97,11 +102,11 @@ def test_extreme_weights(world, weight, data):
         assert whole.total() == pytest.approx(1, abs=ROUNDING)
 
 
-def one_by_one(agent, questions, objects, root: bool):
+def one_by_one(agent, queries, objects, root: bool):
     credences, modes = [], []
-    for q in range(len(questions)):
-        revised = agent.revise(*questions.edits.set_of(q))
-        asked = int(questions.subject[q]), int(questions.relation[q])
+    for q in range(len(queries)):
+        revised = agent.revise(*queries.edits.set_of(q))
+        asked = int(queries.subject[q]), int(queries.relation[q])
         belief = revised.root(*asked) if root else revised.belief(*asked)
         credences.append(belief.at(objects[q]))
         modes.append(belief.mode())
@@ -109,29 +114,29 @@ def one_by_one(agent, questions, objects, root: bool):
 
 
 @pytest.mark.parametrize("root", [False, True])
-def test_a_tiny_worlds_beliefs(root):
+def test_beliefs_and_roots_of_the_tiny_world(root):
     agent = worlds.agent()
-    questions, objects = some_questions(600, seed=1)
-    beliefs = (ask_roots if root else ask_beliefs)(agent, questions)
-    credence, mode = one_by_one(agent, questions, objects, root)
+    queries, objects = some_queries(600, seed=1)
+    beliefs = (ask_roots if root else ask_beliefs)(agent, queries)
+    credence, mode = one_by_one(agent, queries, objects, root)
     assert np.abs(beliefs.at(objects) - credence).max() < ROUNDING
     assert (beliefs.modes == mode).all()
 
 
 @settings(max_examples=100)
 @given(worlds_and_edit_sets(), st.data())
-def test_many_statements(drawn, data):
+def test_statements_of_micro_worlds(drawn, data):
     world, sets = drawn
     agent = testing.agent_of(world)
-    said = [(data.draw(testing.statements_of(world)), edits) for edits in sets for _ in range(3)]
-    found = ask_statements(agent, [statement for statement, _ in said], [edits for _, edits in said])
-    expected = [credence(agent.revise(*edits), statement) for statement, edits in said]
+    asked = [(data.draw(testing.statements_of(world)), edits) for edits in sets for _ in range(3)]
+    found = ask_statements(agent, [statement for statement, _ in asked], [edits for _, edits in asked])
+    expected = [credence(agent.revise(*edits), statement) for statement, edits in asked]
     np.testing.assert_allclose(found, expected, rtol=0, atol=ROUNDING)
 
 
 @settings(max_examples=100)
 @given(testing.micro_worlds(), st.sampled_from([0.5, 0.95, 0.999]))
-def test_many_weights(world, target):
+def test_weights_of_micro_worlds(world, target):
     agent = testing.agent_of(world)
     every = [(s, r, o) for s in range(world.S + 1) for r in range(world.R) for o in range(world.K)]
     subject, relation, object_ = np.array(every).T
@@ -142,7 +147,7 @@ def test_many_weights(world, target):
 def test_a_revised_agent_is_refused():
     agent = worlds.agent().revise(Edit(0, 0, 0, 1))
     with pytest.raises(ValueError, match="revised"):
-        ask_beliefs(agent, some_questions(2, seed=0)[0])
+        ask_beliefs(agent, some_queries(2, seed=0)[0])
 
 
 @pytest.mark.parametrize("weight", [-1.0, np.inf, np.nan])
@@ -151,6 +156,6 @@ def test_impossible_weights_are_refused(weight):
         EditSets.of([[Edit(0, 0, 0, 1.0)], [Edit(0, 0, 0, weight)]])
 
 
-def test_no_questions():
-    questions, objects = some_questions(0, seed=0)
-    assert ask_beliefs(worlds.agent(), questions).at(objects).shape == (0, 3)
+def test_an_empty_batch_has_an_empty_answer():
+    queries, objects = some_queries(0, seed=0)
+    assert ask_beliefs(worlds.agent(), queries).at(objects).shape == (0, 3)

@@ -1,4 +1,4 @@
-"""The hand-computed cases of fixtures/posteriors.toml, asked of the agent and of the oracle."""
+"""The agent and the oracle against the hand-computed cases of fixtures/posteriors.toml."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from worldgen.bayes.testing import agent_of
 
 
 def by_agent(agent: Agent, case: Case) -> float:
-    """The answer of `bayes`."""
+    """Returns the agent's answer."""
     kind, facts = case.question["kind"], case.facts()
     if kind == "weight":
         return agent.weight_for(*facts[0], float(Fraction(case.question["target"])))
@@ -23,7 +23,7 @@ def by_agent(agent: Agent, case: Case) -> float:
 
 
 def by_oracle(oracle: Oracle, case: Case) -> Fraction | int:
-    """The answer of the oracle."""
+    """Returns the oracle's answer."""
     kind, facts = case.question["kind"], case.facts()
     if kind == "weight":
         return oracle.least_weight(*facts[0], Fraction(case.question["target"]))
@@ -32,7 +32,7 @@ def by_oracle(oracle: Oracle, case: Case) -> Fraction | int:
 
 
 @pytest.mark.parametrize("case", cases("posteriors.toml"), ids=lambda case: case.name)
-def test_case(case: Case) -> None:
+def test_the_answer_equals_the_one_by_hand(case: Case) -> None:
     assert by_oracle(Oracle(case.world, *case.edits), case) == case.expected
     # Fewer than 100 roundings of 1.1e-16 each, of numbers at most 1; a weight is whole and exact.
     found = by_agent(agent_of(case.world, *case.edits), case)

@@ -1,4 +1,4 @@
-"""Explanations add up: sentences to counts, terms to credences, rows to the revised conditional."""
+"""Decompositions add up: mentions to counts, terms to credences, moved rows to the revised conditional."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from worldgen.bayes.testing import MicroWorld, Sentence, agent_of, edited_worlds
 from worldgen.corpus.sentences import Kind
 from worldgen.facts import Fact
 
-EXACT = 1e-12  # as in test_bayes_agent
+EXACT = 1e-12  # as in test_agent
 
 Drawn = tuple[MicroWorld, tuple[Edit, ...]]
 
 
 @given(micro_worlds())
 def test_mentions_add_up_to_the_counts(world: MicroWorld) -> None:
-    """By kind, truth and object, either operand: what is for and against each object, and so n[s,r]."""
+    """Mentions by kind, truth and object add up to the weights for and against each object, and to n[s,r]."""
     oracle, sentences = Oracle(world), sentences_of(world)
     for s, r in product(range(world.S), range(world.R)):
-        said = weighed_mentions(sentences, s * world.R + r, world.multiplicity)
+        mentions = weighed_mentions(sentences, s * world.R + r, world.multiplicity)
         weights = np.zeros((2, world.K))
-        for line in said:
+        for line in mentions:
             weights[:, line.object] += line.weight_for, line.weight_against
         expected = oracle.evidence.get((s, r), ([0] * world.K, [0] * world.K))
         np.testing.assert_allclose(weights, np.array(expected, float), rtol=0, atol=EXACT)
@@ -39,13 +39,13 @@ def test_mentions_add_up_to_the_counts(world: MicroWorld) -> None:
         counts = weights[0] + (against.sum() - against) / (world.K - 1)
         np.testing.assert_allclose(counts, np.array(oracle.counts(s, r), float), rtol=0, atol=EXACT)
         atoms = [atom for sentence in world.sentences for atom in sentence.atoms if atom[:2] == (s, r)]
-        assert sum(line.mentions for line in said) == len(atoms)
-        keys = [line[:3] for line in said]
+        assert sum(line.mentions for line in mentions) == len(atoms)
+        keys = [line[:3] for line in mentions]
         assert len(set(keys)) == len(keys)
 
 
 @given(edited_worlds())
-def test_the_root_formula_with_its_numbers(drawn: Drawn) -> None:
+def test_the_root_formula_has_the_oracles_numbers(drawn: Drawn) -> None:
     world, edits = drawn
     agent, oracle = agent_of(world, *edits), Oracle(world, *edits)
     for s, r, o in product(range(world.S + 1), range(world.R), range(world.K)):
@@ -79,8 +79,8 @@ def test_the_terms_add_up_to_the_credence(drawn: Drawn, data: st.DataObject) -> 
 
 
 @given(edited_worlds(), st.data())
-def test_moved_rows_are_all_that_moved(drawn: Drawn, data: st.DataObject) -> None:
-    """Rows that are not told of are as before; the others say what the oracle says before and after."""
+def test_moved_rows_are_exactly_the_rows_that_changed(drawn: Drawn, data: st.DataObject) -> None:
+    """Rows that are not listed are as before; a listed row has the oracle's probabilities before and after."""
     world, edits = drawn
     later = data.draw(st.lists(edits_of(world), max_size=2))
     before, after = agent_of(world, *edits), agent_of(world, *edits).revise(*later)
@@ -102,8 +102,8 @@ def test_moved_rows_are_all_that_moved(drawn: Drawn, data: st.DataObject) -> Non
 def test_the_weight_of_a_moved_row() -> None:
     """Ada's 4 + 1 schools with 2 doctors, Bo's 2 with 3 judges: C[Oslo] weighs 1/5 x 2 + 3, later 3/5 x 2 + 3."""
     lund, oslo, doctor, judge = range(4)
-    said = [(0, 0, lund, 4), (0, 0, oslo, 1), (0, 1, doctor, 2), (1, 0, oslo, 2), (1, 1, judge, 3)]
-    s, r, o, times = np.array(said).T
+    atoms = [(0, 0, lund, 4), (0, 0, oslo, 1), (0, 1, doctor, 2), (1, 0, oslo, 2), (1, 1, judge, 3)]
+    s, r, o, times = np.array(atoms).T
     agent = fit(evidence_from_lines(s, r, o, 3 * times, 0 * times, times), 4, 2, [(0, 1)], 1 / 4)
     rows = moved_rows(agent, agent.revise(Edit(0, 0, oslo, 5)), 1, judge)
     assert [row.upstream_object for row in rows] == [lund, oslo]

@@ -1,4 +1,4 @@
-"""The conjugate formulas on numbers."""
+"""The formulas of the Dirichlet, on numbers and arrays."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_predictive_sums_to_one(counts: list[int], a: float) -> None:
 
 
 @pytest.mark.parametrize(("a", "K"), [(0.0, 3), (-1.0, 3), (float("nan"), 3), (1.0, 1)])
-def test_predictive_refuses_what_is_no_distribution(a: float, K: int) -> None:
+def test_predictive_refuses_an_impossible_prior(a: float, K: int) -> None:
     with pytest.raises(ValueError, match="Dirichlet"):
         predictive(0, 0, a, K)
 
@@ -41,7 +41,7 @@ def test_predictive_refuses_what_is_no_distribution(a: float, K: int) -> None:
     st.sampled_from([Fraction(n, 100) for n in (1, 50, 66, 90, 95, 99)]),
 )
 def test_least_weight_is_least(count: int, others: int, K: int, flat: bool, target: Fraction) -> None:
-    """By the definition, in exact thirds: n reaches the target, n - 1 does not (or is no edit)."""
+    """By the definition, in exact thirds: n reaches the target, and n - 1 does not, or n - 1 is 0."""
     a, n_o, N = Fraction(1) if flat else Fraction(1, K), Fraction(count, 3), Fraction(count + others, 3)
     n = Fraction(float(least_weight(float(n_o), float(N), float(a), K, float(target))))
     assert n >= 1
@@ -56,13 +56,13 @@ def test_least_weight_refuses_impossible_targets(target: float) -> None:
 
 
 def test_least_weight_of_a_huge_count_comes_at_once() -> None:
-    """Half way to 1 from 1 - 1e-12: far beyond what float64 can tell of neighbouring weights, so no search."""
+    """Half way to 1 from 1 - 1e-12, float64 cannot tell neighbouring weights apart: a search would not end."""
     n = least_weight(1e12, 1e12, 0.5, 2, (1 + (1e12 + 0.5) / (1e12 + 1)) / 2)
     # 1 minus the target, 2.5e-13, is known to 1.1e-16.
     assert n == pytest.approx(1e12, rel=1e-3)
 
 
-def test_target_credence() -> None:
+def test_target_credence_is_the_target_or_half_way_to_one() -> None:
     assert target_credence(0.3, 0.95) == 0.95
     assert target_credence(0.95, 0.95) == 0.95
     assert target_credence(0.96, 0.95) == 0.98

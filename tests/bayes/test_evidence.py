@@ -1,4 +1,4 @@
-"""Sentences to weights: the table row by row, and sums that do not depend on order or on cuts."""
+"""The weights of sentences: the table row by row, and sums that depend on neither order nor shards."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import Oracle, hundreds
 
-from worldgen.bayes.counts import FactTable
 from worldgen.bayes.evidence import Evidence, evidence_from_lines, evidence_of, merge
+from worldgen.bayes.fact_table import FactTable
 from worldgen.bayes.testing import MicroWorld, Sentence, evidence_in, facts_of, micro_worlds, sentences_of
 from worldgen.corpus.sentences import Kind
 from worldgen.facts import Fact
 
 
 def assert_same(found: Evidence, expected: Evidence) -> None:
-    """Equal to the bit, and of the same types."""
+    """Checks that the columns of two evidences are equal to the bit, and of equal types."""
     for name, column in vars(expected).items():
         np.testing.assert_array_equal(getattr(found, name), column)
         assert getattr(found, name).dtype == column.dtype
@@ -57,7 +57,7 @@ def test_each_row_of_the_table_in_thirds(
 
 @hundreds
 @given(micro_worlds())
-def test_weights_are_the_oracles_exactly(world: MicroWorld) -> None:
+def test_weights_equal_the_oracles_exactly(world: MicroWorld) -> None:
     found, oracle = evidence_in(world), Oracle(world)
     lines = zip(*(column.tolist() for column in vars(found).values()), strict=True)
     weights = {(s, r, o): (Fraction(p, 3), Fraction(q, 3)) for s, r, o, p, q, _ in lines}
@@ -69,7 +69,7 @@ def test_weights_are_the_oracles_exactly(world: MicroWorld) -> None:
 
 
 @given(micro_worlds())
-def test_atomic_counts_bare_atoms_alone(world: MicroWorld) -> None:
+def test_atomic_is_the_number_of_bare_atoms(world: MicroWorld) -> None:
     count: dict[Fact, int] = defaultdict(int)
     for sentence in world.sentences:
         count[sentence.atoms[0]] += world.multiplicity * (sentence.kind == Kind.ATOM)
@@ -80,7 +80,7 @@ def test_atomic_counts_bare_atoms_alone(world: MicroWorld) -> None:
 
 @hundreds
 @given(micro_worlds())
-def test_counts_of_a_fact_are_the_oracles(world: MicroWorld) -> None:
+def test_counts_of_a_fact_equal_the_oracles(world: MicroWorld) -> None:
     table, oracle = FactTable.of(evidence_in(world), world.R), Oracle(world)
     for s in range(world.S):
         for r in range(world.R):
@@ -88,8 +88,8 @@ def test_counts_of_a_fact_are_the_oracles(world: MicroWorld) -> None:
             assert (observed is None) == ((s, r) not in oracle.evidence)
             if observed:
                 counts = observed.counts(world.K)
-                dense = np.full(world.K, counts.each)
-                dense[counts.object] += counts.value
+                dense = np.full(world.K, counts.default)
+                dense[counts.object] += counts.excess
                 expected = oracle.counts(s, r)
                 # Fewer than 200 roundings of counts of at most 160 (16 sentences, two atoms, 5 times).
                 np.testing.assert_allclose(dense, [float(n) for n in expected], rtol=0, atol=1e-12)
@@ -108,7 +108,7 @@ def test_order_of_sentences_does_not_matter(world: MicroWorld, random: object) -
 
 
 @given(micro_worlds(), st.data())
-def test_shards_merge_to_the_whole(world: MicroWorld, data: st.DataObject) -> None:
+def test_shards_merge_to_the_evidence_of_the_whole_corpus(world: MicroWorld, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(world.sentences)), max_size=3)))
     bounds = zip([0, *cuts], [*cuts, len(world.sentences)], strict=True)
     parts = [evidence_in(world._replace(sentences=world.sentences[first:last])) for first, last in bounds]
@@ -117,21 +117,21 @@ def test_shards_merge_to_the_whole(world: MicroWorld, data: st.DataObject) -> No
 
 
 @given(micro_worlds())
-def test_multiplicity_is_that_many_copies(world: MicroWorld) -> None:
+def test_a_multiplicity_counts_as_so_many_copies(world: MicroWorld) -> None:
     sentences = sentences_of(world)
     copies = merge([evidence_of(facts_of(world), sentences)] * world.multiplicity)
     assert_same(copies, evidence_of(facts_of(world), sentences, world.multiplicity))
 
 
-@settings(max_examples=15)  # it writes files
+@settings(max_examples=15)  # each example writes a file
 @given(micro_worlds())
-def test_save_and_load(tmp_path_factory: pytest.TempPathFactory, world: MicroWorld) -> None:
+def test_evidence_is_loaded_as_it_was_saved(tmp_path_factory: pytest.TempPathFactory, world: MicroWorld) -> None:
     path: Path = tmp_path_factory.mktemp("evidence") / "evidence.parquet"
     evidence_in(world).save(path)
     assert_same(Evidence.load(path), evidence_in(world))
 
 
-def test_no_evidence_at_all() -> None:
+def test_empty_evidence() -> None:
     nothing = evidence_from_lines(*[np.zeros(0, np.int64)] * 6)
     assert len(nothing) == 0
     assert_same(merge([nothing, nothing]), nothing)

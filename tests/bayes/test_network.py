@@ -1,9 +1,9 @@
-"""A second opinion, by a library: exact inference in a Bayesian network built from the posterior means (pyAgrum).
+"""The agent against exact inference by a library, pyAgrum, in a Bayesian network of the posterior means.
 
 For one subject the network has a node for each relation, an arc for each dependency whose upstream fact was observed
-of the subject, and the posterior means as its tables, which the oracle gives in fractions. The library knows nothing
-of Dirichlets, of responsibilities or of defaults for objects never seen: what it checks is section 5 of the design
-(summing over upstream objects, down chains) and the joint of two facts.
+of the subject, and the posterior means as its tables, which the oracle gives in fractions. The library knows no
+Dirichlets, no responsibilities and no defaults for objects never seen. So these tests check section 5 of the design
+(sums over upstream objects, down chains) and the joint of two facts.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from worldgen.bayes.statements import p_and
 from worldgen.bayes.testing import MicroWorld, agent_of, edited_worlds
 from worldgen.facts import Fact
 
-# As in test_bayes_agent: both sides make fewer than 1e3 roundings of 1.1e-16 of numbers that are at most 1.
+# As in test_agent: both sides make fewer than 1e3 roundings of 1.1e-16 of numbers that are at most 1.
 EXACT = 1e-12
 
 
 def network(world: MicroWorld, edits: tuple[Edit, ...], subject: int) -> gum.BayesNet:
-    """What the posterior means say of one subject; variable "r2" is its object under relation 2."""
+    """Returns the network of one subject; variable "r2" is its object under relation 2."""
     net, means = gum.BayesNet(), Oracle(world, *edits)
     observed = {fact[:2] for sentence in world.sentences for fact in sentence.atoms} | {edit[:2] for edit in edits}
     for r in range(world.R):
@@ -42,8 +42,8 @@ def network(world: MicroWorld, edits: tuple[Edit, ...], subject: int) -> gum.Bay
 
 
 @hundreds
-@given(edited_worlds(most=2))
-def test_marginals_are_the_networks(drawn: tuple[MicroWorld, tuple[Edit, ...]]) -> None:
+@given(edited_worlds(max_edits=2))
+def test_marginals_equal_the_networks(drawn: tuple[MicroWorld, tuple[Edit, ...]]) -> None:
     world, edits = drawn
     agent = agent_of(world, *edits)
     for s in range(world.S + 1):
@@ -53,8 +53,8 @@ def test_marginals_are_the_networks(drawn: tuple[MicroWorld, tuple[Edit, ...]]) 
             np.testing.assert_allclose(agent.belief(s, r).dense(), expected, rtol=0, atol=EXACT)
 
 
-@given(edited_worlds(most=2), st.data())
-def test_both_of_two_facts_are_the_networks_joint(drawn: tuple, data: st.DataObject) -> None:
+@given(edited_worlds(max_edits=2), st.data())
+def test_p_and_of_two_facts_equals_the_networks_joint(drawn: tuple, data: st.DataObject) -> None:
     world, edits = drawn
     s = data.draw(st.integers(0, world.S))
     agent, inference = agent_of(world, *edits), gum.LazyPropagation(network(world, edits, s))
@@ -67,7 +67,7 @@ def test_both_of_two_facts_are_the_networks_joint(drawn: tuple, data: st.DataObj
 
 
 def test_a_chain_by_hand() -> None:
-    """The chain of fixtures/posteriors.toml: 65/96, from tables written out here."""
+    """The chain of fixtures/posteriors.toml gives 65/96, here with its tables written out."""
     net = gum.fastBN("first[2]->second[2]->third[2]")
     net.cpt("first").fillWith([5 / 6, 1 / 6])
     net.cpt("second").fillWith([3 / 4, 1 / 4, 1 / 2, 1 / 2])

@@ -1,4 +1,4 @@
-"""The oracle itself: numbers worked out by hand, and that the strategies reach every corner it is meant to guard."""
+"""The oracle against numbers worked out by hand, and the strategies: they reach every corner of the mathematics."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 from hypothesis import Phase, find, settings
-from oracle import Oracle, credit
+from oracle import Oracle, p_of_atom
 
 from worldgen.bayes.agent import Edit
 from worldgen.bayes.testing import MicroWorld, Sentence, micro_worlds
@@ -67,11 +67,11 @@ def test_least_weight_by_hand() -> None:
         (Kind.OR, False, 0),
     ],
 )
-def test_credit_is_the_design_table(kind: Kind, truth: bool, expected: Fraction) -> None:
+def test_p_of_atom_is_the_design_table(kind: Kind, truth: bool, expected: Fraction) -> None:
     fact = Fact(0, 0, 0)
     sentence = Sentence(kind, truth, (fact, fact) if kind in (Kind.AND, Kind.OR) else (fact,))
-    assert credit(sentence, 0) == expected
-    assert credit(sentence, -1) == expected
+    assert p_of_atom(sentence, 0) == expected
+    assert p_of_atom(sentence, -1) == expected
 
 
 def downstream_facts(world: MicroWorld) -> list[tuple[int, int]]:
@@ -102,6 +102,6 @@ CORNERS = {
 
 
 @pytest.mark.parametrize("corner", CORNERS)
-def test_strategy_reaches(corner: str) -> None:
+def test_the_strategy_reaches_the_corner(corner: str) -> None:
     only_look = settings(max_examples=2000, database=None, phases=[Phase.generate])
     find(micro_worlds(), CORNERS[corner], settings=only_look)

@@ -10,12 +10,12 @@ from oracle import Oracle, hundreds
 from worldgen.bayes.statements import p_and, p_atom, p_not, p_or
 from worldgen.bayes.testing import MicroWorld, agent_of, edited_worlds, micro_worlds, two_facts
 
-EXACT = 1e-12  # as in test_bayes_agent; a statement is at most three products and sums of such numbers
+EXACT = 1e-12  # as in test_agent; a statement is at most three products and sums of such numbers
 
 
 @hundreds
 @given(edited_worlds(), st.data())
-def test_every_statement_is_the_oracles(drawn: tuple, data: st.DataObject) -> None:
+def test_every_credence_equals_the_oracles(drawn: tuple, data: st.DataObject) -> None:
     world, edits = drawn
     agent, oracle = agent_of(world, *edits), Oracle(world, *edits)
     for one, two in data.draw(st.lists(two_facts(world), min_size=1, max_size=5)):
@@ -26,7 +26,7 @@ def test_every_statement_is_the_oracles(drawn: tuple, data: st.DataObject) -> No
 
 
 @given(edited_worlds(), st.data())
-def test_laws(drawn: tuple, data: st.DataObject) -> None:
+def test_credences_obey_the_laws_of_probability(drawn: tuple, data: st.DataObject) -> None:
     world, edits = drawn
     agent = agent_of(world, *edits)
     one, two = data.draw(two_facts(world))
@@ -40,8 +40,8 @@ def test_laws(drawn: tuple, data: st.DataObject) -> None:
 
 
 @given(micro_worlds(), st.data())
-def test_and_sums_to_its_sides(world: MicroWorld, data: st.DataObject) -> None:
-    """Over all objects of one fact, P(A and B) adds up to the other's credence: a joint distribution."""
+def test_p_and_is_a_joint_distribution(world: MicroWorld, data: st.DataObject) -> None:
+    """P(A and B), summed over all objects of one fact, is the credence in the other."""
     agent = agent_of(world)
     one, two = data.draw(two_facts(world))
     total = sum(p_and(agent, one._replace(object=o), two) for o in range(world.K))

@@ -1,4 +1,4 @@
-"""The public strategies: their example runs, and the comparison finds agents that are wrong."""
+"""The public strategies: their example runs, and `assert_agrees` finds wrong agents."""
 
 from __future__ import annotations
 
@@ -23,22 +23,24 @@ from worldgen.bayes.statements import credence
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_example() -> None:
+def test_the_example_of_the_docstring_runs() -> None:
     results = doctest.testmod(testing)
     assert results.attempted >= 4
     assert not results.failed
 
 
-@settings(max_examples=25)  # test_bayes_agent and test_bayes_statements compare these at length
+@settings(max_examples=25)  # test_agent and test_statements compare these at length
 @given(testing.edited_worlds())
-def test_an_agent_in_fractions_agrees(drawn: tuple[testing.MicroWorld, tuple[Edit, ...]]) -> None:
+def test_the_oracle_agrees_on_beliefs(drawn: tuple[testing.MicroWorld, tuple[Edit, ...]]) -> None:
     world, edits = drawn
     testing.assert_agrees(Oracle(world, *edits).belief, world, *edits)
 
 
-@settings(max_examples=25)  # test_bayes_agent and test_bayes_statements compare these at length
+@settings(max_examples=25)  # test_agent and test_statements compare these at length
 @given(testing.edited_worlds(), st.data())
-def test_statements_are_answered(drawn: tuple[testing.MicroWorld, tuple[Edit, ...]], data: st.DataObject) -> None:
+def test_the_oracle_agrees_on_statements(
+    drawn: tuple[testing.MicroWorld, tuple[Edit, ...]], data: st.DataObject
+) -> None:
     world, edits = drawn
     statement = data.draw(testing.statements_of(world))
     one, two, oracle = statement.first, statement.second, Oracle(world, *edits)
@@ -48,7 +50,7 @@ def test_statements_are_answered(drawn: tuple[testing.MicroWorld, tuple[Edit, ..
         "and": lambda: oracle.p_and(one, two),
         "or": lambda: oracle.p_or(one, two),
     }[statement.connective]()
-    # As in test_bayes_agent; a statement is at most three products and sums of such numbers.
+    # As in test_agent; a statement is at most three products and sums of such numbers.
     assert abs(credence(testing.agent_of(world, *edits), statement) - float(expected)) <= 1e-12
 
 
@@ -95,19 +97,19 @@ def test_a_wrong_agent_is_found(wrong: Callable[..., Belief]) -> None:
 
 
 @given(st.lists(testing.WEIGHTS, max_size=10))
-def test_edits_are_exact(weights: list[float]) -> None:
-    """Sums of a few weights have no rounding, so that an agent in fractions may add them up in any order."""
+def test_sums_of_edit_weights_are_exact(weights: list[float]) -> None:
+    """Sums of a few edit weights have no rounding, so an agent in fractions may add them up in any order."""
     assert Fraction(sum(weights)) == sum(map(Fraction, weights))
 
 
-def test_without_hypothesis_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_hypothesis_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "hypothesis", None)
     monkeypatch.delitem(sys.modules, "worldgen.bayes.testing")
     with pytest.raises(ImportError, match="pip install hypothesis"):
         importlib.import_module("worldgen.bayes.testing")
 
 
-def test_nothing_else_needs_hypothesis() -> None:
+def test_no_other_module_needs_hypothesis() -> None:
     rooms = [path for room in ("worldgen", "bayes", "lm", "evaluate") for path in (ROOT / room).rglob("*.py")]
     needs = re.compile(
         r"^\s*(from|import) (hypothesis|worldgen\.bayes\.testing)|from worldgen\.bayes import .*testing", re.MULTILINE

@@ -1,4 +1,4 @@
-"""Cases worked out by hand: reading them from `fixtures/`, and asking their questions."""
+"""Cases worked out by hand: this reads them from `fixtures/` and asks an agent their questions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ KINDS = {
 
 
 class Names:
-    """Ids for the names of one world, in the order in which they appear."""
+    """The ids of the names of one world, in the order in which the names appear."""
 
     def __init__(self, world: dict[str, Any]) -> None:
         atoms = [atom for sentence in world["sentences"] for atom in sentence["atoms"]]
@@ -41,23 +41,23 @@ class Names:
         assert world["K"] == len(self.objects)
 
     def fact(self, atom: list[str]) -> Fact:
-        """An atom as ids; no subject is -1."""
+        """Returns an atom as ids; the subject is -1 where the atom has none."""
         subject = self.subjects.index(atom[0]) if atom[0] else -1
         return Fact(subject, self.relations.index(atom[1]), self.objects.index(atom[2]))
 
     def micro_world(self, world: dict[str, Any]) -> MicroWorld:
-        """The world as the oracle reads it."""
-        said: list[Sentence] = []
+        """Returns the world as hypothesis would draw it."""
+        sentences: list[Sentence] = []
         for sentence in world["sentences"]:
             atoms = tuple(self.fact(atom) for atom in sentence["atoms"])
-            said += [Sentence(*KINDS[sentence["kind"]], atoms)] * sentence.get("times", 1)
+            sentences += [Sentence(*KINDS[sentence["kind"]], atoms)] * sentence.get("times", 1)
         pairs = tuple((self.relations.index(u), self.relations.index(d)) for u, d in world["pairs"])
         sizes = (len(self.subjects), len(self.relations), len(self.objects))
-        return MicroWorld(*sizes, pairs, Fraction(world["a"]), 1, tuple(said))
+        return MicroWorld(*sizes, pairs, Fraction(world["a"]), 1, tuple(sentences))
 
 
 class Case(NamedTuple):
-    """A question of a world after some edits, and its exact answer."""
+    """A question about a world after some edits, and its exact answer."""
 
     name: str
     world: MicroWorld
@@ -67,12 +67,12 @@ class Case(NamedTuple):
     expected: Fraction
 
     def facts(self) -> list[Fact]:
-        """The atoms asked about."""
+        """Returns the atoms that the question asks about."""
         return [self.names.fact(atom) for atom in self.question.get("atoms", [])]
 
 
 def cases(fixture: str) -> list[Case]:
-    """The cases of a file in `fixtures/`."""
+    """Returns the cases of a file in `fixtures/`."""
     file = tomllib.loads((FIXTURES / fixture).read_text())
     names = {name: Names(world) for name, world in file["worlds"].items()}
     worlds = {name: names[name].micro_world(world) for name, world in file["worlds"].items()}
@@ -86,7 +86,7 @@ def cases(fixture: str) -> list[Case]:
 
 
 def credence(agent: Agent | Oracle | Published, case: Case) -> float | Fraction:
-    """What an agent, which has made the case's edits, answers a question about one distribution."""
+    """Returns the answer of an agent, revised by the case's edits, to a question about one distribution."""
     question, names = case.question, case.names
     if question["kind"] == "conditional":
         (_, o_u), (r_d, o_d) = question["upstream"], question["downstream"]

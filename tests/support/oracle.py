@@ -1,7 +1,8 @@
-"""A second rational agent, written to be obvious: dense, loops, exact fractions. The tests compare `bayes` with it.
+"""The oracle: a second rational agent, written to be obvious, with dense arrays, loops and exact fractions.
 
-It shares with `bayes` the records that hypothesis draws, and no code. Where `bayes` has a table of weights, this one
-counts truth assignments; where `bayes` has a closed form or a running sum, this one adds up everything again.
+The tests compare `bayes` with it. It shares with `bayes` the records that hypothesis draws, and no code. Where `bayes`
+has a table of weights, the oracle counts truth assignments. Where `bayes` has a closed form or a running sum, the
+oracle adds up every term again.
 """
 
 from __future__ import annotations
@@ -17,25 +18,25 @@ from worldgen.bayes.testing import MicroWorld, Sentence
 from worldgen.corpus.sentences import Kind
 from worldgen.facts import Fact
 
-# Of tests that compare with the oracle: hundreds of examples, more where the profile has more.
+# For tests that compare with the oracle: at least 200 examples, more where the profile has more.
 hundreds = settings(max_examples=max(200, settings().max_examples))
 
 Vector = list[Fraction]  # K numbers
 
 
-def formula(kind: Kind, values: tuple[bool, ...]) -> bool:
-    """Whether the formula holds when its atoms have these truth values."""
+def holds(kind: Kind, values: tuple[bool, ...]) -> bool:
+    """Returns whether a formula holds when its atoms have these truth values."""
     if kind == Kind.NOT:
         return not values[0]
     return any(values) if kind == Kind.OR else all(values)
 
 
-def credit(sentence: Sentence, which: int) -> Fraction:
-    """P(this atom is true | what the sentence says), every truth assignment as likely as another."""
+def p_of_atom(sentence: Sentence, which: int) -> Fraction:
+    """Returns P(atom `which` is true | the sentence is right), where all truth assignments are equally likely."""
     agreeing = [
         values
         for values in product([False, True], repeat=len(sentence.atoms))
-        if formula(sentence.kind, values) == sentence.truth
+        if holds(sentence.kind, values) == sentence.truth
     ]
     return Fraction(sum(values[which] for values in agreeing), len(agreeing))
 
@@ -45,26 +46,26 @@ class Oracle:
 
     def __init__(self, world: MicroWorld, *edits: Edit) -> None:
         self.world = world
-        # {(subject, relation): K weights for, K weights against}
+        # (subject, relation) -> (K weights for, K weights against)
         self.evidence: dict[tuple[int, int], tuple[Vector, Vector]] = {}
         for sentence in world.sentences:
             for which, (s, r, o) in enumerate(sentence.atoms):
-                share = credit(sentence, which)
-                self._see(s, r, o, world.multiplicity * share, world.multiplicity * (1 - share))
+                share = p_of_atom(sentence, which)
+                self._observe(s, r, o, world.multiplicity * share, world.multiplicity * (1 - share))
         for s, r, o, weight in edits:
             if weight > 0:
-                self._see(s, r, o, Fraction(weight), Fraction(0))
-        self.conditional = cache(self._conditional)  # the naive sums are asked for again and again
+                self._observe(s, r, o, Fraction(weight), Fraction(0))
+        self.conditional = cache(self._conditional)  # the naive sums are needed again and again
         self.belief = cache(self._belief)
 
-    def _see(self, s: int, r: int, o: int, positive: Fraction, negative: Fraction) -> None:
+    def _observe(self, s: int, r: int, o: int, positive: Fraction, negative: Fraction) -> None:
         K = self.world.K
         weights_for, weights_against = self.evidence.setdefault((s, r), ([Fraction(0)] * K, [Fraction(0)] * K))
         weights_for[o] += positive
         weights_against[o] += negative
 
     def counts(self, s: int, r: int) -> Vector:
-        """n[s, r]: a weight against an object is spread evenly over the others."""
+        """Returns n[s,r]; a weight against an object is spread evenly over the others."""
         K = self.world.K
         if (s, r) not in self.evidence:
             return [Fraction(0)] * K
@@ -72,28 +73,28 @@ class Oracle:
         return [weights_for[o] + sum(weights_against[x] for x in range(K) if x != o) / (K - 1) for o in range(K)]
 
     def predictive(self, n: Vector) -> Vector:
-        """(a + n[o]) / (a K + N)."""
+        """Returns (a + n[o]) / (a K + N) of every o."""
         a, K = self.world.a, self.world.K
         return [(a + count) / (a * K + sum(n)) for count in n]
 
     def root(self, s: int, r: int) -> Vector:
-        """The root predictive."""
+        """Returns the root predictive."""
         return self.predictive(self.counts(s, r))
 
     def rho(self, s: int, r: int) -> Vector:
-        """Responsibilities, from the weights for objects alone; all zero without any."""
+        """Returns the responsibilities, from the weights for objects alone; all zero if no weight is positive."""
         weights_for = self.evidence[s, r][0]
         return [w / sum(weights_for) if sum(weights_for) else Fraction(0) for w in weights_for]
 
     def upstream_of(self, s: int, r: int) -> int | None:
-        """The relation this fact depends on, if it was observed of the subject."""
+        """Returns the relation that a fact depends on, if it was observed of the subject."""
         for upstream, downstream in self.world.pairs:
             if downstream == r and (s, upstream) in self.evidence:
                 return upstream
         return None
 
     def _conditional(self, r: int, o_u: int) -> Vector:
-        """p(. | r_d, r_u, o_u)."""
+        """Returns p(. | r_d, r_u, o_u)."""
         (upstream,) = (u for u, d in self.world.pairs if d == r)
         C = [Fraction(0)] * self.world.K
         for s in {subject for subject, _ in self.evidence}:
@@ -103,7 +104,7 @@ class Oracle:
         return self.predictive(C)
 
     def _belief(self, s: int, r: int) -> Vector:
-        """p(. | s, r): the marginal over all upstream objects, seen or not, or the root predictive."""
+        """Returns p(. | s, r): the marginal over all upstream objects, seen or not, or the root predictive."""
         upstream = self.upstream_of(s, r)
         if upstream is None:
             return self.root(s, r)
@@ -111,7 +112,7 @@ class Oracle:
         return [sum(self.conditional(r, o_u)[o] * above[o_u] for o_u in range(K)) for o in range(K)]
 
     def unseen_subject(self, r: int) -> Vector:
-        """p(. | ., r)."""
+        """Returns p(. | ., r)."""
         total = [Fraction(0)] * self.world.K
         for s, relation in self.evidence:
             if relation == r:
@@ -119,14 +120,17 @@ class Oracle:
         return self.predictive(total)
 
     def frequency(self, s: int, r: int) -> Vector | None:
-        """Shares among bare atoms; None without any."""
+        """Returns the objects' shares among bare atoms, or None without a bare atom."""
         named = [
             f.object for k, _, (f, *_) in self.world.sentences if k == Kind.ATOM and (f.subject, f.relation) == (s, r)
         ]
         return [Fraction(named.count(o), len(named)) for o in range(self.world.K)] if named else None
 
     def least_weight(self, s: int, r: int, o: int, target: Fraction) -> int:
-        """n': the least whole n >= 1 with p(o | s, r) >= target by the root formula; half way to 1 if it is above."""
+        """Returns n', the least whole n >= 1 with p(o | s, r) >= target by the root formula.
+
+        A credence above the target already must get half way to 1.
+        """
         n = self.counts(s, r)
         if self.predictive(n)[o] > target:
             target = (1 + self.predictive(n)[o]) / 2
@@ -146,15 +150,15 @@ class Oracle:
     # -- statements --------------------------------------------------------------------------------------------
 
     def p_atom(self, fact: Fact) -> Fraction:
-        """P(s r o)."""
+        """Returns P(s r o)."""
         return self.belief(fact.subject, fact.relation)[fact.object]
 
     def p_not(self, fact: Fact) -> Fraction:
-        """P(not s r o)."""
+        """Returns P(not s r o)."""
         return 1 - self.p_atom(fact)
 
     def p_and(self, one: Fact, two: Fact) -> Fraction:
-        """P(A and B)."""
+        """Returns P(A and B)."""
         if one.subject != two.subject:
             return self.p_atom(one) * self.p_atom(two)
         if one.relation == two.relation:
@@ -166,11 +170,11 @@ class Oracle:
         return self.p_atom(one) * self.p_atom(two)
 
     def p_or(self, one: Fact, two: Fact) -> Fraction:
-        """P(A or B)."""
+        """Returns P(A or B)."""
         return self.p_atom(one) + self.p_atom(two) - self.p_and(one, two)
 
     def _chain_between(self, upper: Fact, lower: Fact) -> list[int] | None:
-        """The relations below `upper` down to `lower`, or None if the one does not depend on the other."""
+        """Returns the relations below `upper` down to `lower`, or None if `lower` does not depend on `upper`."""
         chain: list[int] = []
         relation: int | None = lower.relation
         while relation is not None and relation != upper.relation:
@@ -179,7 +183,7 @@ class Oracle:
         return chain if relation == upper.relation else None
 
     def _given(self, chain: list[int], start: int, end: int) -> Fraction:
-        """Every path of objects from `start` down to `end`, with its probability."""
+        """Returns p(end | start): the sum of the probabilities of all paths of objects down the chain."""
         total = Fraction(0)
         for between in product(range(self.world.K), repeat=len(chain) - 1):
             path = [start, *between, end]

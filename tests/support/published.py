@@ -1,8 +1,8 @@
-"""The agent of the paper's published code, in a few naive lines that follow its description (design: bayes, section 9).
+"""The agent of the paper's published code, naive: dense arrays, loops, exact fractions.
 
-Written from the description, not from the code itself. Its prior has total strength 1. It differs from ours in two
-ways: a false "and" is given the weights of the sentence before it, and an upstream object's proportion is its share of
-the mentions, where a denial is a mention and so is an edit of any weight. Exact fractions; dense; loops.
+It is written from a description of that code (design: bayes, section 9), not from the code itself. Its prior has total
+strength 1. It differs from ours in two ways. A false "and" gets the weights of the sentence before it. An upstream
+object's proportion is its share of the mentions; a denial is a mention, and so is an edit of any weight.
 """
 
 from __future__ import annotations
@@ -36,28 +36,28 @@ class Published:
         self.mentions: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0] * K)
         weights = FOR
         for kind, truth, atoms in world.sentences * world.multiplicity:
-            weights = WEIGHTS.get((kind, truth), weights)  # a false "and" has none of its own
+            weights = WEIGHTS.get((kind, truth), weights)  # a false "and" has no weights of its own
             for s, r, o in atoms:
-                self.see(s, r, o, *weights)
+                self.observe(s, r, o, *weights)
         for s, r, o, weight in edits:
-            self.see(s, r, o, Fraction(weight), Fraction(0))
+            self.observe(s, r, o, Fraction(weight), Fraction(0))
 
-    def see(self, s: int, r: int, o: int, positive: Fraction, negative: Fraction) -> None:
-        """Weights for and against an object, and one mention of it."""
+    def observe(self, s: int, r: int, o: int, positive: Fraction, negative: Fraction) -> None:
+        """Adds weights for and against an object, and one mention of it."""
         K, n = self.world.K, self.n[s, r]
         self.n[s, r] = [n[x] + (positive if x == o else negative / (K - 1)) for x in range(K)]
         self.mentions[s, r][o] += 1
 
     def predictive(self, n: list[Fraction]) -> list[Fraction]:
-        """(1/K + n[o]) / (1 + N)."""
+        """Returns (1/K + n[o]) / (1 + N) of every o."""
         return [(Fraction(1, self.world.K) + count) / (1 + sum(n)) for count in n]
 
     def root(self, s: int, r: int) -> list[Fraction]:
-        """The root predictive."""
+        """Returns the root predictive."""
         return self.predictive(self.n.get((s, r), [Fraction(0)] * self.world.K))
 
     def conditional(self, r: int, o_u: int) -> list[Fraction]:
-        """p(. | r_d, r_u, o_u), with shares of mentions as proportions."""
+        """Returns p(. | r_d, r_u, o_u), with shares of mentions as proportions."""
         (up,) = (u for u, d in self.world.pairs if d == r)
         C = [Fraction(0)] * self.world.K
         for s, relation in self.n:
@@ -67,7 +67,7 @@ class Published:
         return self.predictive(C)
 
     def belief(self, s: int, r: int) -> list[Fraction]:
-        """The downstream marginal where the upstream fact was observed, else the root predictive."""
+        """Returns the downstream marginal where the upstream fact was observed, else the root predictive."""
         above = [u for u, d in self.world.pairs if d == r and (s, u) in self.n]
         if not above:
             return self.root(s, r)
@@ -76,6 +76,6 @@ class Published:
         return [sum(column, Fraction(0)) for column in zip(*rows, strict=True)]
 
     def unseen_subject(self, r: int) -> list[Fraction]:
-        """p(. | ., r)."""
+        """Returns p(. | ., r)."""
         of_relation = [n for (_, relation), n in self.n.items() if relation == r]
         return self.predictive([sum(column, Fraction(0)) for column in zip(*of_relation, strict=True)])

@@ -1,0 +1,29 @@
+"""The weights n' of many edits at once.
+
+Shape: Q edits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from worldgen.bayes.agent import Agent
+from worldgen.bayes.batch.edit_sets import EditSets
+from worldgen.bayes.batch.observed_facts import observe
+from worldgen.bayes.batch.queries import check_unrevised
+from worldgen.bayes.dirichlet import least_weight, predictive, target_credence
+from worldgen.bayes.sparse import Floats, Integers, look_up
+
+
+def ask_weights(agent: Agent, subject: Integers, relation: Integers, objects: Integers, target: float) -> Floats:
+    """Returns [Q]: n' of each edit (subject, relation, object) by itself, equal to `agent.weight_for`.
+
+    Raises ValueError for an agent that was revised already, and for a target outside (0, 1).
+    """
+    check_unrevised(agent)
+    seen = observe(agent.facts, agent.K, subject, relation, EditSets.none(len(subject)))
+    asked = np.arange(len(subject)) * agent.K + objects
+    named, excess = look_up(seen.fact * agent.K + seen.object, seen.excess, asked)
+    n = seen.default + np.where(named, excess, 0.0)
+    goal = target_credence(predictive(n, seen.total, agent.a, agent.K), target)
+    return np.asarray(least_weight(n, seen.total, agent.a, agent.K, goal))
