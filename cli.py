@@ -17,7 +17,10 @@ from typing import Any
 import click
 
 from worldgen.errors import Paused, UserError
-from worldgen.evaluate.commands import inquiries
+from worldgen.evaluate.commands.agent_commands import ask_command
+from worldgen.evaluate.commands.config_command import config_command
+from worldgen.evaluate.commands.export_command import export_command
+from worldgen.evaluate.commands.fetch_command import fetch_command
 from worldgen.evaluate.commands.options import (
     CONFIG_NAMES,
     CONFIG_OPTIONS,
@@ -26,6 +29,7 @@ from worldgen.evaluate.commands.options import (
     config_from,
     with_options,
 )
+from worldgen.evaluate.commands.run_commands import describe_command, verify_command
 from worldgen.evaluate.methods.methods import METHODS
 
 
@@ -247,14 +251,7 @@ def report_command(run: Any) -> tuple[dict[str, Any], str]:
     return {"page": page}, page
 
 
-for command in (
-    inquiries.ask_command,
-    inquiries.describe_command,
-    inquiries.export_command,
-    inquiries.fetch_command,
-    inquiries.verify_command,
-    inquiries.config_command,
-):
+for command in (ask_command, describe_command, export_command, fetch_command, verify_command, config_command):
     cli.add_command(command)
 
 

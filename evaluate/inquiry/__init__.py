@@ -1,1 +1,1 @@
-"""Questions of people: to the agent, about the world."""
+"""Questions to a run: the agent's beliefs, the reasons for them, and the world at a glance."""

@@ -1,39 +1,27 @@
-"""Asking the agent of a run: its best objects, or its credence in statements, before and after edits."""
+"""Asks the agent of a run: its most probable objects, or its credence in statements, before and after edits."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from worldgen.bayes.agent import Agent, Edit
+from worldgen.bayes.agent import Agent
 from worldgen.bayes.distribution import Distribution
 from worldgen.bayes.statements import belief_given, credence, dependency_path
 from worldgen.errors import UserError
-from worldgen.evaluate.inquiry.columns import aligned
-from worldgen.evaluate.inquiry.reading import names_in, read_edits, read_statement, said
-from worldgen.evaluate.runs.config import RunConfig
-from worldgen.evaluate.runs.load import load_agent, load_world
+from worldgen.evaluate.inquiry.minds import Minds, WeighedEdit, weighed_edits
+from worldgen.evaluate.inquiry.user_text import names_in, read_statement
 from worldgen.worlds.world import World
 
-ANYONE = "."  # the subject that the corpus never named
+UNSEEN_SUBJECT = "."  # stands for a subject that the corpus never named
 
 
 @dataclass(frozen=True)
-class Minds:
-    """The agent of a run before and after the edits; without any, `after` is `before`."""
+class BeliefQuestion:
+    """A question to the agent: which object does "subject relation" have?
 
-    world: World
-    before: Agent
-    after: Agent
-    edits: tuple[Edit, ...]
-
-
-@dataclass(frozen=True)
-class Question:
-    """Which belief is asked for: of "subject relation", or of anyone's relation, or given "R | O" upstream.
-
-    `object` is one to tell of, however improbable.
+    `subject` may be UNSEEN_SUBJECT. `given` "R | O" supposes an object of an upstream relation. `object` is one more
+    object to report, however improbable.
     """
 
     subject: str
@@ -43,10 +31,10 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Credence:
-    """The agent's belief that an object is the answer, beside its share of the corpus's atomic sentences.
+class ObjectCredence:
+    """The agent's credence in an object, and the object's share of the corpus's atomic sentences about the fact.
 
-    `corpus` is None where no such sentence is about the fact, `after` without an edit.
+    `corpus` is None where no atomic sentence is about the fact, `after` without an edit.
     """
 
     object: str
@@ -56,22 +44,22 @@ class Credence:
 
 
 @dataclass(frozen=True)
-class Reply:
-    """What the agent believes of "subject relation", most probable first (by the later belief); entropy in bits."""
+class Belief:
+    """The agent's answer to a question: objects in order of the latest credence, entropies in bits."""
 
     subject: str
     relation: str
     depends_on: str | None
     given: str | None
-    edits: list[dict[str, Any]]
-    objects: list[Credence]
+    edits: list[WeighedEdit]
+    objects: list[ObjectCredence]
     entropy_before: float
     entropy_after: float | None
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """The credence in one statement; `after` is None without an edit."""
+    """The agent's credence in one statement; `after` is None without an edit."""
 
     statement: str
     before: float
@@ -80,50 +68,35 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Judgements:
-    """The credences in some statements."""
+    """The agent's credences in some statements."""
 
-    edits: list[dict[str, Any]]
+    edits: list[WeighedEdit]
     statements: list[Judgement]
 
 
-def load_minds(
-    folder: Path, config: RunConfig, edits: tuple[str, ...], weight: str = "auto", target: float | None = None
-) -> Minds:
-    """The agent of a run and what it becomes by the edits.
+def ask(minds: Minds, question: BeliefQuestion, most: int) -> Belief:
+    """Returns the `most` most probable objects, and the object asked for.
 
-    `weight` is a number or "auto" (n' for the target, `cases.target_credence` if None). Raises UserError for an
-    edit, weight or target that cannot be used.
+    Raises UserError for an unknown name, and for a condition that the relation does not depend on.
     """
-    if target is not None and not 0 < target < 1:
-        raise UserError(f"--credence {target:g}: give a number between 0 and 1, both excluded")
-    if target is not None and weight != "auto":
-        raise UserError("--weight and --credence both say what an edit weighs: give one of them")
-    world = load_world(folder)
-    agent = load_agent(folder, world, config.agent)
-    requests = read_edits(world, agent, edits, weight, target or config.cases.target_credence)
-    return Minds(world, agent, agent.revise(*requests), requests)
-
-
-def ask(minds: Minds, question: Question, most: int) -> Reply:
-    """The `most` best objects. Raises UserError for an unknown name, or a condition that does not matter."""
     world = minds.world
     r = world.relations.id_of(question.relation)
-    s = None if question.subject == ANYONE else world.subjects.id_of(question.subject)
-    before = _belief(minds.before, world, s, r, question.given)
-    after = _belief(minds.after, world, s, r, question.given) if minds.edits else None
+    s = None if question.subject == UNSEEN_SUBJECT else world.subjects.id_of(question.subject)
+    before = _distribution(minds.before, world, s, r, question.given)
+    after = _distribution(minds.after, world, s, r, question.given) if minds.edits else None
     objects = (after or before).top(most)[0].tolist()
     if question.object is not None and (wanted := world.objects.id_of(question.object)) not in objects:
         objects.append(wanted)
     shares = None if s is None or question.given else _frequencies(minds.before, s, r)
     upstream = None if s is None else minds.after.upstream_of(s, r)
-    return Reply(
-        subject=ANYONE if s is None else world.subjects[s],
+    return Belief(
+        subject=UNSEEN_SUBJECT if s is None else world.subjects[s],
         relation=world.relations[r],
         depends_on=None if upstream is None else world.relations[upstream],
         given=question.given,
-        edits=_described(minds),
+        edits=weighed_edits(minds),
         objects=[
-            Credence(world.objects[o], shares[o] if shares else None, before[o], after[o] if after else None)
+            ObjectCredence(world.objects[o], shares[o] if shares else None, before[o], after[o] if after else None)
             for o in objects
         ],
         entropy_before=before.entropy(),
@@ -131,35 +104,18 @@ def ask(minds: Minds, question: Question, most: int) -> Reply:
     )
 
 
-def judge(minds: Minds, texts: tuple[str, ...]) -> Judgements:
-    """The credences in statements. Raises UserError for one that cannot be read."""
+def judge(minds: Minds, texts: Sequence[str]) -> Judgements:
+    """Returns the credences in statements. Raises UserError for a statement that cannot be read."""
     judgements = []
     for text in texts:
         statement = read_statement(minds.world, text)
         after = credence(minds.after, statement) if minds.edits else None
         judgements.append(Judgement(text, credence(minds.before, statement), after))
-    return Judgements(_described(minds), judgements)
+    return Judgements(weighed_edits(minds), judgements)
 
 
-def as_text(reply: Reply | Judgements) -> str:
-    """The reply for a terminal."""
-    if isinstance(reply, Judgements):
-        rows = [["", "before", *(["after"] if reply.edits else [])]]
-        rows += [[j.statement, *_numbers(j.before, j.after)] for j in reply.statements]
-        return "\n".join([*_edit_lines(reply.edits), *aligned(rows, "<" + ">" * (len(rows[0]) - 1))])
-    lines = [f"{reply.subject} | {reply.relation}" + (f", given {reply.given}" if reply.given else "")]
-    if reply.depends_on:
-        lines.append(f"depends on {reply.depends_on}")
-    rows = [["", "corpus", "before", *(["after"] if reply.edits else [])]]
-    for c in reply.objects:
-        corpus = "-" if c.corpus is None else f"{c.corpus:.2f}"
-        rows.append([c.object, corpus, *_numbers(c.before, c.after)])
-    entropies = (reply.entropy_before, reply.entropy_after)
-    rows.append(["entropy, bits", "", *(f"{value:.2f}" for value in entropies if value is not None)])
-    return "\n".join([*lines, *_edit_lines(reply.edits), *aligned(rows, "<" + ">" * (len(rows[0]) - 1))])
-
-
-def _belief(agent: Agent, world: World, s: int | None, r: int, condition: str | None) -> Distribution:
+def _distribution(agent: Agent, world: World, s: int | None, r: int, condition: str | None) -> Distribution:
+    """Returns p(o | s, r), for an unseen subject where s is None, under the condition "R | O" if there is one."""
     if condition is None:
         return agent.unseen_subject(r) if s is None else agent.belief(s, r)
     names = names_in(condition)
@@ -174,19 +130,8 @@ def _belief(agent: Agent, world: World, s: int | None, r: int, condition: str | 
 
 
 def _frequencies(agent: Agent, s: int, r: int) -> Distribution | None:
+    """Returns the shares of the objects in the corpus's atomic sentences about a fact, None where there is none."""
     try:
         return agent.frequencies(s, r)
     except ValueError:
         return None
-
-
-def _described(minds: Minds) -> list[dict[str, Any]]:
-    return [{"edit": said(minds.world, edit), "weight": edit.weight} for edit in minds.edits]
-
-
-def _edit_lines(edits: list[dict[str, Any]]) -> list[str]:
-    return [f"edit: {edit['edit']}, weight {edit['weight']:g}" for edit in edits]
-
-
-def _numbers(*values: float | None) -> list[str]:
-    return [f"{value:.6f}" for value in values if value is not None]

@@ -1,9 +1,10 @@
-"""Why the agent of a run believes what it does: sentences of the corpus, terms of the formula, rows that moved."""
+"""Explains why the agent believes what it does: terms of the formula, rows that moved, sentences of the corpus."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -11,22 +12,44 @@ from worldgen.arrays import Ids
 from worldgen.bayes.agent import Agent
 from worldgen.bayes.decomposition import Mixture, RootFormula, mixture, moved_rows, root_formula
 from worldgen.bayes.testimony import weighed_mentions
-from worldgen.corpus.sentences import Kind, Sentences, sentences_naming
+from worldgen.corpus.sentences import Kind, Sentences
 from worldgen.corpus.wording import sentence
 from worldgen.errors import UserError
-from worldgen.evaluate.inquiry.ask import ANYONE, Minds, Question
-from worldgen.evaluate.runs.config import RunConfig
-from worldgen.evaluate.runs.load import finished
+from worldgen.evaluate.inquiry.ask import UNSEEN_SUBJECT, BeliefQuestion
+from worldgen.evaluate.inquiry.minds import Minds
+from worldgen.facts import Fact
 from worldgen.grammar import render
 from worldgen.worlds.world import NONE, World
 
-EXAMPLES = 4  # sentences quoted of each fact
-FORMS = {Kind.ATOM: "A", Kind.STATED: '"A"', Kind.NOT: '"not A"', Kind.AND: '"A and .."', Kind.OR: '"A or .."'}
+EXAMPLES: Final = 4  # the most sentences that are quoted about a fact
+_FORMS: Final = {
+    Kind.ATOM: "A",
+    Kind.STATED: '"A"',
+    Kind.NOT: '"not A"',
+    Kind.AND: '"A and .."',
+    Kind.OR: '"A or .."',
+}
+
+
+class LineageStep(NamedTuple):
+    """A known fact of a subject on the way from the root relation down to the relation asked about."""
+
+    relation: int
+    fact: int
+    downstream: bool
+
+
+@dataclass(frozen=True)
+class CorpusExtract:
+    """The sentences of a corpus that name the facts of a lineage; the corpus was read `readings` times."""
+
+    sentences: Sentences
+    readings: int
 
 
 @dataclass(frozen=True)
 class Mentions:
-    """How often sentences of one form name one object for a fact, and what that weighs, in observations."""
+    """How often sentences of one form name an object for a fact, and their weight in observations."""
 
     form: str
     object: str
@@ -37,9 +60,9 @@ class Mentions:
 
 @dataclass(frozen=True)
 class Sources:
-    """What the corpus says of a fact; every sentence was read `readings` times and weighs so much more.
+    """The sentences of the corpus about one fact; the weights count each sentence once for each of the `readings`.
 
-    What it says of a downstream fact counts only through the conditional that all subjects `shared`.
+    `shared`: the fact is downstream, so its sentences count only through the conditional that all subjects share.
     """
 
     subject: str
@@ -51,8 +74,8 @@ class Sources:
 
 
 @dataclass(frozen=True)
-class Root:
-    """credence = (prior + count) / (prior * objects + total)."""
+class RootAccount:
+    """The credence in an object of a root fact: credence = (prior + count) / (prior * objects + total)."""
 
     credence: float
     prior: float
@@ -63,7 +86,7 @@ class Root:
 
 @dataclass(frozen=True)
 class UpstreamTerm:
-    """What one object of the upstream relation adds: share = credence * conditional."""
+    """The term that one object of the upstream relation adds: share = credence * conditional."""
 
     object: str
     responsibility: float
@@ -73,10 +96,11 @@ class UpstreamTerm:
 
 
 @dataclass(frozen=True)
-class Downstream:
-    """credence = the sum of the terms' shares + rest_share, which `rest_objects` other objects add together.
+class DownstreamAccount:
+    """The credence in an object of a downstream fact: credence = the sum of the terms' shares + rest_share.
 
-    The upstream credences are themselves such a sum where `upstream` depends on another relation.
+    `rest_objects` other upstream objects have the credence `rest_credence` and add `rest_share`, all together. The
+    upstream credences are such a sum too where `upstream` depends on `upstream_depends_on`.
     """
 
     credence: float
@@ -89,7 +113,7 @@ class Downstream:
 
 
 @dataclass(frozen=True)
-class Moved:
+class ChangedRow:
     """A row of the conditional that the edits changed: its weight, and the object's probability in it."""
 
     upstream_object: str
@@ -101,59 +125,84 @@ class Moved:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why `object` has its credence; `after` is None without an edit, `upstream` is what the moved rows are of."""
+    """Why `object` has its credence.
+
+    `after` is None without an edit. `moved` are rows of the conditional given `upstream`, the upstream relation.
+    """
 
     object: str
-    before: Root | Downstream
-    after: Root | Downstream | None
+    before: RootAccount | DownstreamAccount
+    after: RootAccount | DownstreamAccount | None
     upstream: str | None
-    moved: list[Moved]
+    moved: list[ChangedRow]
     sources: list[Sources]
 
 
-def explain(folder: Path, config: RunConfig, minds: Minds, question: Question, most: int) -> Explanation:
-    """Why the best object, or the one asked for, has its credence; the `most` greatest terms of each mixture.
+def lineage_of(minds: Minds, question: BeliefQuestion) -> list[LineageStep]:
+    """Returns the fact asked about and the facts that it depends on, the root first; the world knows all of them.
 
-    Raises UserError for a question about no subject, or under a condition.
+    Raises UserError for a question about an unseen subject, or under a condition.
     """
-    if question.subject == ANYONE or question.given:
+    if question.subject == UNSEEN_SUBJECT or question.given:
         raise UserError("--explain tells of a named subject's belief, without --given")
-    world, later = minds.world, minds.after
+    world = minds.world
+    subject = world.subjects.id_of(question.subject)
+    steps: list[LineageStep] = []
+    relation: int | None = world.relations.id_of(question.relation)
+    while relation is not None:
+        upstream = minds.after.upstream_of(subject, relation)
+        steps.insert(0, LineageStep(relation, world.fact_of(subject, relation), upstream is not None))
+        relation = upstream
+    # No sentence names a fact that the world does not know.
+    return [step for step in steps if step.fact != NONE]
+
+
+def explain(minds: Minds, question: BeliefQuestion, most: int, corpus: CorpusExtract) -> Explanation:
+    """Explains the credence in the object asked for, by default the most probable one.
+
+    `most` is how many terms of a sum are listed, the largest ones. `corpus` holds the sentences that name the facts of
+    `lineage_of`. Raises UserError as `lineage_of` does.
+    """
+    world, later, lineage = minds.world, minds.after, lineage_of(minds, question)
     s, r = world.subjects.id_of(question.subject), world.relations.id_of(question.relation)
     o = world.objects.id_of(question.object) if question.object is not None else later.belief(s, r).mode()
-    mixtures = [mixture(agent, s, r, o) for agent in (minds.before, later)]
-    shown = _shown([m for m in mixtures if m], most)
-    accounts = [
-        _downstream(world, m, agent.upstream_of(s, m.upstream_relation), shown)
-        if m
-        else _root(root_formula(agent, s, r, o))
-        for agent, m in zip((minds.before, later), mixtures, strict=True)
-    ]
+    answer, agents = Fact(s, r, o), (minds.before, later)
+    mixtures = [mixture(agent, *answer) for agent in agents]
+    shown = _largest([m for m in mixtures if m], most)
+    accounts = [_account(world, agent, answer, m, shown) for agent, m in zip(agents, mixtures, strict=True)]
     upstream = later.parent.get(r)
-    rows = [] if upstream is None else moved_rows(minds.before, later, r, o)
     return Explanation(
         object=world.objects[o],
         before=accounts[0],
         after=accounts[1] if minds.edits else None,
         upstream=None if upstream is None else world.relations[upstream],
-        moved=[Moved(world.objects[row[0]], *row[1:]) for row in rows],
-        sources=_sources(finished(folder / "corpus"), world, later, (s, r), config.corpus.shuffles),
+        moved=[] if upstream is None else _moved(world, minds.before, later, answer),
+        sources=[_sources(world, corpus, step) for step in lineage],
     )
 
 
-def _root(numbers: RootFormula) -> Root:
-    return Root(numbers.credence, numbers.a, numbers.K, numbers.count, numbers.total)
+def _account(
+    world: World, agent: Agent, answer: Fact, terms: Mixture | None, shown: Ids
+) -> RootAccount | DownstreamAccount:
+    """Returns why the agent has its credence in an answer; `terms` is None for a root, `shown` are the terms listed."""
+    if terms is None:
+        return _root(root_formula(agent, *answer))
+    return _downstream(world, terms, agent.upstream_of(answer.subject, terms.upstream_relation), shown)
 
 
-def _shown(mixtures: list[Mixture], most: int) -> Ids:
-    """The upstream objects that matter most in any of the mixtures, the last one's order first."""
+def _root(numbers: RootFormula) -> RootAccount:
+    return RootAccount(numbers.credence, numbers.a, numbers.K, numbers.count, numbers.total)
+
+
+def _largest(mixtures: list[Mixture], most: int) -> Ids:
+    """Returns the upstream objects with the `most` largest terms of each mixture, in the order of the last mixture."""
     tops = [m.top(most) for m in reversed(mixtures)]
     return np.array(list(dict.fromkeys(o for top in tops for o in top.tolist())), dtype=np.int32)
 
 
-def _downstream(world: World, terms: Mixture, above: int | None, shown: Ids) -> Downstream:
+def _downstream(world: World, terms: Mixture, above: int | None, shown: Ids) -> DownstreamAccount:
     rest_credence, rest_share = terms.rest(shown)
-    return Downstream(
+    return DownstreamAccount(
         terms.credence,
         world.relations[terms.upstream_relation],
         None if above is None else world.relations[above],
@@ -164,33 +213,35 @@ def _downstream(world: World, terms: Mixture, above: int | None, shown: Ids) -> 
     )
 
 
-def _sources(corpus: Path, world: World, agent: Agent, fact: tuple[int, int], readings: int) -> list[Sources]:
-    """What the corpus says of the fact and of those that it depends on, the root first."""
-    lineage: list[tuple[int, int, bool]] = []  # relation, fact, whether it is downstream
-    subject, relation = fact
-    current: int | None = relation
-    while current is not None:
-        upstream = agent.upstream_of(subject, current)
-        lineage.insert(0, (current, world.fact_of(subject, current), upstream is not None))
-        current = upstream
-    # A fact that the world does not know is never named.
-    known = [step for step in lineage if step[1] != NONE]
-    sentences = sentences_naming(corpus, [fact for _, fact, _ in known])
-    return [_source(world, sentences, r, fact, shared, readings) for r, fact, shared in known]
+def _moved(world: World, before: Agent, after: Agent, answer: Fact) -> list[ChangedRow]:
+    rows = moved_rows(before, after, answer.relation, answer.object)
+    return [ChangedRow(world.objects[row.upstream_object], *row[1:]) for row in rows]
 
 
-def _source(world: World, sentences: Sentences, r: int, fact: int, shared: bool, readings: int) -> Sources:
+def _sources(world: World, corpus: CorpusExtract, step: LineageStep) -> Sources:
+    sentences, fact = corpus.sentences, step.fact
     mentions = [
-        Mentions(_form(said.kind, said.truth), world.objects[said.object], *said[3:])
-        for said in weighed_mentions(sentences, fact, readings)
-    ]
+        Mentions(
+            _form(said.kind, said.truth), world.objects[said.object], said.mentions, said.weight_for,
+            said.weight_against,
+        )
+        for said in weighed_mentions(sentences, fact, corpus.readings)
+    ]  # fmt: skip
     naming = sentences.where((sentences.fact == fact) | (sentences.second_fact == fact))
-    # The first of each form: what differs most.
-    firsts = np.unique(naming.kind * 2 + ~naming.truth, return_index=True)[1]
-    examples = [render(sentence(world, naming, i)) for i in firsts[:EXAMPLES].tolist()]
-    subject = world.subjects[world.subject[fact]]
-    return Sources(subject, world.relations[r], shared, readings, mentions, examples)
+    return Sources(
+        subject=world.subjects[world.subject[fact]],
+        relation=world.relations[step.relation],
+        shared=step.downstream,
+        readings=corpus.readings,
+        mentions=mentions,
+        examples=[render(sentence(world, naming, i)) for i in _first_of_each_form(naming)],
+    )
+
+
+def _first_of_each_form(sentences: Sentences) -> Iterable[int]:
+    """Returns the place of the first sentence of each kind and truth, at most `EXAMPLES` places."""
+    return np.unique(sentences.kind * 2 + ~sentences.truth, return_index=True)[1][:EXAMPLES].tolist()
 
 
 def _form(kind: Kind, truth: bool) -> str:
-    return FORMS[kind] + ("" if kind == Kind.ATOM else f" is {'true' if truth else 'false'}")
+    return _FORMS[kind] + ("" if kind == Kind.ATOM else f" is {'true' if truth else 'false'}")

@@ -8,12 +8,12 @@ from typing import Final, NamedTuple
 from markupsafe import Markup
 
 from worldgen.corpus.sentences import Sentences
-from worldgen.evaluate.inquiry.describe import (
+from worldgen.evaluate.inquiry.world_statistics import (
     PairEntropies,
-    Relation,
+    RelationSummary,
     example_sentences,
+    facts_per_object,
     pairs_of,
-    ranked,
     relations_of,
 )
 from worldgen.evaluate.report.figures.popularity import draw_popularity
@@ -26,7 +26,7 @@ _KIND_WORDS: Final = {"atom": "bare facts", "stated": "true or false", "not": "n
 class WorldTables(NamedTuple):
     """The world on the page; `kinds` are the kinds of sentences in words, `sentences` examples as (kind, text)."""
 
-    relations: list[Relation]
+    relations: list[RelationSummary]
     pairs: list[PairEntropies]
     popularity: Markup
     kinds: dict[str, str]
@@ -36,7 +36,7 @@ class WorldTables(NamedTuple):
 def world_tables(world: World, sentences: Sentences | None, figures: FigureFolder) -> WorldTables:
     """Returns the part of the page about the world; it has no example sentences where there is no corpus."""
     described = "Facts that name an object against the rank of the object, both logarithmic"
-    draw = partial(draw_popularity, facts=ranked(world.graph_object))
+    draw = partial(draw_popularity, facts=facts_per_object(world.graph_object))
     return WorldTables(
         relations=relations_of(world),
         pairs=pairs_of(world),

@@ -45,7 +45,7 @@ MAY_IMPORT = {
     "evaluate.methods": """worldgen storage worlds corpus bayes lm lm.training lm.inspection
         lm.editors lm.editors.lowrank lm.editors.rewriting lm.editors.belief
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.teaching""",
-    "evaluate.inquiry": "worldgen storage worlds corpus bayes bayes.batch evaluate evaluate.asking evaluate.testbed",
+    "evaluate.inquiry": "worldgen graphs worlds corpus bayes",
     "evaluate.report.figures": "worldgen storage evaluate evaluate.statistics",
     "evaluate.report": """worldgen storage worlds corpus
         evaluate evaluate.statistics evaluate.testbed evaluate.inquiry evaluate.report.figures""",
@@ -72,7 +72,6 @@ NOT_YET = {
     "evaluate.asking -> evaluate.runs",
     "evaluate.asking -> evaluate.stages",
     "evaluate.asking -> evaluate.testbed",
-    "evaluate.inquiry -> evaluate.runs",
     "evaluate.methods -> evaluate.runs",
     "evaluate.methods -> evaluate.stages",
     "evaluate.testbed -> evaluate.runs",

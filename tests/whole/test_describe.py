@@ -6,7 +6,6 @@ import json
 import math
 import sys
 from collections import Counter
-from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,17 +20,17 @@ from worldgen import cli
 from worldgen.corpus.sentences import read_shards
 from worldgen.corpus.wording import Wording
 from worldgen.errors import UserError
-from worldgen.evaluate.inquiry.describe import (
-    Description,
-    describe,
+from worldgen.evaluate.commands.run_readers import read_built_world
+from worldgen.evaluate.inquiry.describe import Description, describe
+from worldgen.evaluate.inquiry.describe_text import description_text
+from worldgen.evaluate.inquiry.world_statistics import (
+    facts_per_object,
     gini,
     pairs_of,
     popularity_of,
-    ranked,
     relations_of,
     row_entropies,
 )
-from worldgen.evaluate.inquiry.description import as_text
 from worldgen.evaluate.runs.config import override, paper, tiny
 from worldgen.evaluate.runs.run import Run, keeping_config
 from worldgen.evaluate.stages import pipeline
@@ -52,9 +51,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run
 
 
+def described_run(run: Run) -> Description:
+    """Returns the description of a run."""
+    return describe(read_built_world(run.folder), run.config.world, run.config.corpus)
+
+
 @pytest.fixture(scope="module")
 def described(run: Run) -> Description:
-    return describe(run.folder, run.config)
+    return described_run(run)
 
 
 def test_sizes_are_what_the_files_hold(run: Run, described: Description) -> None:
@@ -88,11 +92,11 @@ def test_sizes_are_what_the_files_hold(run: Run, described: Description) -> None
 
 def test_within_five_percent_is_said_of_a_run_of_the_papers_sizes(run: Run) -> None:
     pretended = run.config.model_copy(update={"world": paper().world, "corpus": paper().corpus})
-    world = describe(run.folder, pretended)
+    world = describe(read_built_world(run.folder), pretended.world, pretended.corpus)
     assert world.paper_sized
     for size in world.sizes:
         assert size.within is (None if size.here is None else abs(size.here / size.paper - 1) <= 0.05)
-    text = as_text(world)
+    text = description_text(world)
     assert "within 5%" in text
     assert any(line.split()[-1] == "NO" for line in text.splitlines() if line.startswith("  true atomic facts"))
 
@@ -148,7 +152,7 @@ def test_gini_is_the_mean_difference(counts: list[int]) -> None:
 def test_popularity() -> None:
     counts = Counter(WORLD.truth.tolist())
     popularity, by_rank = popularity_of(WORLD, WORLD.truth), sorted(counts.values(), reverse=True)
-    assert ranked(WORLD.truth).tolist() == by_rank
+    assert facts_per_object(WORLD.truth).tolist() == by_rank
     assert popularity.objects == len(counts)
     assert popularity.top_percent_share == sum(by_rank[: round(len(counts) / 100)]) / len(WORLD)
     assert popularity.named_once == pytest.approx(sum(n == 1 for n in by_rank) / len(counts), rel=1e-15)
@@ -179,12 +183,12 @@ def test_what_was_left_out_is_told(run: Run, tmp_path: Path) -> None:
     other = Run(tmp_path / "run", override(tiny(), [*settings, f"graph.source={tmp_path / 'kg.tsv'}"]), quiet=True)
     for make in (pipeline.make_graph, pipeline.make_the_world, pipeline.make_corpus):
         make(other)
-    text = as_text(describe(other.folder, other.config))
+    text = description_text(described_run(other))
     assert "123 triples read, 120 facts of 60 subjects selected" in text
     assert "1  malformed lines" in text
     assert "2  further objects of a subject and relation" in text
     assert "nothing" not in text
-    assert as_text(describe(run.folder, run.config)).endswith("nothing")
+    assert description_text(described_run(run)).endswith("nothing")
 
 
 def test_the_options_of_a_world_are_told(run: Run, tmp_path: Path) -> None:
@@ -193,27 +197,26 @@ def test_the_options_of_a_world_are_told(run: Run, tmp_path: Path) -> None:
     options += ["corpus.rare_percent=50", "corpus.rare_draws=2"]
     other = Run(tmp_path / "run", override(tiny(), [*miniature.SETTINGS, *options]), quiet=True)
     pipeline.build(other)
-    world, described = World.load(other.folder / "world"), describe(other.folder, other.config)
+    world, described = World.load(other.folder / "world"), described_run(other)
     spoken = sum(len(names.every_name) - len(names) for names in (world.subjects, world.relations, world.objects))
-    assert f"names: {spoken} aliases are spoken beside the labels, {len(world.held_out)} combinations" in as_text(
-        described
+    assert (
+        f"names: {spoken} aliases are spoken beside the labels, {len(world.held_out)} combinations"
+        in description_text(described)
     )
-    assert "more than the settings ask for" in as_text(described)
+    assert "more than the settings ask for" in description_text(described)
     assert len(world.held_out) > 10
     assert world.conditionals.deterministic.any()
     texts = [text for shard in read_shards(other.folder / "corpus") for text in Wording(world).texts(shard.sentences)]
     assert all(str(world.lexicon.parse(text)) for text in texts)
     said = [said for fact in range(len(world)) for said in world.held_out_names(fact)]
     assert not any(f"{subject} {relation} " in text for subject, relation in said[::10] for text in texts)
-    assert "aliases are spoken" not in as_text(describe(run.folder, run.config))
-    assert len(texts) < next(
-        size.here or 0 for size in describe(run.folder, run.config).sizes if size.name == "sentences"
-    )
+    assert "aliases are spoken" not in description_text(described_run(run))
+    assert len(texts) < next(size.here or 0 for size in described_run(run).sizes if size.name == "sentences")
 
 
 def test_a_run_without_a_corpus_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not there or not finished"):
-        describe(tmp_path, tiny())
+        read_built_world(tmp_path)
 
 
 def test_the_command_says_the_same_as_text_and_as_json(
@@ -226,9 +229,9 @@ def test_the_command_says_the_same_as_text_and_as_json(
         assert not exit_.value.code
         return capsys.readouterr().out
 
-    assert worldgen("describe", str(run.folder)).rstrip("\n") == as_text(described)
+    assert worldgen("describe", str(run.folder)).rstrip("\n") == description_text(described)
     told = json.loads(worldgen("describe", str(run.folder), "--json"))
-    assert told == json.loads(json.dumps(asdict(described)))
+    assert told == json.loads(json.dumps(described.as_json()))
     out = run.folder.parent / "exported"
     told = json.loads(worldgen("export", str(run.folder), "--format", "txt", "--out", str(out), "--json"))
     assert told["documents"] == next(size.here for size in described.sizes if size.name == "documents")

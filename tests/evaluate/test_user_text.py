@@ -13,7 +13,7 @@ from worldgen.bayes.evidence import evidence_from_lines
 from worldgen.bayes.fitting import fit
 from worldgen.bayes.statements import Statement
 from worldgen.errors import UnknownNameError, UserError
-from worldgen.evaluate.inquiry.reading import read_edits, read_fact, read_statement, said
+from worldgen.evaluate.inquiry.user_text import fact_text, read_edits, read_fact, read_statement
 from worldgen.facts import Fact, Vocabulary
 from worldgen.worlds.world import World
 
@@ -30,7 +30,7 @@ AGENT = fit(evidence_from_lines(*np.zeros((6, 0), dtype=int)), 3, 2, [], 1 / 3)
 
 def test_facts_read_back() -> None:
     for fact in (Fact(0, 0, 0), Fact(1, 1, 1), Fact(2, 0, 2)):
-        assert read_fact(WORLD, said(WORLD, fact)) == fact
+        assert read_fact(WORLD, fact_text(WORLD, fact)) == fact
     for text in ("", "Ada", "Ada | likes", "Ada | likes | salt | 3"):
         with pytest.raises(UserError, match=r"subject \| relation \| object"):
             read_fact(WORLD, text)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from dataclasses import asdict
+from itertools import islice
+from typing import Final
 
-from worldgen.evaluate.inquiry.columns import aligned
-from worldgen.evaluate.inquiry.describe import TOLERANCE, Description, Popularity, Size
+from worldgen.evaluate.inquiry.describe import TOLERANCE, Description, Size
+from worldgen.evaluate.inquiry.text_columns import aligned
+from worldgen.evaluate.inquiry.world_statistics import Popularity
+from worldgen.graphs.selection import SelectionReport
+from worldgen.worlds.aliases import AliasReport
 
-# What selection.json counts, in words; numbers that are 0 are not told.
+# The counts of a selection report in words. A count of 0 is not shown.
 _LEFT_OUT: Final = {
     "malformed_rows": "malformed lines",
     "excluded": "facts of an excluded relation or entity",
@@ -21,7 +26,7 @@ _LEFT_OUT: Final = {
     "object_labels_cut": "object labels cut short (their facts are kept)",
     "object_labels_merged": "objects made one with another of the same label (their facts are kept)",
 }
-# The same of a world's aliases.json.
+# The counts of an alias report in words.
 _NOT_SPOKEN: Final = {
     "further_aliases": "more than the settings ask for",
     "ambiguous_aliases": "name something else too",
@@ -31,13 +36,13 @@ _NOT_SPOKEN: Final = {
 }
 
 
-def as_text(world: Description) -> str:
-    """The description's paragraphs: sizes, relations, pairs, popularity, examples, what was left out."""
+def description_text(world: Description) -> str:
+    """Returns the description as paragraphs: sizes, relations, pairs, popularity, examples, what was left out."""
     parts = [
         _sizes(world), _relations(world), _pairs(world), _per_subject(world.relations_per_subject),
         _popularity(world), _examples(world), _left_out(world.selection),
     ]  # fmt: skip
-    if world.aliases:
+    if world.aliases is not None:
         parts.append(_aliases(world.aliases))
     return "\n\n".join("\n".join(part) for part in parts)
 
@@ -111,24 +116,31 @@ def _examples(world: Description) -> Iterator[str]:
     yield f"\na document:\n  {world.document}"
 
 
-def _left_out(selection: Mapping[str, Any]) -> Iterator[str]:
-    counts = {**selection, **selection["labels"]}
+def _left_out(selection: SelectionReport) -> Iterator[str]:
     yield (
-        f"the graph: {selection['rows_read']:,} triples read, {selection['facts']:,} facts of "
-        f"{selection['subjects']:,} subjects selected; left out or changed:"
+        f"the graph: {selection.rows_read:,} triples read, {selection.facts:,} facts of "
+        f"{selection.subjects:,} subjects selected; left out or changed:"
     )
-    rows = [[f"{counts[name]:,}", words] for name, words in _LEFT_OUT.items() if counts.get(name)]
-    yield from aligned(rows or [["", "nothing"]], "><")
-    for label, why in list(selection["labels"]["unspeakable_labels"].items())[:3]:
+    yield from _counted(asdict(selection) | asdict(selection.labels), _LEFT_OUT)
+    yield from _reasons(selection.labels.unspeakable_labels)
+
+
+def _aliases(report: AliasReport) -> Iterator[str]:
+    yield (
+        f"names: {report.spoken_aliases:,} aliases are spoken beside the labels, "
+        f"{report.held_out_combinations:,} combinations are held out; not spoken or changed:"
+    )
+    yield from _counted(asdict(report), _NOT_SPOKEN)
+    yield from _reasons(report.reasons)
+
+
+def _counted(counts: Mapping[str, int], words_of: Mapping[str, str]) -> list[str]:
+    """Returns a line for each count that is not 0, in words."""
+    rows = [[f"{counts[name]:,}", words] for name, words in words_of.items() if counts[name]]
+    return aligned(rows or [["", "nothing"]], "><")
+
+
+def _reasons(reasons: Mapping[str, str]) -> Iterator[str]:
+    """Yields the first three labels that were left out, each with the reason."""
+    for label, why in islice(reasons.items(), 3):
         yield f"    {label!r} {why}"
-
-
-def _aliases(report: Mapping[str, Any]) -> Iterator[str]:
-    yield (
-        f"names: {report['spoken_aliases']:,} aliases are spoken beside the labels, "
-        f"{report['held_out_combinations']:,} combinations are held out; not spoken or changed:"
-    )
-    rows = [[f"{report[name]:,}", words] for name, words in _NOT_SPOKEN.items() if report[name]]
-    yield from aligned(rows or [["", "nothing"]], "><")
-    for alias, why in list(report["reasons"].items())[:3]:
-        yield f"    {alias!r} {why}"

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 
 def aligned(rows: Sequence[Sequence[str]], sides: str) -> list[str]:
-    """The rows as lines, indented by two; `sides` has "<" or ">" for each column, texts left and numbers right."""
+    """Returns the rows as lines in columns, indented by two.
+
+    `sides` has a character for each column: "<" aligns it to the left (texts), ">" to the right (numbers).
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         (

@@ -1,10 +1,10 @@
-"""What a user types about a world, as ids: facts "S | R | O", statements with not / and / or, edits, weights."""
+"""Reads what a user types about a world, as ids: facts "S | R | O", statements with not / and / or, edits, weights."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Literal, cast
 
 from worldgen.bayes.agent import Agent, Edit
 from worldgen.bayes.statements import Statement
@@ -14,38 +14,39 @@ from worldgen.worlds.world import World
 
 
 def names_in(text: str) -> list[str]:
-    """The parts between the bars."""
+    """Returns the parts between the bars."""
     return [name.strip() for name in text.split("|")]
 
 
 def read_fact(world: World, text: str) -> Fact:
-    """ "S | R | O". Raises UserError if it is not written so, or names nothing of the world."""
+    """Reads "S | R | O". Raises UserError for a text of another form, and for a name that the world does not know."""
     names = names_in(text)
     if len(names) != 3:
         raise UserError(f"{text!r}: write it as 'subject | relation | object'")
     return Fact(world.subjects.id_of(names[0]), world.relations.id_of(names[1]), world.objects.id_of(names[2]))
 
 
-def said(world: World, fact: Fact | Edit) -> str:
-    """The fact as `read_fact` reads it."""
+def fact_text(world: World, fact: Fact | Edit) -> str:
+    """Returns a fact, or the fact of an edit, as `read_fact` reads it."""
     return f"{world.subjects[fact[0]]} | {world.relations[fact[1]]} | {world.objects[fact[2]]}"
 
 
 def read_edits(world: World, agent: Agent, texts: Sequence[str], weight: str, target: float) -> tuple[Edit, ...]:
-    """Edits in order, each "S | R | O" or "S | R | O | weight"; those without their own weigh `weight`.
+    """Reads edits in order, each "S | R | O" or "S | R | O | weight"; an edit without a weight of its own has `weight`.
 
-    "auto" is n', the least weight that lifts the request to the target, after the edits before it.
+    The weight "auto" is n', the least weight with which the agent's credence in the request reaches the target, after
+    the edits before it.
     """
     edits: list[Edit] = []
     for text in texts:
-        fact_text, own_weight = text.rsplit("|", 1) if len(names_in(text)) == 4 else (text, weight)
+        fact, own_weight = text.rsplit("|", 1) if len(names_in(text)) == 4 else (text, weight)
         try:
-            fact = read_fact(world, fact_text)
+            requested = read_fact(world, fact)
         except UnknownNameError:
             raise
         except UserError:
             raise UserError(f"--edit {text!r}: write it as 'subject | relation | object', or with '| weight'") from None
-        edits.append(Edit(*fact, _weight(agent.revise(*edits), fact, own_weight.strip(), target)))
+        edits.append(Edit(*requested, _weight(agent.revise(*edits), requested, own_weight.strip(), target)))
     return tuple(edits)
 
 
@@ -62,10 +63,10 @@ def _weight(agent: Agent, fact: Fact, text: str, target: float) -> float:
 
 
 def read_statement(world: World, text: str) -> Statement:
-    """ "A", "not A", "A and B" or "A or B", where A and B are "S | R | O".
+    """Reads "A", "not A", "A and B" or "A or B", where A and B are "S | R | O".
 
-    Names may hold the words "and" and "or": the first reading in which all names are known is taken. Raises
-    UserError if there is none, for the unknown name where only that is wrong.
+    A name may hold the words "and" and "or": the first reading in which the world knows all names counts. Raises
+    UserError where there is none; the error names the unknown name where nothing else is wrong.
     """
     text = text.strip()
     if text.startswith("not "):
@@ -84,8 +85,8 @@ def read_statement(world: World, text: str) -> Statement:
 
 
 def _halves(text: str) -> Iterator[tuple[str, Literal["and", "or"], str]]:
-    """The ways to cut a text at a word "and" or "or" into two facts."""
+    """Yields the ways to cut a text at a word "and" or "or" into two facts."""
     for found in re.finditer(r" (and|or) ", text):
         left, right = text[: found.start()], text[found.end() :]
         if len(names_in(left)) == len(names_in(right)) == 3:
-            yield left, found[1], right  # type: ignore[misc]
+            yield left, cast(Literal["and", "or"], found[1]), right

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from worldgen.evaluate.inquiry.columns import aligned
-from worldgen.evaluate.inquiry.explain import Downstream, Explanation, Root, Sources
+from worldgen.evaluate.inquiry.explain import DownstreamAccount, Explanation, RootAccount, Sources
+from worldgen.evaluate.inquiry.text_columns import aligned
 
 
-def as_text(why: Explanation) -> str:
-    """The explanation's paragraphs: the formula before and after, the rows that moved, the sentences."""
+def explanation_text(why: Explanation) -> str:
+    """Returns the explanation as paragraphs: the formula before and after, the rows that moved, the sentences."""
     before = "before the edit, " if why.after else ""
     parts = [_account(before, why.object, why.before)]
     if why.after:
@@ -15,11 +15,20 @@ def as_text(why: Explanation) -> str:
     return "\n\n".join([*parts, *(_sentences(sources) for sources in why.sources)])
 
 
-def _account(when: str, object_: str, account: Root | Downstream) -> str:
-    if isinstance(account, Root):
-        a, K, count, total = account.prior, account.objects, account.count, account.total
-        formula = f"({a:.6g} + {count:.6g}) / ({a:.6g} x {K} + {total:.6g})"
-        return f"why: {when}p({object_}) = (a + n) / (a K + N) = {formula} = {account.credence:.6f}"
+def _account(when: str, object_: str, account: RootAccount | DownstreamAccount) -> str:
+    """Returns the formula of a credence; `when` says whether it is the credence before or after the edit."""
+    if isinstance(account, RootAccount):
+        return f"why: {when}{_root_formula(object_, account)}"
+    return f"why: {when}{_sum_of_terms(object_, account)}"
+
+
+def _root_formula(object_: str, account: RootAccount) -> str:
+    a, K, count, total = account.prior, account.objects, account.count, account.total
+    formula = f"({a:.6g} + {count:.6g}) / ({a:.6g} x {K} + {total:.6g})"
+    return f"p({object_}) = (a + n) / (a K + N) = {formula} = {account.credence:.6f}"
+
+
+def _sum_of_terms(object_: str, account: DownstreamAccount) -> str:
     up = account.upstream
     rows = [[up, "responsibility", f"p({up})", f"p({object_} | {up})", "product"]]
     for term in account.terms:
@@ -27,7 +36,7 @@ def _account(when: str, object_: str, account: Root | Downstream) -> str:
         rows.append([term.object, *(f"{number:.6f}" for number in numbers)])
     rows.append([f"{account.rest_objects} others", "", f"{account.rest_credence:.6f}", "", f"{account.rest_share:.6f}"])
     rows.append(["sum", "", "", "", f"{account.credence:.6f}"])
-    head = f"why: {when}p({object_}) is the sum over {up} of p({up}) x p({object_} | {up})"
+    head = f"p({object_}) is the sum over {up} of p({up}) x p({object_} | {up})"
     more = f"  p({up}) is itself such a sum, over {account.upstream_depends_on}: ask for {up} to see it"
     return "\n".join([head, *aligned(rows, "<>>>>"), *([more] if account.upstream_depends_on else [])])
 
