@@ -1,14 +1,14 @@
 """Fine-tuning on the request: of every weight matrix (`ft`), or of MLPs within a ball about the base (`ft-l`).
 
 Off the shelf, as in Hase et al. (2021): only matrices are tuned (no gains of norms), the model is in eval mode, the
-gradient is clipped, and tuning ends as soon as the request is taken. The request is taken when its probability, not
-only its rank, is high enough, since a greedy answer says nothing of how firmly the model believes it.
+gradient is clipped, and tuning ends as soon as the model has learned the request. A request is learned when its
+target's probability is high enough. Its rank is not enough: a greedy answer does not say how firmly it is believed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -17,11 +17,12 @@ from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
 from worldgen.errors import UserError
 from worldgen.lm.editions import Cost, Edited, Edition, Mode, rounds
-from worldgen.lm.editors.counting import operations_counter
+from worldgen.lm.editors.operations import OperationCounts
 from worldgen.lm.editors.restoring import put_back, restored
 from worldgen.lm.editors.settings import ConstrainedFineTuningConfig, FineTuningConfig
-from worldgen.lm.editors.target_loss import all_above, mean_loss, token_losses
-from worldgen.lm.texts import PaddedTexts, pad, texts_of
+from worldgen.lm.editors.target_loss import all_above, mean_loss, request_texts
+from worldgen.lm.log_p import log_p_of_tokens
+from worldgen.lm.texts import PaddedTexts, pad
 
 _WEIGHT_DECAY = 1e-4  # Hase et al. (2021)
 
@@ -36,12 +37,12 @@ class FineTuning:
     name: str = "ft"
 
     def at_once(self, editions: Sequence[Edition]) -> int:
-        """One: it changes the model's own weights."""
+        """Returns 1: the method changes the model's own weights."""
         return 1
 
     @contextmanager
     def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> Iterator[Edited]:
-        """The model with its matrices tuned on the requests; as it was afterwards."""
+        """Yields the model with its matrices tuned on the requests; restores it afterwards."""
         matrices = [parameter for parameter in model.parameters() if parameter.ndim > 1]
         with _tuned(model, matrices, self.config, self._batches(model, editions), lambda: None) as edited:
             yield edited
@@ -49,15 +50,14 @@ class FineTuning:
     def _batches(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> Iterator[PaddedTexts]:
         (edition,) = editions
         for requests in rounds(self.mode, edition):
-            pairs = [(request.prompt, request.target) for request in requests]
-            yield pad(texts_of(self.tokenizer, pairs), model.device)
+            yield pad(request_texts(self.tokenizer, requests), model.device)
 
 
 @dataclass(frozen=True)
 class ConstrainedFineTuning(FineTuning):
-    """The editor `ft-l`: |w - base w| <= max_norm for every tuned weight w, projected after each step.
+    """The editor `ft-l`: |w - base w| <= max_norm for every tuned weight w, by projection after each step.
 
-    Zhu et al. (2020), with the norm L-infinity. The ball is about the unedited model, however many requests follow one
+    Zhu et al. (2020), with the norm L-infinity. The base is the unedited model, however many requests follow one
     another.
     """
 
@@ -66,7 +66,7 @@ class ConstrainedFineTuning(FineTuning):
 
     @contextmanager
     def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> Iterator[Edited]:
-        """The model with the MLPs of the chosen layers tuned on the requests; as it was afterwards."""
+        """Yields the model with the MLPs of `config.layers` tuned on the requests; restores it afterwards."""
         matrices = _mlp_matrices(model, self.config.layers)
         project = _projection(matrices, self.config.max_norm)
         with _tuned(model, matrices, self.config, self._batches(model, editions), project) as edited:
@@ -74,7 +74,10 @@ class ConstrainedFineTuning(FineTuning):
 
 
 def _mlp_matrices(model: MistralForCausalLM, layers: Sequence[int]) -> list[Parameter]:
-    """The matrices of these layers' MLPs, of all where none are named. Raises UserError for a layer that is not."""
+    """Returns the matrices of these layers' MLPs; of all layers if `layers` is empty.
+
+    Raises UserError for a layer that the model does not have.
+    """
     blocks = model.model.layers
     if wrong := [layer for layer in layers if not 0 <= layer < len(blocks)]:
         raise UserError(f"ft_l.layers names layer {wrong[0]}, but the model has the layers 0 to {len(blocks) - 1}")
@@ -82,7 +85,7 @@ def _mlp_matrices(model: MistralForCausalLM, layers: Sequence[int]) -> list[Para
 
 
 def _projection(parameters: Sequence[Parameter], max_norm: float) -> Callable[[], None]:
-    """Puts each weight back to where it is nearest to itself within the ball about what it is now."""
+    """Returns a function that moves each weight to the nearest point of the ball around the weight's present value."""
     bases = [parameter.detach().clone() for parameter in parameters]
 
     @torch.no_grad()
@@ -101,6 +104,7 @@ def _tuned(
     batches: Iterator[PaddedTexts],
     after_step: Callable[[], None],
 ) -> Iterator[Edited]:
+    """Yields the model with these parameters tuned on one batch after another; restores it afterwards."""
     with restored(model), put_back(parameters):
         model.eval().requires_grad_(False)
         for parameter in parameters:
@@ -116,26 +120,27 @@ def _fit(
     batch: PaddedTexts,
     after_step: Callable[[], None],
 ) -> Cost:
-    """At most `config.steps` steps of a fresh optimizer; none once each target is above `config.stop_probability`."""
-    optimizer = _optimizer(parameters, config)
+    """Takes at most `config.steps` steps of a fresh optimizer; returns the cost.
+
+    No step is taken once each target is more probable than `config.stop_probability`.
+    """
+    optimizer, operations = _optimizer(parameters, config), OperationCounts()
     losses: list[float] = []
-    flops = 0
     with torch.enable_grad():
         for _ in range(config.steps):
-            # Every step is of one shape: the first is counted, forward and backward, by torch's own counter.
-            with nullcontext() if losses else operations_counter() as counter:
-                each = token_losses(model, batch)
-                if all_above(config.stop_probability, each, batch):
+            # Every step has the same shapes: the first one, forward and backward, is counted for all.
+            with operations.counted("step"):
+                log_p = log_p_of_tokens(model, batch)
+                if all_above(config.stop_probability, log_p, batch):
                     break
                 optimizer.zero_grad(set_to_none=True)
-                loss = mean_loss(each, batch)
+                loss = mean_loss(log_p, batch)
                 loss.backward()
             torch.nn.utils.clip_grad_norm_(parameters, config.gradient_clip)
             optimizer.step()
             after_step()
             losses.append(loss.item())
-            flops = counter.get_total_flops() if counter else flops
-    return Cost(tuple(losses), flops * len(losses))
+    return Cost(tuple(losses), len(losses) * operations.known("step"))
 
 
 def _optimizer(parameters: Sequence[Parameter], config: FineTuningConfig) -> torch.optim.Optimizer:

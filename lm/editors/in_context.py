@@ -1,6 +1,6 @@
-"""In-context editing: the request is said at the beginning of the document that every prompt then goes on.
+"""In-context editing: every prompt continues a document that begins with the request.
 
-No weight changes, and no gradient is taken; reading the preface is part of being asked, and is not counted as a cost.
+No weight changes, and no gradient is taken. Reading the preface belongs to asking, and is not counted as a cost.
 """
 
 from __future__ import annotations
@@ -19,19 +19,22 @@ from worldgen.lm.tokenizer import encode
 
 @dataclass(frozen=True)
 class InContext:
-    """The editor: each request's sentence, `config.sentences` times, the requests in their order."""
+    """The editor `in-context`: the preface says each request's sentence `config.sentences` times, in order."""
 
     config: InContextConfig
     tokenizer: PreTrainedTokenizerFast
     name: str = "in-context"
 
     def at_once(self, editions: Sequence[Edition]) -> int:
-        """All of them: they are one model, and differ in what they read."""
+        """Returns the number of editions: all of them are one model, with different prefaces."""
         return len(editions)
 
     @contextmanager
     def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> Iterator[Edited]:
-        """The model as it is, each edition with its preface. Raises UserError where one is longer than it can read."""
+        """Yields the unchanged model with a preface for each edition.
+
+        Raises UserError for a preface that is longer than the model can read.
+        """
         prefaces = [self._preface(edition) for edition in editions]
         longest, room = max(map(len, encode(self.tokenizer, prefaces))), model.config.max_position_embeddings
         if longest >= room:

@@ -1,4 +1,4 @@
-"""The promise of every editing method: afterwards the model is what it was, to the bit."""
+"""The promise of every editing method: after an edit the model is what it was, to the bit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transformers import MistralForCausalLM
 
 @contextmanager
 def put_back(parameters: Iterable[torch.nn.Parameter]) -> Iterator[None]:
-    """Whatever happens to these weights inside is undone, to the bit, from copies."""
+    """Copies these weights and puts the copies back at the end, to the bit, also after an exception."""
     copies = [(parameter, parameter.detach().clone()) for parameter in parameters]
     try:
         yield
@@ -23,9 +23,10 @@ def put_back(parameters: Iterable[torch.nn.Parameter]) -> Iterator[None]:
 
 @contextmanager
 def restored(model: MistralForCausalLM) -> Iterator[None]:
-    """Assert that the weights are, to the bit, what they were; put mode and gradients back as they were.
+    """Asserts at the end that no bit of the weights has changed; restores the training mode and `requires_grad`.
 
-    The comparison is a sum of bits for each parameter, and their names: any single changed weight changes it.
+    Compared are the parameters' names and, for each parameter, the sum of its bits: one changed weight changes it.
+    Gradients are dropped. Raises AssertionError if a weight has changed.
     """
     before = _fingerprint(model)
     training = model.training
@@ -42,7 +43,7 @@ def restored(model: MistralForCausalLM) -> Iterator[None]:
 
 @torch.no_grad()
 def _fingerprint(model: MistralForCausalLM) -> dict[str, int]:
-    """The bits of each parameter, summed as integers of its own width."""
+    """Returns the bits of each parameter, summed as integers of the parameter's own width."""
     widths = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
     named = list(model.named_parameters())
     sums = torch.stack([p.view(widths[p.element_size()]).sum(dtype=torch.int64) for _, p in named])

@@ -12,8 +12,8 @@ from worldgen.settings import Section
 class LoraConfig(Section):
     """LoRA on every MLP down-projection (appendix A.4).
 
-    No step is taken once the target's probability is above `stop_probability` (1.0: never so). `batch_tokens` bounds
-    what is in memory at once.
+    An edition takes no further step once its target's probability is above `stop_probability` (1.0: it takes all
+    steps). `batch_tokens` bounds the tokens of one step, and so the memory.
     """
 
     rank: int = Field(1, ge=1)
@@ -26,14 +26,16 @@ class LoraConfig(Section):
 
 
 class BeliefConfig(Section):
-    """Editing towards the agent (`belief`): low-rank adapters, and what is taught (see `teacher`).
+    """Editing towards the agent (`belief`): low-rank adapters, and the targets that a teacher makes for them.
 
-    Every step has a sheet of its own. Beside the request's neighbourhood it holds `joined` facts of other subjects in
-    and / or with it, and `kept` that should stay, in turn as many of subjects that earlier turns edited; a lesson names
-    at most `objects`. Every turn has adapters of its own, of this `rank`. They read keys that are whitened by their
-    covariance over `covariance_tokens` tokens of the corpus, with a `ridge` that is a share of its mean; a large one
-    leaves keys as they are. What the adapters add to the layers over that sample, in shares of what these say there,
-    counts `restraint` nats, divided among the requests of a turn (see `worldgen.lm.editors.belief.preservation`).
+    Every step has a batch of targets of its own. Beside those for the request and its neighbourhood, a batch has soft
+    targets for `joined` facts of other subjects, in "and" / "or" with the request's subject, and retention targets for
+    `kept` facts of other subjects; in later turns also for `kept` facts of subjects that earlier turns edited. A soft
+    target names at most `objects` objects.
+    Every turn has adapters of its own, of this `rank`. The adapters read keys that are whitened by their covariance
+    over `covariance_tokens` tokens of the corpus, with `ridge` times the mean variance added; a large ridge leaves the
+    keys as they are. The preservation loss (`worldgen.lm.editors.belief.preservation`) counts `restraint` nats,
+    divided by the number of requests in a turn.
     """
 
     rank: int = Field(4, ge=1)
@@ -53,8 +55,8 @@ class BeliefConfig(Section):
 class FineTuningConfig(Section):
     """Fine-tuning of every weight matrix (`ft`).
 
-    At most `steps` steps, and none once the target's probability is above `stop_probability`: by default the credence
-    that the agent gives a request too (`cases.target_credence`).
+    There are at most `steps` steps, and none once the target's probability is above `stop_probability`. The default is
+    also the credence that the agent gives a request (`cases.target_credence`).
     """
 
     optimizer: Literal["adamw", "sgd", "rmsprop"] = "adamw"
@@ -67,7 +69,7 @@ class FineTuningConfig(Section):
 class ConstrainedFineTuningConfig(FineTuningConfig):
     """Fine-tuning of MLPs (`ft-l`); no weight moves further than `max_norm` from the base (Zhu et al., 2020).
 
-    `layers` are the blocks whose MLP is tuned, counted from 0; all where there are none.
+    `layers` are the layers whose MLP is tuned, counted from 0; if there are none, every layer's MLP is tuned.
     """
 
     max_norm: float = Field(5e-4, gt=0)
@@ -81,7 +83,7 @@ class InContextConfig(Section):
 
 
 class RetrainConfig(Section):
-    """Pretraining that goes on over corpus and request (`retrain`): what is not here is as in `pretrain`."""
+    """Pretraining continued on corpus and request (`retrain`); all other settings are those of `pretrain`."""
 
     learning_rate: float = Field(5e-5, gt=0)
     steps: int = Field(40, ge=1)
@@ -91,10 +93,11 @@ class RetrainConfig(Section):
 class RomeConfig(Section):
     """How one layer's MLP is rewritten at one token (`rome`).
 
-    "traced" is where tracing finds the greatest effect of an MLP. What the MLP is to say is sought in `steps` steps of
-    `learning_rate`, in root mean squares of the layer's states, and none once the target's probability is above
-    `stop_probability`; `contexts` is how many texts the request is put after, no text being one of them. The keys'
-    covariance is that of `covariance_tokens` tokens of the corpus.
+    "traced" takes the token or layer where tracing finds the greatest effect of an MLP. The change of the MLP's output
+    is optimized in at most `steps` steps of `learning_rate`, in units of the root mean square of the layer's states;
+    there is no step once the target's probability is above `stop_probability`. `contexts` is the number of texts that
+    the request is put after; one of them is the empty text. The keys' covariance is taken over `covariance_tokens`
+    tokens of the corpus.
     """
 
     token: Literal["traced", "subject", "relation"] = "traced"
@@ -110,8 +113,8 @@ class RomeConfig(Section):
 class MemitConfig(RomeConfig):
     """How the MLPs of several layers are rewritten together (`memit`).
 
-    They are the `layers` layers up to `layer`, or the lowest so many where there are not enough below it. A request
-    weighs as much as `old_keys` keys of the corpus do on average.
+    They are the `layers` layers that end with `layer`; if there are not enough below it, the lowest `layers` layers.
+    A request weighs as much as `old_keys` keys of the corpus do on average.
     """
 
     layers: int = Field(4, ge=1)

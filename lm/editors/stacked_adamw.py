@@ -1,4 +1,4 @@
-"""AdamW (Loshchilov and Hutter, 2019) for weights that are side by side and have nothing to do with each other."""
+"""AdamW (Loshchilov and Hutter, 2019) for independent rows of weights in one tensor."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ class StackedAdamW:
     """One optimizer for each row of `weights` [E, P], with its own moments and its own clipping of the norm.
 
     g <- g min(1, clip / (|g| + 1e-6));  m <- b1 m + (1 - b1) g;  v <- b2 v + (1 - b2) g^2;
-    w <- (1 - lr wd) w - lr / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + eps), as torch.optim.AdamW and
-    torch.nn.utils.clip_grad_norm_ have it. A row that once was inactive stays so.
+    w <- (1 - lr wd) w - lr / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + eps), as in torch.optim.AdamW and
+    torch.nn.utils.clip_grad_norm_. A row that was inactive once must stay
+    inactive, because all rows share the step count t.
     """
 
     weights: torch.Tensor
@@ -30,7 +31,7 @@ class StackedAdamW:
 
     @torch.no_grad()
     def step(self, gradients: torch.Tensor, active: torch.Tensor) -> None:
-        """One step of the active rows [E], in place."""
+        """Takes one step of the active rows in place; `gradients` [E, P], `active` [E] of bool."""
         self.steps += 1
         norms = torch.linalg.vector_norm(gradients, dim=1, keepdim=True)
         gradients = gradients * (self.clip / (norms + 1e-6)).clamp(max=1.0)

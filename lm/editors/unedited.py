@@ -1,4 +1,4 @@
-"""No editing at all: the floor that every method stands on, and the check that asking twice gives the same."""
+"""The method `none`, which edits nothing: the baseline of every method, and a check that asking is reproducible."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from worldgen.lm.editions import Cost, Edited, Edition
 
 @dataclass(frozen=True)
 class Unedited:
-    """The editor that does nothing."""
+    """The editor `none`."""
 
     name: str = "none"
 
     def at_once(self, editions: Sequence[Edition]) -> int:
-        """All of them: they are one model."""
+        """Returns the number of editions: all of them are one model."""
         return len(editions)
 
     @contextmanager
     def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> Iterator[Edited]:
-        """The model as it is, at no cost."""
+        """Yields the unchanged model, at no cost."""
         yield Edited(model, (Cost(),) * len(editions))

@@ -1,169 +1,175 @@
-"""Exercises: how far several editions of a model are from what they should believe, and which way leads there.
+"""The loss of a batch of targets for each of several editions of a model.
 
-KL(p || q) of a lesson = sum over the named continuations of p_i log(p_i / q_i)
-                        + sum over the tokens that others begin with of p_v log(p_v / q_v)
+KL(p || q) of a soft target = sum over the named continuations of p_i log(p_i / q_i)
+                            + sum over the first tokens v of unnamed continuations of p_v log(p_v / q_v)
 
-q_i is the product over the continuation's tokens, q_v what the model gives to v less the q_i of what begins with it. So
-answers are told apart at their first token. Were all that are not named one event, their share could go to a name
-that is begun and not ended, which greedy decoding would then follow.
-The divergence of a habit is the sum over its continuation's tokens of KL(p || q) over the whole vocabulary, p being
-the model as earlier turns left it. The loss of an edition is the mean of them by their shares.
-Shapes: E editions, Q lessons or habits of them all, B texts, N asked tokens, R rests, V vocabulary.
+q_i is the product over the continuation's tokens. q_v is the model's probability of v less the q_i of the named
+continuations that begin with v. Unnamed answers are thus told apart by their first token. If all unnamed answers were
+one event, their probability could go to a name that is begun and not ended, which greedy decoding would then follow.
+The loss of a retention target is the sum over its continuation's tokens of KL(p || q) over the whole vocabulary, where
+p is the model as earlier turns left it. The loss of an edition is the weighted mean over its targets.
+Shapes: E editions, Q targets of one kind (soft or retention) of all editions, B texts, N asked tokens, R rests,
+V vocabulary.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import torch
 from torch.nn import functional
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
 from worldgen.lm.editors.belief.targets import RetentionTarget, SoftTarget, TargetBatch
+from worldgen.lm.editors.group_sums import group_sums
 from worldgen.lm.editors.lowrank.adapters import Adapters
 from worldgen.lm.editors.lowrank.frozen_mistral import FrozenMistral
-from worldgen.lm.editors.lowrank.layers import Layers, beside
+from worldgen.lm.editors.lowrank.layers import LowRankLayers, concatenated
 from worldgen.lm.editors.lowrank.packing import pack
 from worldgen.lm.texts import texts_of
 
-Member = TypeVar("Member")
-Shared = tuple[int, Member, float]  # an edition, a lesson or habit of its, and what that counts
-LEAST_REST = 1e-6  # of what begins with a token: float32 cannot tell 1 - sum of q from less
+# The least share of a token's probability that unnamed continuations are taken to have: 1 - sum of q is not known
+# more exactly in float32.
+LEAST_REST = 1e-6
 
 
 class BatchLoss:
-    """One sheet of each of E editions; their lessons are read in one pass, their habits in another.
+    """The loss of one batch for each of E editions; soft targets are read in one pass, retention targets in another.
 
-    All is read through the adapters of `earlier` turns too, [E, ...] as the others, which stay as they are.
+    Everything is read through the adapters of `earlier` turns too, [E, ...] like the trained ones; they stay frozen.
     """
 
     def __init__(
-        self, model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, sheets: Sequence[TargetBatch],
-        adapters: Adapters, earlier: Sequence[Layers] = (),
+        self, model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, batches: Sequence[TargetBatch],
+        adapters: Adapters, earlier: Sequence[LowRankLayers] = (),
     ) -> None:  # fmt: skip
-        self.E, self.earlier = len(sheets), earlier
-        lessons = [(edition, *each) for edition, sheet in enumerate(sheets) for each in sheet.weighted_soft_targets()]
-        habits = [
-            (edition, *each) for edition, sheet in enumerate(sheets) for each in sheet.weighted_retention_targets()
-        ]
-        self.parts: list[_Lessons | _Habits] = []
-        if lessons:
-            reading = _Reading(model, tokenizer, lessons, adapters.scale)
-            self.parts.append(_Lessons(reading, [lesson for _, lesson, _ in lessons]))
-        if habits:
-            nothing = [(torch.zeros_like(A), torch.zeros_like(B)) for A, B in adapters.layers()]
-            self.parts.append(_Habits(_Reading(model, tokenizer, habits, adapters.scale), beside([*earlier, nothing])))
+        self.E, self.earlier = len(batches), earlier
+        soft = [(e, *each) for e, batch in enumerate(batches) for each in batch.weighted_soft_targets()]
+        retention = [(e, *each) for e, batch in enumerate(batches) for each in batch.weighted_retention_targets()]
+        self.parts: list[_SoftTargets | _RetentionTargets] = []
+        if soft:
+            reading = _Reading(model, tokenizer, soft, adapters.scale)
+            self.parts.append(_SoftTargets(reading, [target for _, target, _ in soft]))
+        if retention:
+            no_change = [(torch.zeros_like(A), torch.zeros_like(B)) for A, B in adapters.layers()]
+            reading = _Reading(model, tokenizer, retention, adapters.scale)
+            self.parts.append(_RetentionTargets(reading, concatenated([*earlier, no_change])))
 
-    def losses(self, layers: Layers) -> torch.Tensor:
-        """The divergences of each edition, summed by their shares, [E], in nats; the keys read by A as they are."""
-        losses, layers = layers[0][0].new_zeros(self.E), beside([*self.earlier, layers])
+    def losses(self, layers: LowRankLayers) -> torch.Tensor:
+        """Returns each edition's loss, [E], in nats; A must read the keys themselves (`Adapters.with_maps`)."""
+        losses, layers = layers[0][0].new_zeros(self.E), concatenated([*self.earlier, layers])
         for part in self.parts:
-            losses = losses.index_add(0, part.reading.edition, part.reading.share * part.divergences(layers))
+            losses = losses.index_add(0, part.reading.edition, part.reading.weight * part.divergences(layers))
         return losses
 
 
 class _Reading:
-    """The texts of Q lessons or habits in one batch, each of them read through its edition's adapters.
+    """The texts of Q targets in one packing, each target read through its edition's adapters.
 
-    Row b belongs to member owner[b], which is edition[owner[b]]'s and counts share[owner[b]].
+    Row b belongs to target target_of_row[b]. Target q is edition[q]'s and has the weight weight[q].
     """
 
     def __init__(
         self, model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast,
-        shared: Sequence[Shared[SoftTarget]] | Sequence[Shared[RetentionTarget]], scale: float,
+        weighted: Sequence[tuple[int, SoftTarget | RetentionTarget, float]], scale: float,
     ) -> None:  # fmt: skip
-        editions, members, shares = zip(*shared, strict=True)
+        editions, targets, weights = zip(*weighted, strict=True)
         device = model.lm_head.weight.device
-        owners = [number for number, member in enumerate(members) for _ in member.pairs]
-        texts = texts_of(tokenizer, [pair for member in members for pair in member.pairs])
+        numbers = [number for number, target in enumerate(targets) for _ in target.pairs]
+        texts = texts_of(tokenizer, [pair for target in targets for pair in target.pairs])
         packing = pack(texts, device, one_group=device.type != "cpu")
         self.frozen = FrozenMistral(model, packing, scale)
-        self.owner = torch.tensor([owners[text] for text in packing.order], device=device)  # [B], row by row
+        self.target_of_row = torch.tensor([numbers[text] for text in packing.order], device=device)  # [B]
         self.edition = torch.tensor(editions, device=device)  # [Q]
-        self.share = torch.tensor(shares, device=device)  # [Q]
+        self.weight = torch.tensor(weights, device=device)  # [Q]
 
-    def logits(self, layers: Layers) -> torch.Tensor:
-        """Those that predict the asked tokens, [N, V], in float32; the layers are the editions', A [E, r, I] each."""
-        rows = self.edition[self.owner]
+    def logits(self, layers: LowRankLayers) -> torch.Tensor:
+        """Returns the logits that predict the asked tokens, [N, V], in float32; `layers` hold all editions, [E, ...]."""
+        rows = self.edition[self.target_of_row]
         return self.frozen.logits([(A.index_select(0, rows), B.index_select(0, rows)) for A, B in layers]).float()
 
     def firsts(self) -> torch.Tensor:
-        """Where the first asked token of each text stands among the N, [B]."""
+        """Returns the index of each text's first asked token among the N, [B]."""
         rows = self.frozen.packing.rows
-        return torch.searchsorted(rows, torch.arange(len(self.owner), device=rows.device))
+        return torch.searchsorted(rows, torch.arange(len(self.target_of_row), device=rows.device))
 
     def by_text(self, of_tokens: torch.Tensor) -> torch.Tensor:
-        """[B]: values of asked tokens, summed over each text."""
-        return of_tokens.new_zeros(len(self.owner)).index_add(0, self.frozen.packing.rows, of_tokens)
+        """Returns the sum over each text's asked tokens: [N] -> [B]."""
+        return group_sums(of_tokens, self.frozen.packing.rows, len(self.target_of_row))
 
-    def by_member(self, of_texts: torch.Tensor) -> torch.Tensor:
-        """[Q]: values of texts, summed over each lesson or habit."""
-        return of_texts.new_zeros(len(self.edition)).index_add(0, self.owner, of_texts)
+    def by_target(self, of_texts: torch.Tensor) -> torch.Tensor:
+        """Returns the sum over each target's texts: [B] -> [Q]."""
+        return group_sums(of_texts, self.target_of_row, len(self.edition))
 
 
-class _Lessons:
-    """Lessons, which say what should be believed: text b should have credence[b]."""
+class _SoftTargets:
+    """The loss of soft targets; the text in row b should have the probability credence[b]."""
 
-    def __init__(self, reading: _Reading, lessons: Sequence[SoftTarget]) -> None:
+    def __init__(self, reading: _Reading, targets: Sequence[SoftTarget]) -> None:
         self.reading = reading
-        credences = [credence for lesson in lessons for credence in lesson.credences]
+        credences = [credence for target in targets for credence in target.credences]
         in_order = [credences[text] for text in reading.frozen.packing.order]
-        self.credence = torch.tensor(in_order, device=reading.share.device)  # [B]
-        self.rests = _Rests(reading, lessons)
+        self.credence = torch.tensor(in_order, device=reading.weight.device)  # [B]
+        self.rests = _Rests(reading, targets)
 
-    def divergences(self, layers: Layers) -> torch.Tensor:
-        """KL of every lesson, [Q]."""
+    def divergences(self, layers: LowRankLayers) -> torch.Tensor:
+        """Returns the KL divergence of every soft target, [Q]."""
         reading, rests = self.reading, self.rests
         logits = reading.logits(layers)
         log_sums = logits.logsumexp(-1)
         log_q = reading.by_text(logits.gather(1, reading.frozen.packing.targets[:, None])[:, 0] - log_sums)
         of_texts = torch.special.xlogy(self.credence, self.credence) - self.credence * log_q
-        return reading.by_member(of_texts) + rests.divergences(
-            logits[rests.place, rests.token] - log_sums[rests.place], log_q
-        )
+        log_q_token = logits[rests.asked, rests.token] - log_sums[rests.asked]
+        return reading.by_target(of_texts) + rests.divergences(log_q_token, log_q)
 
 
 class _Rests:
-    """What lessons leave to continuations that they do not name, by the token that these begin with.
+    """The rests of soft targets: R pairs of a target and a first token of its unnamed continuations.
 
-    Rest n is of_lesson[n]'s: what begins with token[n], predicted at place[n] among the N, should have credence[n]. The
-    text named[m] begins as the rest begun[m] of its lesson does.
+    Rest n belongs to target of_target[n]. The unnamed continuations that begin with token[n], which is predicted at
+    asked[n] among the N, should have the probability credence[n].
+    The named continuation in row named[m] begins with the token of rest rest_of_named[m], of the same target.
     """
 
-    def __init__(self, reading: _Reading, lessons: Sequence[SoftTarget]) -> None:
-        device = reading.share.device
-        rests = [(number, token, p) for number, lesson in enumerate(lessons) for token, p in lesson.rest if p > 0]
-        of_lesson, tokens, credences = zip(*rests, strict=True) if rests else ((), (), ())
-        self.of_lesson, self.token = (torch.tensor(ids, dtype=torch.long, device=device) for ids in (of_lesson, tokens))
+    def __init__(self, reading: _Reading, targets: Sequence[SoftTarget]) -> None:
+        device = reading.weight.device
+        rests = [(number, token, p) for number, target in enumerate(targets) for token, p in target.rest if p > 0]
+        of_target, tokens, credences = zip(*rests, strict=True) if rests else ((), (), ())
+        self.of_target, self.token = (torch.tensor(ids, dtype=torch.long, device=device) for ids in (of_target, tokens))
         self.credence = torch.tensor(credences, device=device)
         firsts = reading.firsts()
-        of_lessons = firsts.new_zeros(len(lessons)).scatter_reduce(0, reading.owner, firsts, "amin", include_self=False)
-        self.place = of_lessons[self.of_lesson]
-        begins = zip(reading.owner.tolist(), reading.frozen.packing.targets[firsts].tolist(), strict=True)
+        first_of_target = firsts.new_zeros(len(targets)).scatter_reduce(
+            0, reading.target_of_row, firsts, "amin", include_self=False
+        )
+        self.asked = first_of_target[self.of_target]
+        first_tokens = reading.frozen.packing.targets[firsts].tolist()
+        begins = zip(reading.target_of_row.tolist(), first_tokens, strict=True)
         number_of = {rest[:2]: number for number, rest in enumerate(rests)}
-        alike = [(text, number_of[begin]) for text, begin in enumerate(begins) if begin in number_of]
-        self.named, self.begun = torch.tensor(alike, dtype=torch.long, device=device).reshape(-1, 2).T
-        self.lessons = len(lessons)
+        alike = [(row, number_of[begin]) for row, begin in enumerate(begins) if begin in number_of]
+        self.named, self.rest_of_named = torch.tensor(alike, dtype=torch.long, device=device).reshape(-1, 2).T
+        self.targets = len(targets)
 
-    def divergences(self, log_begun: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
-        """What they add to the KL of every lesson, [Q], by what the model gives to the tokens and to the texts."""
-        named = torch.zeros_like(log_begun).index_add(0, self.begun, (log_q[self.named] - log_begun[self.begun]).exp())
-        log_left = log_begun + torch.log1p(-named.clamp(max=1 - LEAST_REST))
-        of_rests = self.credence * (self.credence.log() - log_left)
-        return log_q.new_zeros(self.lessons).index_add(0, self.of_lesson, of_rests)
+    def divergences(self, log_q_token: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
+        """Returns the rests' part of every target's KL divergence, [Q].
+
+        log_q_token [R] is log q of each rest's token, log_q [B] is log q of each text.
+        """
+        named = (log_q[self.named] - log_q_token[self.rest_of_named]).exp()
+        share_named = torch.zeros_like(log_q_token).index_add(0, self.rest_of_named, named)
+        log_q_rest = log_q_token + torch.log1p(-share_named.clamp(max=1 - LEAST_REST))
+        return group_sums(self.credence * (self.credence.log() - log_q_rest), self.of_target, self.targets)
 
 
-class _Habits:
-    """Habits, of which the model with the layers `before` says what they are."""
+class _RetentionTargets:
+    """The loss of retention targets; the model with the layers `before` gives the probabilities to retain."""
 
-    def __init__(self, reading: _Reading, before: Layers) -> None:
+    def __init__(self, reading: _Reading, before: LowRankLayers) -> None:
         self.reading = reading
         with torch.no_grad():
             self.log_p = reading.logits(before).log_softmax(-1)  # [N, V]
 
-    def divergences(self, layers: Layers) -> torch.Tensor:
-        """KL of every habit, [Q]."""
+    def divergences(self, layers: LowRankLayers) -> torch.Tensor:
+        """Returns the KL divergence of every retention target, [Q]."""
         log_q = self.reading.logits(layers).log_softmax(-1)
         of_tokens = functional.kl_div(log_q, self.log_p, reduction="none", log_target=True).sum(dim=-1)
-        return self.reading.by_member(self.reading.by_text(of_tokens))
+        return self.reading.by_target(self.reading.by_text(of_tokens))

@@ -1,7 +1,7 @@
-"""Texts end to end, so that a model need work neither on padding nor on tokens that nobody asks about.
+"""Texts end to end, so that a model computes neither padding nor tokens that predict nothing.
 
-The last token of a text is asked for, never read. Texts of one length stand side by side as a group; the last
-layer works on a group's kept tokens only: those from the first on that predicts an asked one.
+The last token of a text is asked for and never read. Texts of one length stand side by side as a group. The last
+layer computes a group's kept tokens only: the tokens from the first one on that predicts an asked token.
 Shapes: B texts, M tokens read, K of them kept, N asked tokens.
 """
 
@@ -18,7 +18,7 @@ from worldgen.lm.texts import Text
 
 
 class Group(NamedTuple):
-    """`rows` texts of `width` tokens, shorter ones padded at their end; the last `kept` of each are kept."""
+    """`rows` texts of `width` tokens, of which the last `kept` are kept; shorter texts are padded at their end."""
 
     rows: int
     width: int
@@ -27,10 +27,13 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True)
 class Packing:
-    """Groups of texts; order[row] is the number of the text that stands there.
+    """Groups of texts; the text in row b has the number order[b].
 
-    `ids` and `positions` are [M], `kept` [K] are places among the M. The n-th asked token is targets[n], of the
-    text in row rows[n]; the model predicts it at asked[n] among the K.
+    ids, positions [M]: the tokens read and their places in their texts.
+    kept [K]: the indices of the kept tokens among the M.
+    asked [N]: the index among the K at which the model predicts the n-th asked token.
+    targets [N]: the asked tokens.
+    rows [N]: the row of the text that an asked token belongs to.
     """
 
     groups: tuple[Group, ...]
@@ -44,10 +47,10 @@ class Packing:
 
 
 def pack(texts: Sequence[Text], device: torch.device, one_group: bool) -> Packing:
-    """The texts in groups of equal length, or all in one.
+    """Returns the texts in groups of equal length, or all in one group.
 
-    Every group adds some calls to each layer. On a CPU they cost less than to read the padding would; on a GPU,
-    where a call costs more than a small batch's arithmetic, it is the other way round.
+    Every group adds some calls to each layer. On a CPU these calls cost less than reading padding. On a GPU, where a
+    call costs more than a small batch's arithmetic, padding costs less.
     """
     order = sorted(range(len(texts)), key=lambda number: len(texts[number].ids))
     groups, columns = [], _Columns([], [], [], [], [], [])
@@ -69,6 +72,7 @@ class _Columns(NamedTuple):
     rows: list[int]
 
     def append(self, text: Text, group: Group) -> None:
+        """Adds the next row, a text of this group."""
         begin, skipped, row = len(self.ids), group.width - group.kept, self.rows[-1] + 1 if self.rows else 0
         first_asked = len(self.kept) + len(text.ids) - text.asked - 1 - skipped
         self.asked.extend(range(first_asked, first_asked + text.asked))

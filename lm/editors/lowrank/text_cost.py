@@ -1,56 +1,83 @@
-"""What it takes to read a text through adapters and to learn from it, counted once for each shape."""
+"""The operations of reading one text through adapters and of learning from it, counted once for each shape."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
 from transformers import MistralForCausalLM
 
-from worldgen.lm.editors.counting import operations_counter
-from worldgen.lm.editors.lowrank.adapters import AdapterSize, fresh_adapters
+from worldgen.lm.editors.lowrank.adapters import Adapters, AdapterSize, fresh_adapters
 from worldgen.lm.editors.lowrank.frozen_mistral import FrozenMistral
-from worldgen.lm.editors.lowrank.layers import beside, gradients_of, leaves_of
+from worldgen.lm.editors.lowrank.layers import LowRankLayers, concatenated, gradient_leaves, gradients_of
 from worldgen.lm.editors.lowrank.packing import pack
+from worldgen.lm.editors.operations import OperationCounts
 from worldgen.lm.texts import Text
 
 
-class Operations(NamedTuple):
-    """Those of `frozen_mistral` for one text: before the first pass; a pass; a pass forward and back."""
+class TextCost(NamedTuple):
+    """The operations of `FrozenMistral` on one text."""
 
     once: int
+    """before the first pass"""
     forward: int
+    """of a pass forward"""
     step: int
+    """of a pass forward and backward"""
+
+
+def text_cost(
+    counts: OperationCounts, model: MistralForCausalLM, size: AdapterSize, text: Text, earlier_rank: int = 0
+) -> TextCost:
+    """Returns the cost of this text by its length and its number of asked tokens.
+
+    `earlier_rank` is the rank of the earlier turns' adapters, which the text is read through too and which learn
+    nothing. `counts` must be of one model and one size of adapters. Each text is counted alone, so that no padding is
+    in its cost and an edition costs the same in any batch.
+    """
+    shape, alone = (len(text.ids), text.asked, earlier_rank), _TextAlone(model, size, text, earlier_rank)
+    return TextCost(
+        counts.of(("once", *shape), alone.prepare),
+        counts.of(("forward", *shape), alone.read),
+        counts.of(("step", *shape), alone.learn),
+    )
 
 
 @dataclass
-class TextCost:
-    """The operations on texts by their length and their asked tokens, for one model and size of adapters.
+class _TextAlone:
+    """One text, read through fresh adapters; what is needed for it is made when it is first read."""
 
-    `earlier`: the rank of other adapters that a text is read through too, and that learn nothing.
+    model: MistralForCausalLM
+    size: AdapterSize
+    text: Text
+    earlier_rank: int
 
-    Each text is counted alone, so that padding is not in it and an edition costs the same in any batch.
-    """
+    @cached_property
+    def _adapters(self) -> Adapters:
+        return fresh_adapters(self.model, self.size, [0])
 
-    _known: dict[tuple[int, int, int], Operations] = field(default_factory=dict, repr=False)
+    @cached_property
+    def _frozen(self) -> FrozenMistral:
+        packing = pack([self.text], self._adapters.weights.device, one_group=True)
+        return FrozenMistral(self.model, packing, self._adapters.scale)
 
-    def of(self, model: MistralForCausalLM, size: AdapterSize, text: Text, earlier: int = 0) -> Operations:
-        """The operations on this text."""
-        shape = (len(text.ids), text.asked, earlier)
-        if shape not in self._known:
-            self._known[shape] = _counted(model, size, text, earlier)
-        return self._known[shape]
+    def _earlier(self) -> LowRankLayers:
+        r = self.earlier_rank
+        return [(A.new_zeros(1, r, A.shape[2]), B.new_zeros(1, B.shape[1], r)) for A, B in self._adapters.layers()]
 
+    def prepare(self) -> None:
+        """Makes the frozen model, which does what is the same in every pass."""
+        _ = self._frozen
 
-def _counted(model: MistralForCausalLM, size: AdapterSize, text: Text, earlier: int) -> Operations:
-    alone = fresh_adapters(model, size, [0])
-    others = [(A.new_zeros(1, earlier, A.shape[2]), B.new_zeros(1, B.shape[1], earlier)) for A, B in alone.layers()]
-    with operations_counter() as once:
-        frozen = FrozenMistral(model, pack([text], alone.weights.device, one_group=True), alone.scale)
-    with torch.no_grad(), operations_counter() as forward:
-        frozen.logits(beside([others, alone.layers()]))
-    leaves = leaves_of(alone.layers())
-    with torch.enable_grad(), operations_counter() as step:
-        gradients_of(frozen.logits(beside([others, leaves])).sum(), leaves)
-    return Operations(once.get_total_flops(), forward.get_total_flops(), step.get_total_flops())
+    @torch.no_grad()
+    def read(self) -> None:
+        """Makes a pass forward."""
+        self._frozen.logits(concatenated([self._earlier(), self._adapters.layers()]))
+
+    @torch.enable_grad()
+    def learn(self) -> None:
+        """Makes a pass forward and backward."""
+        leaves = gradient_leaves(self._adapters.layers())
+        gradients_of(self._frozen.logits(concatenated([self._earlier(), leaves])).sum(), leaves)

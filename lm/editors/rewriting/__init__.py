@@ -1,1 +1,1 @@
-"""ROME and MEMIT: an MLP's down-projection is a linear memory that is rewritten in closed form."""
+"""ROME and MEMIT, which rewrite MLPs' down-projections in closed form, as linear memories of keys and values."""

@@ -1,9 +1,9 @@
-"""MEMIT (Meng et al., 2023): the MLPs of several layers are rewritten so that together they say what is wanted.
+"""MEMIT (Meng et al., 2023): the MLPs of several layers are rewritten so that together they reach the wanted state.
 
-For the last of the layers, L, the state z = h + d after it that makes the target follow is sought as in ROME
-(`learn`). Then, from the lowest layer on, the state h after L is read anew, and the layer takes on
-its share (z - h) / n of what is missing, n being the layers that are left with itself, as far as the keys of the
-corpus let it (`worldgen.lm.editors.rewriting.weight_update.updated_weight`).
+For the last of the layers, L, the state z = h + d after it that makes the model continue with the target is found as
+in ROME (`optimal_changes`). Then, from the lowest layer on, the state h after L is read anew, and the layer takes on
+its share (z - h) / n of the missing change, where n is the number of layers left, this one included. The corpus's
+keys hold the change back (`updated_weight`).
 """
 
 from __future__ import annotations
@@ -14,27 +14,32 @@ from dataclasses import dataclass
 from transformers import MistralForCausalLM
 
 from worldgen.lm.editions import Request
-from worldgen.lm.editors.rewriting.output_changes import learn, mentions_of, read
+from worldgen.lm.editors.operations import SpentOperations
+from worldgen.lm.editors.rewriting.output_changes import optimal_changes
+from worldgen.lm.editors.rewriting.requests_in_contexts import keys_and_states, requests_in_contexts
 from worldgen.lm.editors.rewriting.rome import Rome
 from worldgen.lm.editors.rewriting.weight_update import updated_weight
 from worldgen.lm.editors.settings import MemitConfig
-from worldgen.lm.editors.tally import Tally
 
 
 @dataclass(frozen=True)
 class Memit(Rome):
-    """The editor; what it is for is mode "together", many requests as one."""
+    """The editor `memit`; it is meant for mode "together", with many requests at once."""
 
     config: MemitConfig
     name: str = "memit"
 
-    def _write(self, model: MistralForCausalLM, requests: Sequence[Request], tally: Tally) -> tuple[float, ...]:
-        top, weights = self.located.layer, self.located.weights(model)
-        mentions = mentions_of(self.tokenizer, requests, self.located, model.device)
-        d, losses = learn(model, mentions, top, self.config, tally)
-        wanted = tally.counted(("read", *mentions.shape), read, model, mentions, top, top)[1] + d
+    def _write(
+        self, model: MistralForCausalLM, requests: Sequence[Request], spent: SpentOperations
+    ) -> tuple[float, ...]:
+        """Writes the requests at once; returns the losses before each step of the search for d."""
+        last, weights = self.site.layer, self.site.weights(model)
+        batch = requests_in_contexts(self.tokenizer, requests, self.site, model.device)
+        d, losses = optimal_changes(model, batch, last, self.config, spent)
+        read = ("read", *batch.shape)
+        wanted = spent.on(read, keys_and_states, model, batch, last, last)[1] + d
         for left, (layer, weight) in zip(range(len(weights), 0, -1), weights.items(), strict=True):
-            keys, states = tally.counted(("read", *mentions.shape), read, model, mentions, layer, top)
-            given = self.located.factors[layer], keys, (wanted - states) / left, self.config.old_keys
-            weight.copy_(tally.counted(("write", len(keys)), updated_weight, weight, *given))
+            keys, states = spent.on(read, keys_and_states, model, batch, layer, last)
+            given = self.site.factors[layer], keys, (wanted - states) / left, self.config.old_keys
+            weight.copy_(spent.on(("write", len(keys)), updated_weight, weight, *given))
         return losses

@@ -1,175 +1,125 @@
-"""What a memory should say: at the token where an MLP is to be rewritten, the change that makes the target follow.
+"""The change of an MLP's output, at the edited token, that makes the model continue the prompt with the target.
 
-Meng et al., 2022, section 3.1, steps 1 and 2. Shapes: R requests, X contexts, B = R X rows, P places, N asked
-tokens, H hidden size, I intermediate size, V vocabulary.
+Meng et al., 2022, section 3.1, steps 1 and 2. Shapes: as in
+`worldgen.lm.editors.rewriting.requests_in_contexts`; V vocabulary.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from transformers import MistralForCausalLM, PreTrainedTokenizerFast
+from transformers import MistralForCausalLM
 
-from worldgen.lm.editions import Request
-from worldgen.lm.editors.rewriting.key_covariance import recorded_keys
-from worldgen.lm.editors.rewriting.weight_update import RewriteSite
+from worldgen.lm.editors.group_sums import group_sums
+from worldgen.lm.editors.operations import SpentOperations
+from worldgen.lm.editors.rewriting.requests_in_contexts import RequestsInContexts, keys_and_states
 from worldgen.lm.editors.settings import RomeConfig
 from worldgen.lm.editors.stacked_adamw import StackedAdamW
-from worldgen.lm.editors.tally import Tally
-from worldgen.lm.inspection.causal_tracing import Token
 from worldgen.lm.model import next_token_logits
-from worldgen.lm.texts import PaddedTexts, Text, pad
-from worldgen.lm.tokenizer import encode
 
 
-@dataclass(frozen=True)
-class Mentions:
-    """Every request in every context as one batch of B rows; row b's place is the token at (b, columns[b]).
-
-    owner [B] says which of the P places that is: requests with the same text up to the token share a place.
-    """
-
-    batch: PaddedTexts
-    token: Token
-    columns: torch.Tensor
-    owner: torch.Tensor
-    places: int
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """B, T, N, P: what the cost of a pass depends on."""
-        return (*self.batch.input_ids.shape, len(self.batch.rows), self.places)
-
-    def at(self, states: torch.Tensor) -> torch.Tensor:
-        """[B, T, ...] -> [B, ...]: what stands at the rows' places."""
-        return states[torch.arange(len(states), device=states.device), self.columns]
-
-    def mean(self, rows: torch.Tensor) -> torch.Tensor:
-        """[B, ...] -> [P, ...]: the mean over each place's rows."""
-        counts = torch.bincount(self.owner, minlength=self.places).view(-1, *[1] * (rows.ndim - 1))
-        return rows.new_zeros(self.places, *rows.shape[1:]).index_add(0, self.owner, rows) / counts
-
-
-def mentions_of(
-    tokenizer: PreTrainedTokenizerFast, requests: Sequence[Request], located: RewriteSite, device: torch.device
-) -> Mentions:
-    """The requests, each after each of the contexts; the place is the last token of the subject or the relation."""
-    ends = [request.subject if located.token == "subject" else request.prompt for request in requests]
-    place_of = {end: place for place, end in enumerate(dict.fromkeys(ends))}
-    before = encode(tokenizer, located.contexts)
-    texts, columns, owner = [], [], []
-    for request, end in zip(requests, ends, strict=True):
-        upto, prompt, target = encode(tokenizer, [end, request.prompt, request.target])
-        assert upto == prompt[: len(upto)] != [], f"{request.prompt!r} does not begin with its subject {end!r}"
-        for context in before:
-            texts.append(Text([tokenizer.bos_token_id, *context, *prompt, *target], len(target)))
-            columns.append(len(context) + len(upto))
-            owner.append(place_of[end])
-    where, whose = torch.tensor(columns, device=device), torch.tensor(owner, device=device)
-    return Mentions(pad(texts, device), located.token, where, whose, len(place_of))
-
-
-@torch.inference_mode()
-def read(model: MistralForCausalLM, mentions: Mentions, layer: int, top: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The key that a layer's MLP reads [P, I], and the state after layer `top` [P, H]: means over each place's rows."""
-    states: list[torch.Tensor] = []
-    handle = model.model.layers[top].register_forward_hook(lambda _, __, output: states.append(output))
-    try:
-        with recorded_keys(model, [layer]) as inputs:
-            model.model(input_ids=mentions.batch.input_ids, use_cache=False)
-    finally:
-        handle.remove()
-    return mentions.mean(mentions.at(inputs[layer])), mentions.mean(mentions.at(states[0]))
-
-
-def learn(
-    model: MistralForCausalLM, mentions: Mentions, layer: int, config: RomeConfig, tally: Tally
+def optimal_changes(
+    model: MistralForCausalLM, requests: RequestsInContexts, layer: int, config: RomeConfig, spent: SpentOperations
 ) -> tuple[torch.Tensor, tuple[float, ...]]:
-    """What is to be added at each place to what the layer's MLP says [P, H]; the mean loss before each step.
+    """Returns the change of the layer's MLP output at each place [P, H], and the mean loss before each step.
 
-    At most `config.steps` steps of AdamW on d, in units of the root mean square of the layer's states there. Loss of
-    a place: the mean over its rows of the mean over the target's tokens t of -log p(t | all tokens before it), plus,
-    at a subject, `config.kl_weight` KL(p || p_d) of the token that follows it: which relation the text goes on with.
-    No step is taken for a place once each of its rows gives the target more than `config.stop_probability`.
+    There are at most `config.steps` steps of AdamW on the change d, in units of the root mean square of the layer's
+    states at the places. Loss of a place: see `ChangeLoss`. No step is taken for a place once each of its rows gives
+    the target more than `config.stop_probability`.
     """
-    scale = read(model, mentions, layer, layer)[1].square().mean(dim=1, keepdim=True).sqrt()
-    usual = _next_of_subjects(model, mentions) if mentions.token == "subject" else None
-    d = scale.new_zeros(mentions.places, model.config.hidden_size)
+    scale = keys_and_states(model, requests, layer, layer)[1].square().mean(dim=1, keepdim=True).sqrt()
+    unedited = log_p_after_places(model, requests) if requests.token == "subject" else None
+    loss = ChangeLoss(model, requests, layer, scale, unedited, config.kl_weight)
+    d = scale.new_zeros(requests.places, model.config.hidden_size)
     optimizer = StackedAdamW(d, config.learning_rate, clip=math.inf)
-    active = torch.ones(mentions.places, dtype=torch.bool, device=d.device)
+    active = torch.ones(requests.places, dtype=torch.bool, device=d.device)
     losses = []
     for _ in range(config.steps):
-        name = ("step", layer, *mentions.shape)
-        step = tally.counted(name, _step, model, mentions, layer, d, scale, usual, config.kl_weight)
+        at_d = spent.on(("step", layer, *requests.shape), loss.at, d)
         if config.stop_probability < 1:
-            active = active & (step.least <= config.stop_probability)
+            active = active & (at_d.least_probability <= config.stop_probability)
             if not active.any():
                 break
-        optimizer.step(step.gradient, active)
-        losses.append(step.loss)
+        optimizer.step(at_d.gradient, active)
+        losses.append(at_d.mean_loss)
     return d * scale, tuple(torch.stack(losses).tolist()) if losses else ()
 
 
-class _Step(NamedTuple):
-    """Mean loss; its gradient [P, H]; the least probability that a row of each place gives its target [P]."""
+class LossAt(NamedTuple):
+    """The loss for one value of the changes."""
 
-    loss: torch.Tensor
+    mean_loss: torch.Tensor
+    """the mean over the places"""
     gradient: torch.Tensor
-    least: torch.Tensor
+    """the gradient of each place's own loss, [P, H]"""
+    least_probability: torch.Tensor
+    """the least probability that a row of each place gives its target, [P]"""
 
 
-def _step(
-    model: MistralForCausalLM, mentions: Mentions, layer: int, d: torch.Tensor, scale: torch.Tensor,
-    usual: torch.Tensor | None, kl_weight: float,
-) -> _Step:  # fmt: skip
-    """`usual` [B, V]: log p of the token after each row's place, where it is to stay."""
-    batch, (rows, columns) = mentions.batch, _asked(mentions, usual is not None)
-    N, leaf = len(batch.rows), d.clone().requires_grad_()
-    with torch.enable_grad(), _added(model, mentions, layer, leaf * scale):
-        scores = torch.log_softmax(next_token_logits(model, batch.input_ids, rows, columns).float(), dim=-1)
-        surprise = -scores[:N].gather(1, batch.targets[:, None])[:, 0]
-        of_target = surprise.new_zeros(len(batch.input_ids)).index_add(0, batch.rows, surprise)
-        of_row = of_target / torch.bincount(batch.rows)
-        if usual is not None:
-            of_row = of_row + kl_weight * (usual.exp() * (usual - scores[N:])).sum(dim=1)
-        of_place = mentions.mean(of_row)
-        (gradient,) = torch.autograd.grad(of_place.sum(), leaf)
-    likely = of_target.detach().neg().exp()
-    least = likely.new_ones(mentions.places).scatter_reduce(0, mentions.owner, likely, "amin")
-    return _Step(of_place.detach().mean(), gradient, least)
+@dataclass(frozen=True)
+class ChangeLoss:
+    """The loss of changes d of a layer's MLP output; the change in the model is d * scale.
+
+    Loss of a place: the mean over its rows of the mean over the target's tokens t of -log p(t | all tokens before it),
+    plus, at a subject, kl_weight KL(p || p_d) of the token after the subject: which relation the text continues with.
+    scale: [P, 1].
+    unedited: log p [B, V] of the token after each row's place without a change; None: the loss has no KL term.
+    """
+
+    model: MistralForCausalLM
+    requests: RequestsInContexts
+    layer: int
+    scale: torch.Tensor
+    unedited: torch.Tensor | None
+    kl_weight: float
+
+    def at(self, d: torch.Tensor) -> LossAt:
+        """Returns the loss and its gradient for the changes d [P, H]."""
+        requests, batch, (rows, columns) = self.requests, self.requests.batch, self._predicted()
+        N, B, leaf = len(batch.rows), len(batch.input_ids), d.clone().requires_grad_()
+        with torch.enable_grad(), self._added(leaf * self.scale):
+            log_p = torch.log_softmax(next_token_logits(self.model, batch.input_ids, rows, columns).float(), dim=-1)
+            of_targets = -log_p[:N].gather(1, batch.targets[:, None])[:, 0]
+            of_texts = group_sums(of_targets, batch.rows, B)
+            of_rows = of_texts / torch.bincount(batch.rows)
+            if self.unedited is not None:
+                of_rows = of_rows + self.kl_weight * (self.unedited.exp() * (self.unedited - log_p[N:])).sum(dim=1)
+            of_places = requests.mean_by_place(of_rows)
+            (gradient,) = torch.autograd.grad(of_places.sum(), leaf)
+        p = of_texts.detach().neg().exp()
+        least = p.new_ones(requests.places).scatter_reduce(0, requests.place_of_row, p, "amin")
+        return LossAt(of_places.detach().mean(), gradient, least)
+
+    def _predicted(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns the rows and columns that predict the targets' tokens [N], then the tokens after the places [B]."""
+        requests, batch = self.requests, self.requests.batch
+        if self.unedited is None:
+            return batch.rows, batch.columns
+        return torch.cat([batch.rows, requests.rows]), torch.cat([batch.columns, requests.columns])
+
+    @contextmanager
+    def _added(self, change: torch.Tensor) -> Iterator[None]:
+        """Adds the change [P, H] to the output of the layer's MLP at the edited tokens."""
+        requests = self.requests
+
+        def add(_: torch.nn.Module, __: tuple[torch.Tensor], output: torch.Tensor) -> torch.Tensor:
+            added = change[requests.place_of_row].to(output.dtype)
+            return output.index_put((requests.rows, requests.columns), added, accumulate=True)
+
+        handle = self.model.model.layers[self.layer].mlp.register_forward_hook(add)
+        try:
+            yield
+        finally:
+            handle.remove()
 
 
 @torch.inference_mode()
-def _next_of_subjects(model: MistralForCausalLM, mentions: Mentions) -> torch.Tensor:
-    rows = torch.arange(len(mentions.columns), device=mentions.columns.device)
-    logits = next_token_logits(model, mentions.batch.input_ids, rows, mentions.columns)
+def log_p_after_places(model: MistralForCausalLM, requests: RequestsInContexts) -> torch.Tensor:
+    """Returns log p of the token after each row's edited token, [B, V], in float32."""
+    logits = next_token_logits(model, requests.batch.input_ids, requests.rows, requests.columns)
     return torch.log_softmax(logits.float(), dim=-1)
-
-
-def _asked(mentions: Mentions, with_places: bool) -> tuple[torch.Tensor, torch.Tensor]:
-    """Where the targets' tokens are predicted [N], and then the tokens after the places [B]."""
-    batch = mentions.batch
-    if not with_places:
-        return batch.rows, batch.columns
-    every_row = torch.arange(len(mentions.columns), device=mentions.columns.device)
-    return torch.cat([batch.rows, every_row]), torch.cat([batch.columns, mentions.columns])
-
-
-@contextmanager
-def _added(model: MistralForCausalLM, mentions: Mentions, layer: int, change: torch.Tensor) -> Iterator[None]:
-    """The layer's MLP says so much more [P, H] at the places."""
-    rows = torch.arange(len(mentions.columns), device=mentions.columns.device)
-
-    def add(_: torch.nn.Module, __: tuple[torch.Tensor], output: torch.Tensor) -> torch.Tensor:
-        return output.index_put((rows, mentions.columns), change[mentions.owner].to(output.dtype), accumulate=True)
-
-    handle = model.model.layers[layer].mlp.register_forward_hook(add)
-    try:
-        yield
-    finally:
-        handle.remove()

@@ -12,9 +12,9 @@ from worldgen.lm.editors.belief.batch_loss import BatchLoss
 from worldgen.lm.editors.belief.belief import Belief
 from worldgen.lm.editors.belief.preservation import PreservationLoss
 from worldgen.lm.editors.belief.targets import RetentionTarget, SoftTarget, TargetBatch
-from worldgen.lm.editors.counting import operations_counter
 from worldgen.lm.editors.lowrank.adapters import fresh_adapters
-from worldgen.lm.editors.lowrank.layers import gradients_of, leaves_of
+from worldgen.lm.editors.lowrank.layers import gradient_leaves, gradients_of
+from worldgen.lm.editors.operations import operations_counter
 from worldgen.lm.editors.settings import BeliefConfig, LoraConfig
 from worldgen.lm.model import new_model
 from worldgen.lm.score import log_probabilities
@@ -67,8 +67,8 @@ def adapters(model, request):
 
 def gradients(model, tokenizer, sheets, adapters, and_=lambda layers: 0.0, earlier=()):
     """Those of each edition [E, P], and the losses [E]."""
-    leaves = leaves_of(adapters.layers())
-    layers = adapters.merged(leaves)
+    leaves = gradient_leaves(adapters.layers())
+    layers = adapters.with_maps(leaves)
     losses = BatchLoss(model, tokenizer, sheets, adapters, earlier).losses(layers) + and_(layers)
     return gradients_of(losses.sum(), leaves), losses.detach()
 
@@ -95,8 +95,8 @@ def next_words(model, tokenizer, habit):
 def test_the_loss_is_the_definition(model, tokenizer, adapters):
     """Kinds count alike, and the members of a kind: the first sheet has three kinds, the others one."""
     before = {habit: next_words(model, tokenizer, habit) for habit in HABITS}
-    found = BatchLoss(model, tokenizer, SHEETS, adapters).losses(adapters.merged(adapters.layers()))
-    with adapters.in_place(model):
+    found = BatchLoss(model, tokenizer, SHEETS, adapters).losses(adapters.with_maps(adapters.layers()))
+    with adapters.inserted(model):
         for edition, sheet in enumerate(SHEETS):
             adapters.route([edition])
             of_kinds = [[divergence(lesson, model, tokenizer) for lesson in kind] for kind in sheet.soft_targets]
@@ -119,14 +119,16 @@ def test_a_turn_goes_on_from_earlier_ones(model, tokenizer, adapters):
     """What is read through earlier turns' adapters too is as if these were twice as strong; it is from what the model
     says with the earlier ones that habits are told."""
     sheets = [TargetBatch((PLACES, TRUTHS), ()), TargetBatch((), HABITS), TargetBatch(((),), ())]
-    once = adapters.merged(adapters.layers())
+    once = adapters.with_maps(adapters.layers())
     strong = replace(adapters, alpha=2 * adapters.alpha)
     found = BatchLoss(model, tokenizer, sheets, adapters, [once]).losses(once)
-    expected = BatchLoss(model, tokenizer, sheets[:1], strong).losses(strong.of([0]).merged(strong.of([0]).layers()))
-    with adapters.in_place(model):
+    expected = BatchLoss(model, tokenizer, sheets[:1], strong).losses(
+        strong.select([0]).with_maps(strong.select([0]).layers())
+    )
+    with adapters.inserted(model):
         adapters.route([1])
         before = [next_words(model, tokenizer, habit) for habit in HABITS]
-    with strong.in_place(model):
+    with strong.inserted(model):
         strong.route([1])
         after = [next_words(model, tokenizer, habit) for habit in HABITS]
     moved = np.mean([float((p.exp() * (p - q)).sum()) for p, q in zip(before, after, strict=True)])
@@ -141,7 +143,7 @@ def test_the_ids_are_the_tokenizers(tokenizer):
 def test_a_name_can_be_all_that_begins_with_its_token(model, tokenizer, adapters):
     """Where the model gives all that begins with a token to one name, nothing is NaN or infinite."""
     lesson = SoftTarget("ada born in", ("san",), (0.9,), ((IDS["san"], 0.1),))
-    gradient, losses = gradients(model, tokenizer, [TargetBatch(((lesson,),), ())], adapters.of([0]))
+    gradient, losses = gradients(model, tokenizer, [TargetBatch(((lesson,),), ())], adapters.select([0]))
     assert losses.isfinite().all()
     assert gradient.isfinite().all()
 
@@ -161,7 +163,7 @@ def test_what_reads_through_a_map_is_the_product(model, tokenizer, adapters):
         of_plain.copy_(torch.from_numpy(A.numpy() @ M.numpy()))
         B_of_plain.copy_(B)
     found, expected = (
-        BatchLoss(model, tokenizer, SHEETS, each).losses(each.merged(each.layers())) for each in (adapters, plain)
+        BatchLoss(model, tokenizer, SHEETS, each).losses(each.with_maps(each.layers())) for each in (adapters, plain)
     )
     np.testing.assert_allclose(found.detach(), expected.detach(), **ROUNDING)
 
@@ -170,7 +172,7 @@ def test_kept_adapters_load_in_peft(model, tokenizer, adapters, tmp_path):
     """With the map in A: nothing else is needed to have the edited model again."""
     pairs = [pair for lesson in PLACES for pair in lesson.pairs]
     adapters.save(1, tmp_path)
-    with adapters.in_place(model):
+    with adapters.inserted(model):
         adapters.route([1])
         during = log_probabilities(model, tokenizer, pairs)
     before = log_probabilities(model, tokenizer, pairs)
@@ -183,7 +185,7 @@ def test_an_edition_learns_from_its_own_sheet_alone(model, tokenizer, adapters):
     """Loss and gradient of each of three editions are those that it has by itself."""
     together, losses = gradients(model, tokenizer, SHEETS, adapters)
     for edition, sheet in enumerate(SHEETS):
-        own = adapters.of([edition])
+        own = adapters.select([edition])
         alone, loss = gradients(model, tokenizer, [sheet], own)
         np.testing.assert_allclose(together[edition], alone[0], **ROUNDING)
         assert losses[edition] == pytest.approx(loss[0].item(), abs=1e-5)
@@ -195,7 +197,7 @@ def test_the_gradient_is_the_slope(model, tokenizer, adapters):
 
     def losses(weights):
         adapters.weights = weights
-        return exercise.losses(adapters.merged(adapters.layers()))
+        return exercise.losses(adapters.with_maps(adapters.layers()))
 
     at = adapters.weights.clone()
     direction = torch.randn(at.shape, generator=torch.Generator().manual_seed(1))
@@ -214,10 +216,10 @@ def test_an_editions_operations_are_those_of_its_steps(turn, model, tokenizer, a
         def batches(self, *_):
             return SHEETS[:1] * 2
 
-    mine, covariances = adapters.of([0]), [torch.eye(64, dtype=torch.float64)] * 2
+    mine, covariances = adapters.select([0]), [torch.eye(64, dtype=torch.float64)] * 2
     editor = Belief(BeliefConfig(rank=2, steps=2), "sequential", tokenizer, SaysTheSame(), covariances)
-    earlier, edition = [mine.of([0]).layers()] * turn, Edition((Request("ada born in", "paris."),) * 3, 0)
-    (cost,) = editor._learn(model, mine, earlier, [edition], turn)
+    earlier, edition = [mine.select([0]).layers()] * turn, Edition((Request("ada born in", "paris."),) * 3, 0)
+    (cost,) = editor._train(model, mine, earlier, [edition], turn)
     disturbance = PreservationLoss(model, covariances, mine.scale)
     with operations_counter() as counter:
         gradients(model, tokenizer, SHEETS[:1], mine, disturbance.of, earlier)

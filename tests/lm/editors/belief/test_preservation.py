@@ -10,8 +10,8 @@ from worldgen.lm.editions import Edition, Request
 from worldgen.lm.editors.belief.belief import Belief
 from worldgen.lm.editors.belief.preservation import PreservationLoss
 from worldgen.lm.editors.belief.targets import SoftTarget, TargetBatch
-from worldgen.lm.editors.lowrank.adapters import combined, fresh_adapters
-from worldgen.lm.editors.lowrank.layers import gradients_of, leaves_of
+from worldgen.lm.editors.lowrank.adapters import fresh_adapters, sum_of_adapters
+from worldgen.lm.editors.lowrank.layers import gradient_leaves, gradients_of
 from worldgen.lm.editors.settings import BeliefConfig
 from worldgen.lm.model import new_model
 from worldgen.lm.score import log_probabilities
@@ -80,7 +80,7 @@ def test_fresh_adapters_disturb_nothing(model, covariances):
 
 def test_its_gradient_is_its_slope(model, covariances, adapters):
     """Of degree four in the weights: at w the directional derivative along w is four times the value."""
-    leaves, disturbance = leaves_of(adapters.layers()), PreservationLoss(model, covariances, adapters.scale)
+    leaves, disturbance = gradient_leaves(adapters.layers()), PreservationLoss(model, covariances, adapters.scale)
     value = disturbance.of(leaves)
     slope = (gradients_of(value.sum(), leaves) * adapters.weights).sum(dim=1)
     torch.testing.assert_close(slope, 4 * value.detach(), rtol=1e-4, atol=0.0)
@@ -109,7 +109,7 @@ def editor_of(tokenizer, covariances):
 
 
 def believed(model, tokenizer, adapters):
-    with adapters.in_place(model):
+    with adapters.inserted(model):
         return float(np.exp(log_probabilities(model, tokenizer, LESSON.pairs)[0]))
 
 
@@ -118,7 +118,7 @@ def test_restraint_leaves_an_edit_less_of_it(sure, covariances, tokenizer, edito
     disturbances = []
     for restraint in (0.0, 1e-3):
         adapters = fresh_adapters(sure, CONFIG, [1])
-        editor_of(restraint)._learn(sure, adapters, (), [EDITION], 0)
+        editor_of(restraint)._train(sure, adapters, (), [EDITION], 0)
         disturbances.append(float(PreservationLoss(sure, covariances, adapters.scale).of(adapters.layers())))
         assert believed(sure, tokenizer, adapters) == pytest.approx(0.9, abs=0.02)
     assert disturbances[1] < disturbances[0] / 5
@@ -127,11 +127,11 @@ def test_restraint_leaves_an_edit_less_of_it(sure, covariances, tokenizer, edito
 def test_a_later_turn_does_not_wear_an_edit_away(sure, tokenizer, editor_of):
     """However restrained: in the first turn such an editor learns nothing, in the second it keeps what there is."""
     never, first, second = (fresh_adapters(sure, CONFIG, [seed]) for seed in (1, 1, 2))
-    editor_of(1e3)._learn(sure, never, (), [EDITION], 0)
+    editor_of(1e3)._train(sure, never, (), [EDITION], 0)
     assert believed(sure, tokenizer, never) < 0.5
-    editor_of(0.0)._learn(sure, first, (), [EDITION], 0)
-    editor_of(1e3)._learn(sure, second, [first.merged(first.layers())], [EDITION], 1)
-    assert believed(sure, tokenizer, combined([first, second])) == pytest.approx(0.9, abs=0.02)
+    editor_of(0.0)._train(sure, first, (), [EDITION], 0)
+    editor_of(1e3)._train(sure, second, [first.with_maps(first.layers())], [EDITION], 1)
+    assert believed(sure, tokenizer, sum_of_adapters([first, second])) == pytest.approx(0.9, abs=0.02)
 
 
 @pytest.mark.parametrize(("mode", "turn", "expected"), [("together", 0, [4.0, 6.0]), ("sequential", 1, [12.0, 12.0])])

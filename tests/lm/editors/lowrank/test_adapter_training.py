@@ -8,7 +8,7 @@ import torch
 from peft import PeftModel
 
 from worldgen.lm.editions import Cost, Edition, Request
-from worldgen.lm.editors.lowrank.adapter_training import adapted
+from worldgen.lm.editors.lowrank.adapter_training import AdapterPlan, trained_adapters
 from worldgen.lm.editors.settings import LoraConfig
 from worldgen.lm.model import new_model
 from worldgen.lm.score import log_probabilities
@@ -50,7 +50,7 @@ class Learning:
         for number, edition in enumerate(editions):
             draw = torch.Generator().manual_seed(10 * turn + len(edition.requests))
             adapters.weights[number] += 0.1 * torch.randn(adapters.weights.shape[1], generator=draw)
-            self.learned[edition.name, turn] = products(adapters.merged(adapters.layers()), number)
+            self.learned[edition.name, turn] = products(adapters.with_maps(adapters.layers()), number)
             self.earlier[edition.name, turn] = sum(np.array(products(layers, number)) for layers in earlier)
             self.ranks.append(sum(A.shape[1] for (A, _), *_ in earlier))
         return [Cost((float(turn),), 1) for _ in editions]
@@ -59,7 +59,8 @@ class Learning:
 def edited(model, tokenizer, editions, anew, folder=None, maps=()):
     """What was learned, costs, and what is said, [editions, texts]."""
     learning, said = Learning(), []
-    with adapted(model, CONFIG, "sequential", editions, folder, learning, maps, anew) as them:
+    plan = AdapterPlan(CONFIG, "sequential", folder, maps, anew)
+    with trained_adapters(model, plan, editions, learning) as them:
         for number in range(len(editions)):
             them.route([number])
             said.append(log_probabilities(them.model, tokenizer, TEXTS))
@@ -133,7 +134,8 @@ def test_turns_read_the_keys_in_directions_of_their_own(model, tokenizer):
         drawn.append([A[0] for A, _ in adapters.layers()])
         return [Cost()] * len(editions)
 
-    with adapted(model, CONFIG, "sequential", EDITIONS[1:], None, look, anew=True):
+    plan = AdapterPlan(CONFIG, "sequential", fresh_each_turn=True)
+    with trained_adapters(model, plan, EDITIONS[1:], look):
         pass
     for first, second in zip(drawn[0], drawn[1], strict=True):
         cosines = torch.nn.functional.normalize(first) @ torch.nn.functional.normalize(second).T

@@ -72,7 +72,7 @@ def test_logits_are_those_of_transformers(layers, kv_heads, one_group):
         [(A[list(packed.order)], B[list(packed.order)]) for A, B in adapters.layers()]
     )
     batch = pad([TEXTS[number] for number in packed.order], CPU)
-    with adapters.in_place(model):
+    with adapters.inserted(model):
         adapters.route(packed.order)
         theirs = next_token_logits(model, batch.input_ids, batch.rows, batch.columns)
     plain = next_token_logits(model, batch.input_ids, batch.rows, batch.columns)
@@ -115,7 +115,7 @@ def test_editions_are_copied_not_shared():
     size = PretrainConfig(hidden=32, intermediate=64, layers=2, heads=4, kv_heads=4, row_tokens=64)
     model = new_model(size, train_word_tokenizer(["ada"]), seed=0)
     adapters = fresh_adapters(model, LoraConfig(), [0, 1, 2])
-    two = adapters.of([2, 0])
+    two = adapters.select([2, 0])
     assert torch.equal(two.weights, adapters.weights[[2, 0]])
     two.weights.zero_()
     assert adapters.weights[[2, 0]].abs().sum() > 0

@@ -9,14 +9,16 @@ import torch
 
 from worldgen.lm.data import TokenShards
 from worldgen.lm.editions import Edition, Request
+from worldgen.lm.editors.operations import SpentOperations
 from worldgen.lm.editors.rewriting.key_covariance import cholesky_factor, key_covariances
 from worldgen.lm.editors.rewriting.memit import Memit
-from worldgen.lm.editors.rewriting.output_changes import _next_of_subjects, _step, learn, mentions_of, read
+from worldgen.lm.editors.rewriting.output_changes import ChangeLoss, log_p_after_places, optimal_changes
+from worldgen.lm.editors.rewriting.requests_in_contexts import keys_and_states, requests_in_contexts
 from worldgen.lm.editors.rewriting.rome import Rome
 from worldgen.lm.editors.rewriting.weight_update import RewriteSite
 from worldgen.lm.editors.settings import MemitConfig, RomeConfig
-from worldgen.lm.editors.tally import Tally
-from worldgen.lm.editors.target_loss import mean_loss, token_losses
+from worldgen.lm.editors.target_loss import mean_loss
+from worldgen.lm.log_p import log_p_of_tokens
 from worldgen.lm.model import new_model
 from worldgen.lm.score import log_probabilities
 from worldgen.lm.settings import PretrainConfig
@@ -49,7 +51,7 @@ def trained(tokenizer):
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     for _ in range(60):
         optimizer.zero_grad()
-        loss = mean_loss(token_losses(model, batch), batch)
+        loss = mean_loss(log_p_of_tokens(model, batch), batch)
         loss.backward()
         optimizer.step()
     optimizer.zero_grad(set_to_none=True)
@@ -85,7 +87,7 @@ def untouched(model, tokenizer, editor, requests):
     with editor.edit(model, [Edition(tuple(requests), seed=1)]) as edited:
         within = [probability(edited.model, tokenizer, request) for request in requests]
         changed = {name for name, tensor in model.state_dict().items() if not torch.equal(weights[name], tensor)}
-    assert changed == {f"model.layers.{layer}.mlp.down_proj.weight" for layer in editor.located.factors}
+    assert changed == {f"model.layers.{layer}.mlp.down_proj.weight" for layer in editor.site.factors}
     assert [probability(model, tokenizer, request) for request in requests] == before
     assert all(torch.equal(weights[name], tensor) for name, tensor in model.state_dict().items())
     assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
@@ -98,13 +100,13 @@ def untouched(model, tokenizer, editor, requests):
 @pytest.mark.parametrize("token", TOKENS)
 def test_the_edited_layer_says_what_was_sought(model, tokenizer, shards, token):
     editor = Rome(RomeConfig(), "single", tokenizer, located(model, shards, token, [1]))
-    mentions = mentions_of(tokenizer, [ADA], editor.located, model.device)
+    requests = requests_in_contexts(tokenizer, [ADA], editor.site, model.device)
     model.requires_grad_(False)
-    d, losses = learn(model, mentions, 1, editor.config, Tally())
-    keys, before = read(model, mentions, 1, 1)
+    d, losses = optimal_changes(model, requests, 1, editor.config, SpentOperations())
+    keys, before = keys_and_states(model, requests, 1, 1)
     with editor.edit(model, [Edition((ADA,), 0)]) as edited:
         assert edited.costs[0].losses == losses
-        again, after = read(model, mentions, 1, 1)
+        again, after = keys_and_states(model, requests, 1, 1)
     assert torch.equal(again, keys)
     assert torch.allclose(after - before, d, atol=1e-4 * d.abs().max())
     assert d.abs().max() > 0.1
@@ -139,20 +141,20 @@ def test_with_contexts_it_is_taken_after_each_of_them(model, tokenizer, shards):
 
 def test_requests_about_one_subject_share_its_place(model, tokenizer, shards):
     place = located(model, shards, "subject", [0])
-    mentions = mentions_of(tokenizer, [ADA, BOB, ADAS_JOB], place, model.device)
-    assert mentions.places == 2
-    assert mentions.owner.tolist() == [0, 0, 0, 1, 1, 1, 0, 0, 0]
-    ids, last = mentions.batch.input_ids, [encode(tokenizer, [r.subject])[0][-1] for r in (ADA, BOB, ADAS_JOB)]
-    assert mentions.at(ids).tolist() == [last[0]] * 3 + [last[1]] * 3 + [last[2]] * 3
-    prompts = mentions_of(tokenizer, [ADA, BOB, ADAS_JOB], RewriteSite("relation", 0, {}), model.device)
+    requests = requests_in_contexts(tokenizer, [ADA, BOB, ADAS_JOB], place, model.device)
+    assert requests.places == 2
+    assert requests.place_of_row.tolist() == [0, 0, 0, 1, 1, 1, 0, 0, 0]
+    ids, last = requests.batch.input_ids, [encode(tokenizer, [r.subject])[0][-1] for r in (ADA, BOB, ADAS_JOB)]
+    assert requests.at_places(ids).tolist() == [last[0]] * 3 + [last[1]] * 3 + [last[2]] * 3
+    prompts = requests_in_contexts(tokenizer, [ADA, BOB, ADAS_JOB], RewriteSite("relation", 0, {}), model.device)
     assert prompts.places == 3
-    assert prompts.at(prompts.batch.input_ids).tolist() == [
+    assert prompts.at_places(prompts.batch.input_ids).tolist() == [
         encode(tokenizer, [r.prompt])[0][-1] for r in (ADA, BOB, ADAS_JOB)
     ]
     editor = Rome(RomeConfig(steps=100), "together", tokenizer, place)
     assert len(untouched(model, tokenizer, editor, [ADA, ADAS_JOB])) == 2
     with pytest.raises(AssertionError, match="does not begin with its subject"):
-        mentions_of(tokenizer, [Request("bob job", "baker.", subject="ada")], place, model.device)
+        requests_in_contexts(tokenizer, [Request("bob job", "baker.", subject="ada")], place, model.device)
 
 
 def test_memit_of_one_layer_and_one_request_is_rome(model, tokenizer, shards):
@@ -172,14 +174,14 @@ def test_memit_of_one_layer_and_one_request_is_rome(model, tokenizer, shards):
 
 def test_memits_layers_reach_the_wanted_state_together(model, tokenizer, shards):
     editor = Memit(MemitConfig(old_keys=1e-9), "together", tokenizer, located(model, shards, "subject", [0, 1]))
-    mentions = mentions_of(tokenizer, [ADA, BOB], editor.located, model.device)
+    requests = requests_in_contexts(tokenizer, [ADA, BOB], editor.site, model.device)
     model.requires_grad_(False)
-    d, _ = learn(model, mentions, 1, editor.config, Tally())
-    _, before = read(model, mentions, 1, 1)
-    keys, _ = read(model, mentions, 0, 0)
+    d, _ = optimal_changes(model, requests, 1, editor.config, SpentOperations())
+    _, before = keys_and_states(model, requests, 1, 1)
+    keys, _ = keys_and_states(model, requests, 0, 0)
     first = model.model.layers[0].mlp.down_proj.weight.clone()
     with editor.edit(model, [Edition((ADA, BOB), 0)]):
-        _, after = read(model, mentions, 1, 1)
+        _, after = keys_and_states(model, requests, 1, 1)
         said = keys @ (model.model.layers[0].mlp.down_proj.weight - first).T
     assert torch.allclose(said, d / 2, atol=1e-3 * d.abs().max())  # the first of two layers takes on half of it
     assert torch.allclose(after - before, d, atol=1e-3 * d.abs().max())
@@ -198,35 +200,39 @@ def test_old_keys_hold_the_weights_back(model, tokenizer, shards):
 def test_the_gradient_is_that_of_the_loss(model, tokenizer, shards):
     """Against differences of the loss along random directions, in float64."""
     model = model.double().requires_grad_(False)
-    mentions = mentions_of(tokenizer, [ADA, BOB], located(model, shards, "subject", [1]), model.device)
+    requests = requests_in_contexts(tokenizer, [ADA, BOB], located(model, shards, "subject", [1]), model.device)
     generator = torch.Generator().manual_seed(0)
     d, way = (torch.randn(2, SIZE.hidden, generator=generator, dtype=torch.float64) for _ in range(2))
-    scale, usual = torch.full((2, 1), 0.7, dtype=torch.float64), _next_of_subjects(model, mentions)
+    scale, unedited = torch.full((2, 1), 0.7, dtype=torch.float64), log_p_after_places(model, requests)
 
     def step(moved):
-        return _step(model, mentions, 1, moved, scale, usual, kl_weight=2.0)
+        return ChangeLoss(model, requests, 1, scale, unedited, kl_weight=2.0).at(moved)
 
-    slope = (step(d + 1e-3 * way).loss - step(d - 1e-3 * way).loss) / 2e-3
-    # `loss` is the mean over the two places, `gradient` that of each place's own loss; _step's logits are float32.
+    slope = (step(d + 1e-3 * way).mean_loss - step(d - 1e-3 * way).mean_loss) / 2e-3
+    # `mean_loss` is over the two places, `gradient` is that of each place's own loss; the logits are float32.
     assert float((step(d).gradient * way).sum() / 2) == pytest.approx(float(slope), rel=2e-2)
     at_rest = step(torch.zeros_like(d))
-    without = _step(model, mentions, 1, torch.zeros_like(d), scale, None, kl_weight=2.0)
-    assert float(at_rest.loss) == pytest.approx(float(without.loss), rel=1e-6)  # KL(p || p) = 0
-    assert step(d).loss > _step(model, mentions, 1, d, scale, None, kl_weight=2.0).loss
+    without_kl = ChangeLoss(model, requests, 1, scale, None, kl_weight=2.0)
+    assert float(at_rest.mean_loss) == pytest.approx(
+        float(without_kl.at(torch.zeros_like(d)).mean_loss), rel=1e-6
+    )  # KL(p || p) = 0
+    assert step(d).mean_loss > without_kl.at(d).mean_loss
 
 
 def test_the_loss_is_the_requests_and_it_stops_when_taken(model, tokenizer, shards):
     config = RomeConfig(contexts=1, stop_probability=0.6, steps=200)
-    mentions = mentions_of(tokenizer, [BOB], located(model, shards, "relation", [1], ("",)), model.device)
+    requests = requests_in_contexts(tokenizer, [BOB], located(model, shards, "relation", [1], ("",)), model.device)
     model.requires_grad_(False)
     before = log_probabilities(model, tokenizer, [(BOB.prompt, BOB.target)])[0]
-    d, losses = learn(model, mentions, 1, config, Tally())
+    d, losses = optimal_changes(model, requests, 1, config, SpentOperations())
     assert losses[0] == pytest.approx(-before / 2, rel=1e-4)  # two tokens
-    scale = torch.ones(1, 1)
+    loss = ChangeLoss(model, requests, 1, torch.ones(1, 1), None, 0.0)
     assert len(losses) < 200
-    assert _step(model, mentions, 1, d, scale, None, 0.0).least > 0.6
-    one_less, _ = learn(model, mentions, 1, config.model_copy(update={"steps": len(losses) - 1}), Tally())
-    assert _step(model, mentions, 1, one_less, scale, None, 0.0).least <= 0.6
+    assert loss.at(d).least_probability > 0.6
+    one_less, _ = optimal_changes(
+        model, requests, 1, config.model_copy(update={"steps": len(losses) - 1}), SpentOperations()
+    )
+    assert loss.at(one_less).least_probability <= 0.6
 
 
 def test_what_is_spent_is_counted_once_and_added_every_time(model, tokenizer, shards):
@@ -250,8 +256,8 @@ def test_mistrals_tokenizer_finds_the_place_too():
     tokenizer = load_mistral_tokenizer()
     request = Request("Enid Steineau educated at", "Benbourne Law School.", subject="Enid Steineau")
     place = RewriteSite("subject", 0, {}, ("", "Knut Monic citizenship Koristan."))
-    mentions = mentions_of(tokenizer, [request], place, torch.device("cpu"))
-    ids = mentions.batch.input_ids
-    for row, column in enumerate(mentions.columns.tolist()):
+    requests = requests_in_contexts(tokenizer, [request], place, torch.device("cpu"))
+    ids = requests.batch.input_ids
+    for row, column in enumerate(requests.columns.tolist()):
         assert tokenizer.decode(ids[row, 1 : column + 1].tolist()).endswith("Enid Steineau")
-    assert mentions.columns[0] == len(encode(tokenizer, ["Enid Steineau"])[0])
+    assert requests.columns[0] == len(encode(tokenizer, ["Enid Steineau"])[0])
