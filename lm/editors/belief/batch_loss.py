@@ -84,7 +84,7 @@ class _Reading:
         self.weight = torch.tensor(weights, device=device)  # [Q]
 
     def logits(self, layers: LowRankLayers) -> torch.Tensor:
-        """Returns the logits that predict the asked tokens, [N, V], in float32; `layers` hold all editions, [E, ...]."""
+        """Returns the logits that predict the asked tokens, [N, V], in float32; `layers` hold all E editions."""
         rows = self.edition[self.target_of_row]
         return self.frozen.logits([(A.index_select(0, rows), B.index_select(0, rows)) for A, B in layers]).float()
 
