@@ -1,4 +1,4 @@
-"""Models that are not ours, with tokenizers that are not: scored and completed as their own definition says."""
+"""worldgen.lm.any_causal_model: other people's models and tokenizers are scored and completed as they define it."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def saved(request, tmp_path_factory) -> Path:
 
 
 def ids_of(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
-    """By transformers' own call, behind BOS where there is one."""
+    """Returns the ids by transformers' own call, after BOS if the tokenizer has one."""
     bos = [] if tokenizer.bos_token_id is None else [tokenizer.bos_token_id]
     return [*bos, *tokenizer(text, add_special_tokens=False)["input_ids"]]
 
@@ -109,7 +109,7 @@ def test_greedy_is_the_models_own_generation(saved):
         assert ids == generated[0, start.shape[1] :].tolist()
 
 
-def test_the_fast_way_of_our_own_models_is_the_general_one():
+def test_completion_with_a_cache_equals_completion_without():
     tokenizer = train_word_tokenizer(["ada", "bob", "born in", "paris"])
     model = new_model(PretrainConfig(hidden=32, intermediate=64, layers=2, heads=4, kv_heads=4), tokenizer, 0).eval()
     with torch.no_grad():
@@ -122,7 +122,7 @@ def test_the_fast_way_of_our_own_models_is_the_general_one():
 @pytest.mark.parametrize(
     "make", [load_mistral_tokenizer, lambda: train_word_tokenizer(TEXTS), lambda: byte_level(None)]
 )
-def test_continuations_are_what_the_whole_text_ends_with(make):
+def test_continuations_have_the_last_ids_of_the_whole_text(make):
     tokenizer = make()
     tokenizer.backend_tokenizer.no_padding()
     prompts, said = zip(*PAIRS, strict=True)
@@ -148,6 +148,6 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
 
 
 def test_the_models_differ(saved):
-    """So that the comparisons above could fail."""
+    """If their scores were all alike, the comparisons above could not fail."""
     model, tokenizer = load_causal(str(saved), "cpu")
     assert np.ptp(log_probabilities(model, tokenizer, PAIRS)) > 1

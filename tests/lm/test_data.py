@@ -1,4 +1,4 @@
-"""worldgen.lm.data: documents found by their BOS, every one packed once an epoch, and a stream that starts anywhere."""
+"""worldgen.lm.data: documents are found by BOS and packed once an epoch; the stream of batches can start anywhere."""
 
 from itertools import islice
 
@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 
 
 def write_shards(folder, lengths, files=2, seed=0):
-    """Documents of the given lengths, spread over files; document i has the token 10 + i inside."""
+    """Writes documents of these lengths into several files; document i has the token 10 + i inside. Returns them."""
     documents = [[BOS, *[10 + i] * (length - 2), EOS] for i, length in enumerate(lengths)]
     folder.mkdir(exist_ok=True)
     for number, part in enumerate(np.array_split(np.arange(len(documents)), files)):
@@ -44,13 +44,13 @@ def test_documents_are_found_by_their_beginnings(tmp_path, lengths):
     assert [shards.document(i).tolist() for i in range(200)] == documents
 
 
-def test_an_empty_file_among_the_shards_is_no_harm(tmp_path):
+def test_an_empty_file_among_the_shards_does_no_harm(tmp_path):
     documents = write_shards(tmp_path, [5, 7], files=4)
     shards = TokenShards(tmp_path, BOS)
     assert [shards.document(i).tolist() for i in range(2)] == documents
 
 
-def test_no_documents_and_headless_files_are_refused(tmp_path):
+def test_folders_without_documents_and_files_without_bos_are_refused(tmp_path):
     with pytest.raises(UserError, match="no documents"):
         TokenShards(tmp_path, BOS)
     np.save(tmp_path / "train-00000.npy", np.array([7, BOS, 8, EOS], dtype=np.uint16))
@@ -66,13 +66,13 @@ def test_epoch_order_is_a_function_of_seed_and_epoch():
 
 
 @given(st.lists(st.integers(1, 40), max_size=300), st.integers(40, 100))
-def test_packing_holds_each_once_and_fits(lengths, row_tokens):
+def test_packing_takes_each_document_once_and_rows_fit(lengths, row_tokens):
     rows = list(pack(np.array(lengths, dtype=np.int64), row_tokens))
     assert sorted(index for row in rows for index in row) == list(range(len(lengths)))
     assert all(0 < sum(lengths[i] for i in row) <= row_tokens for row in rows)
 
 
-def test_packing_wastes_little():
+def test_packing_fills_rows_well():
     lengths = np.random.default_rng(0).integers(80, 120, size=20_000)
     rows = list(pack(lengths, 1024))
     assert lengths.sum() / (1024 * len(rows)) > 0.96
@@ -83,7 +83,7 @@ def test_a_document_longer_than_a_row_names_the_setting():
         list(pack(np.array([10, 65]), 64))
 
 
-def test_a_batch_says_what_it_holds(shards):
+def test_a_batch_has_positions_labels_and_counts_of_its_documents(shards):
     batch = next(batches(shards, BatchPlan(0, 64, rows_per_step=8)))
     assert (batch.position_ids[:, -1] > 0).any()
     assert batch.input_ids.shape[1] <= 64
@@ -110,8 +110,8 @@ def test_each_document_comes_once_an_epoch(shards, lengths):
     assert {count for i, count in enumerate(seen) if lengths[i] > 2} <= {3, 4}
 
 
-def test_shares_make_up_the_step(shards):
-    """Each process's rows are its own, in turn; what is counted is the whole step's."""
+def test_the_shares_of_all_processes_make_up_the_step(shards):
+    """The processes take rows in turn; the counts are those of the whole step."""
     whole = next(batches(shards, BatchPlan(0, 64, 6), padded=True))
     parts = [next(batches(shards, BatchPlan(0, 64, 6), share=Share(number, 3), padded=True)) for number in range(3)]
     for name in ("input_ids", "position_ids", "labels"):

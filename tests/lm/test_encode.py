@@ -1,4 +1,4 @@
-"""Tokens put together from fragments are what the tokenizer makes of the documents' text."""
+"""worldgen.lm.encode: tokens put together from fragments equal the tokens of the documents' text."""
 
 import numpy as np
 import pytest

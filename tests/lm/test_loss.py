@@ -1,4 +1,4 @@
-"""loss: loss and gradients are those of all logits at once; no more logits than a chunk's; no product twice."""
+"""worldgen.lm.loss: loss and gradients equal those of all logits at once; memory of one chunk; no product twice."""
 
 from types import SimpleNamespace
 from unittest import mock
@@ -21,12 +21,12 @@ N, H, V = 50, 4, 30
 
 
 def in_chunks_of(rows, vocabulary=V):
-    """The bound on a chunk's bytes that lets it have so many rows."""
+    """Sets the bound on a chunk's bytes so that a chunk has `rows` rows."""
     return mock.patch("worldgen.lm.loss.CHUNK_BYTES", 4 * vocabulary * rows)
 
 
 def drawn(n=N, h=H, v=V, dtype=torch.float32, seed=0):
-    """States, a head whose probabilities are far from uniform, and targets of which every fifth is IGNORED."""
+    """Returns a head whose probabilities are far from uniform, states, and targets; every fifth target is IGNORED."""
     generator = torch.Generator().manual_seed(seed)
     head = nn.Linear(h, v, bias=False, dtype=dtype)
     head.weight.data = 2 * torch.randn(v, h, dtype=dtype, generator=generator)
@@ -36,14 +36,14 @@ def drawn(n=N, h=H, v=V, dtype=torch.float32, seed=0):
 
 
 def whole_loss(head, states, targets):
-    """The oracle: all logits at once, differentiated by torch."""
+    """Returns the loss by the oracle: all logits at once, differentiated by torch."""
     logits = head(states)
     wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
     return functional.cross_entropy(wide, targets, ignore_index=IGNORED, reduction="sum")
 
 
 def with_gradients(loss, head, states, targets):
-    """The loss, and d (loss / 3) by states and weight."""
+    """Returns the loss, and the derivatives of loss / 3 by states and weight."""
     value = loss(head, states, targets)
     return value.detach(), *torch.autograd.grad(value / 3, [states, head.weight])
 
@@ -58,7 +58,7 @@ def assert_close(some, others, tolerance):
     seed=st.integers(0, 2**32), n=st.integers(0, 12), h=st.integers(1, 6), v=st.integers(1, 9),
     rows=st.integers(1, 14), ignored=st.sets(st.integers(0, 11)), dtype=st.sampled_from([torch.float32, torch.float64]),
 )  # fmt: skip
-def test_it_is_the_loss_of_all_logits_and_so_are_the_gradients(seed, n, h, v, rows, ignored, dtype):
+def test_loss_and_gradients_equal_those_of_all_logits_at_once(seed, n, h, v, rows, ignored, dtype):
     head, states, targets = drawn(n, h, v, dtype, seed)
     targets.clamp_(min=0)[[i for i in ignored if i < n]] = IGNORED
     expected = with_gradients(whole_loss, head, states, targets)
@@ -69,14 +69,14 @@ def test_it_is_the_loss_of_all_logits_and_so_are_the_gradients(seed, n, h, v, ro
 
 
 @pytest.mark.parametrize("rows", [7, 1000])
-def test_where_nothing_is_predicted_there_is_no_loss_and_no_gradient(rows):
+def test_if_nothing_is_predicted_loss_and_gradients_are_zero(rows):
     head, states, targets = drawn()
     with in_chunks_of(rows):
         found = with_gradients(head_loss, head, states, targets.fill_(IGNORED))
     assert not any(tensor.any() for tensor in found)
 
 
-def test_finite_differences_say_the_same():
+def test_gradients_agree_with_finite_differences():
     head, states, targets = drawn(n=9, dtype=torch.float64)
 
     def loss(states, weight):
@@ -87,7 +87,7 @@ def test_finite_differences_say_the_same():
 
 
 class LargestTensor(TorchDispatchMode):
-    """The most elements of a tensor that any operation makes."""
+    """Records the number of elements of the largest tensor that any operation makes."""
 
     numel = 0
 
@@ -100,7 +100,7 @@ class LargestTensor(TorchDispatchMode):
 
 @pytest.mark.parametrize(("rows", "most"), [(7, 7), (10, 10), (49, 25), (50, 50)])
 def test_no_tensor_is_larger_than_a_chunks_logits(rows, most):
-    """50 positions in the fewest chunks of about one size: 8 of 7 (the last of 1), 5 of 10, 2 of 25, one."""
+    """50 positions are cut into the fewest chunks of nearly one size: 8 of 7 (the last of 1), 5 of 10, 2 of 25, 1."""
     with in_chunks_of(rows), LargestTensor() as largest:
         with_gradients(head_loss, *drawn())
     assert largest.numel == most * V
@@ -110,7 +110,7 @@ def test_no_tensor_is_larger_than_a_chunks_logits(rows, most):
 
 
 def products(loss, *inputs):
-    """Multiplications and additions, and what came of it."""
+    """Returns the number of multiplications and additions, and the result."""
     with FlopCounterMode(display=False) as counter:
         found = loss(*inputs)
     return counter.get_total_flops(), found
@@ -123,7 +123,7 @@ def test_no_product_is_made_twice(rows):
 
 
 @pytest.mark.parametrize("without", [torch.no_grad, torch.inference_mode])
-def test_where_no_gradient_is_asked_for_none_is_worked_out(without):
+def test_without_gradients_none_is_computed(without):
     expected = whole_loss(*drawn())
     with without(), in_chunks_of(7):
         flops, loss = products(head_loss, *drawn())
@@ -132,7 +132,7 @@ def test_where_no_gradient_is_asked_for_none_is_worked_out(without):
     torch.testing.assert_close(loss, expected.detach())
 
 
-def test_what_is_frozen_gets_no_gradient():
+def test_frozen_states_or_weights_get_no_gradient():
     head, states, targets = drawn()
     _, by_states, by_weight = with_gradients(whole_loss, head, states, targets)
     with in_chunks_of(7):
@@ -151,7 +151,7 @@ def in_bfloat16(loss, *inputs):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_under_autocast_products_are_in_bfloat16(dtype):
-    """As by `nn.Linear` under autocast; weights in bfloat16 are what FSDP2 gathers on a GPU."""
+    """`nn.Linear` does the same under autocast. FSDP2 gathers weights in bfloat16 on a GPU."""
     expected = in_bfloat16(whole_loss, *drawn(dtype=dtype))
     with in_chunks_of(7):
         found = in_bfloat16(head_loss, *drawn(dtype=dtype))
@@ -163,7 +163,7 @@ def test_under_autocast_products_are_in_bfloat16(dtype):
 
 
 def test_under_autocast_chunks_are_added_up_in_float32():
-    """As many chunks as positions are no further from the truth than one."""
+    """With a chunk for each position the error is no larger than with one chunk."""
     exact = with_gradients(whole_loss, *drawn(n=400, h=16))[2]
     errors = []
     for rows in (1, 400):
@@ -174,7 +174,7 @@ def test_under_autocast_chunks_are_added_up_in_float32():
 
 @pytest.mark.parametrize("autocast", [False, True])
 @pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
-def test_compiled_it_is_one_graph_and_the_same_numbers(backend, autocast):
+def test_it_compiles_to_one_graph_with_the_same_numbers(backend, autocast):
     head, states, targets = drawn()
     torch._dynamo.reset()
     with in_chunks_of(7), torch.autocast("cpu", torch.bfloat16, enabled=autocast):

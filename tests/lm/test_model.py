@@ -1,4 +1,4 @@
-"""worldgen.lm.model: the paper's size, documents that do not see one another, and a model that comes back from disk."""
+"""worldgen.lm.model: the paper's sizes, packed documents that do not see one another, saving and loading to the bit."""
 
 import pytest
 import torch
@@ -86,7 +86,7 @@ def test_the_seed_alone_makes_the_weights(tokenizer):
 
 
 class Mistral32k:
-    """All that a model asks of the tokenizer of Mistral-7B-v0.1."""
+    """Stands for the tokenizer of Mistral-7B-v0.1: has all that `new_model` reads."""
 
     bos_token_id, eos_token_id = 1, 2
 
@@ -109,7 +109,7 @@ def test_the_papers_family_has_the_parameters_in_the_names(size, count):
 
 
 @torch.no_grad()
-def test_it_comes_back_from_disk_to_the_bit(model, tmp_path):
+def test_a_saved_model_loads_to_the_bit(model, tmp_path):
     model.save_pretrained(tmp_path)
     assert [path.name for path in tmp_path.glob("*.safetensors")] == ["model.safetensors"]
     loaded = AutoModelForCausalLM.from_pretrained(tmp_path, local_files_only=True)
@@ -119,6 +119,6 @@ def test_it_comes_back_from_disk_to_the_bit(model, tmp_path):
     assert not loaded.config.tie_word_embeddings
 
 
-def test_sizes_that_do_not_fit_are_the_users_mistake(tokenizer):
+def test_sizes_that_do_not_go_together_are_refused(tokenizer):
     with pytest.raises(UserError, match="do not go together"):
         new_model(TINY.model_copy(update={"hidden": 30}), tokenizer, seed=0)

@@ -1,4 +1,4 @@
-"""score: exact on a model with uniform logits, equal to the plain sum on any, greedy equal to recomputing."""
+"""worldgen.lm.score: exact for uniform logits, equal to the plain sum for any; greedy equals recomputing the argmax."""
 
 import math
 
@@ -41,7 +41,7 @@ def model(tokenizer):
 
 
 def plain(model, tokenizer, prompt, continuation):
-    """The definition: one text, one position after another."""
+    """Returns log p by the definition: one text, one position after another."""
     before, after = encode(tokenizer, [prompt, continuation])
     ids, total = [1, *before], 0.0
     for token in after:
@@ -64,7 +64,7 @@ def test_uniform_logits_give_exactly_v_to_the_minus_n(tokenizer, batch_tokens):
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 12, 20, 8192])
-def test_it_is_the_sum_over_the_continuation(model, tokenizer, batch_tokens):
+def test_the_score_is_the_sum_over_the_continuation(model, tokenizer, batch_tokens):
     scores = log_probabilities(model, tokenizer, PAIRS, batch_tokens)
     expected = [plain(model, tokenizer, *pair) for pair in PAIRS]
     assert scores == pytest.approx(expected, rel=ROUNDING)
@@ -91,7 +91,7 @@ def test_equal_pairs_are_scored_once(model, tokenizer):
     assert rows == [5]
 
 
-def test_the_longest_come_first_within_the_bound(model, tokenizer):
+def test_the_longest_texts_come_first_and_batches_keep_to_the_bound(model, tokenizer):
     shapes = []
     hook = model.model.register_forward_pre_hook(
         lambda _, __, kwargs: shapes.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
@@ -102,7 +102,7 @@ def test_the_longest_come_first_within_the_bound(model, tokenizer):
     assert all(rows * width <= 16 for rows, width in shapes)
 
 
-def test_nothing_to_score(model, tokenizer):
+def test_no_questions_have_no_answers(model, tokenizer):
     assert log_probabilities(model, tokenizer, []).tolist() == []
     assert greedy(model, tokenizer, [], 3) == []
     assert greedy(model, tokenizer, ["ada"], 0) == [[]]
@@ -114,7 +114,7 @@ def test_an_empty_continuation_is_refused(model, tokenizer):
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 8192])
-def test_greedy_is_the_argmax_again_and_again(model, tokenizer, batch_tokens):
+def test_greedy_takes_the_argmax_at_each_step(model, tokenizer, batch_tokens):
     prompts = ["ada born in", "ada lovelace born in", "", "san salvador university", "ada born in"]
     expected = []
     for ids in encode(tokenizer, prompts):
@@ -133,7 +133,7 @@ def test_greedy_takes_the_lowest_of_equals(tokenizer):
 
 
 class Router:
-    """A model of two editions: the second has its logits shifted towards one word; it notes who was asked what."""
+    """Makes a model into two editions: the second's logits are shifted towards one word. Records which were asked."""
 
     def __init__(self, model, word):
         self.rows, self.batches, self.shift = [0], [], torch.zeros(model.lm_head.out_features)

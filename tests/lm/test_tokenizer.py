@@ -1,4 +1,4 @@
-"""worldgen.lm.tokenizer: round trips, the word boundary law, equality with SentencePiece, cut labels."""
+"""worldgen.lm.tokenizer: round trips, no piece across a space, equality with SentencePiece, labels that are cut."""
 
 import pytest
 import sentencepiece
@@ -30,7 +30,7 @@ def test_marks_are_words_of_their_own_and_the_text_comes_back():
     assert words.decode(ids) == TEXT
 
 
-def test_a_special_token_in_a_label_is_the_users_mistake():
+def test_a_special_token_in_a_label_is_refused():
     with pytest.raises(UserError, match="special token"):
         tok.train_word_tokenizer(["the <s> band"])
 
@@ -80,7 +80,7 @@ def test_no_piece_crosses_a_space(tokenizer, left, right):
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=40))
 @settings(max_examples=300)
-def test_mistral_is_what_sentencepiece_makes(mistral_and_oracle, text):
+def test_mistral_gives_the_ids_of_sentencepiece(mistral_and_oracle, text):
     mistral, oracle = mistral_and_oracle
     assert tok.encode(mistral, [text]) == [oracle.encode(text)]
 
@@ -102,7 +102,7 @@ def test_a_cut_label_is_the_longest_fitting_prefix(kind, label, most):
 
 @pytest.mark.parametrize("kind", ["words", "mistral"])
 @given(labels=st.lists(st.text(st.sampled_from('ab. ▁"<0x41>é東\u00a0\t'), max_size=4), min_size=2, max_size=40))
-def test_labels_are_spelt_alike_if_their_pieces_are_equal(kind, labels):
+def test_labels_have_equal_keys_if_and_only_if_their_pieces_are_equal(kind, labels):
     pieces, spelt = tok.pieces(kind, labels), tok.spelt(kind, labels)
     assert len(set(zip(pieces, spelt, strict=True))) == len(set(pieces)) == len(set(spelt))
 

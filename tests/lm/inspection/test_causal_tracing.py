@@ -1,4 +1,4 @@
-"""tracing: on a model in which one attention and one MLP do anything, every effect can be told beforehand."""
+"""worldgen.lm.inspection.causal_tracing: on a model with one working attention and MLP all effects are known."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def tokenizer():
 
 @pytest.fixture(scope="module")
 def model(tokenizer):
-    """The subject is written on by the MLP of layer 1 and read by the attention of layer 2, by no one else."""
+    """Returns a model in which only layer 1's MLP changes the subject's state and only layer 2's attention reads it."""
     model = new_model(SIZE, tokenizer, seed=0).eval()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -41,7 +41,7 @@ def traced(model, tokenizer, questions=QUESTIONS, window=1, draws=3):
     return trace(model, tokenizer, questions, noise=0.5, draws=draws, window=window)
 
 
-def test_every_site_brings_back_what_it_must(model, tokenizer):
+def test_restoring_a_site_has_the_effect_that_the_model_implies(model, tokenizer):
     found = traced(model, tokenizer)
     asked = [(question.prompt, question.target) for question in QUESTIONS]
     assert np.allclose(found.clean, np.exp(log_probabilities(model, tokenizer, asked)), rtol=1e-5)
@@ -61,7 +61,7 @@ def test_every_site_brings_back_what_it_must(model, tokenizer):
             assert np.allclose(restored, found.corrupted, rtol=1e-4), site
 
 
-def test_a_window_holds_its_neighbours(model, tokenizer):
+def test_a_window_restores_neighbouring_layers_too(model, tokenizer):
     found = traced(model, tokenizer, window=3)
     alone = traced(model, tokenizer).restored
     for layer, reaches in enumerate([True, True, True, False]):
@@ -81,14 +81,14 @@ def test_a_question_is_the_same_in_any_batch(model, tokenizer):
 
 
 def test_the_mean_is_over_the_draws(model, tokenizer):
-    """With the weights fixed, the first draws of a question's noise are the same however many are drawn."""
+    """The mean over few draws differs from the mean over many; other seeds give nearly the same mean over many."""
     one, many = (traced(model, tokenizer, draws=draws) for draws in (1, 400))
     assert not np.allclose(one.corrupted, many.corrupted, rtol=1e-3)
     other = traced(model, tokenizer, [question._replace(seed=question.seed + 50) for question in QUESTIONS], draws=400)
     assert np.allclose(other.corrupted, many.corrupted, rtol=0.2)  # sampling error of 400 draws
 
 
-def test_only_the_subject_is_harmed(model, tokenizer, monkeypatch):
+def test_noise_is_added_to_the_subject_only(model, tokenizer, monkeypatch):
     seen = []
     forward = model.model.layers[0].forward
     monkeypatch.setattr(model.model.layers[0], "forward", lambda x, **rest: (seen.append(x), forward(x, **rest))[1])
@@ -105,6 +105,6 @@ def test_the_deviation_is_that_of_the_subjects_embeddings(model, tokenizer):
     assert embedding_deviation(model, tokenizer, ["ada", "san salvador"]) == pytest.approx(table[rows].std().item())
 
 
-def test_nothing_is_left_in_the_model(model, tokenizer):
+def test_no_hook_is_left_in_the_model(model, tokenizer):
     traced(model, tokenizer)
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())

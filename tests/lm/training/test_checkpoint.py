@@ -1,4 +1,4 @@
-"""worldgen.lm.training.checkpoint: what is saved comes back to the bit, and half-written folders are no checkpoints."""
+"""worldgen.lm.training.checkpoint: training goes on to the bit; half-written folders are not taken for checkpoints."""
 
 import pytest
 import torch
@@ -61,7 +61,7 @@ def test_a_half_written_one_is_ignored_and_removed(tmp_path):
     assert path.exists()
 
 
-def test_there_may_be_none(tmp_path):
+def test_a_folder_may_hold_no_checkpoint(tmp_path):
     assert latest_checkpoint(tmp_path) is None
     assert latest_checkpoint(tmp_path / "nowhere") is None
 

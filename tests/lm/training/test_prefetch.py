@@ -32,7 +32,7 @@ def test_prefetching_changes_nothing_but_the_thread(shards):
     assert not [thread for thread in threading.enumerate() if thread.name == "batches"]
 
 
-def test_what_a_prefetched_stream_raises_comes_in_its_place(shards):
+def test_an_exception_of_the_stream_is_raised_in_its_place(shards):
     def failing():
         yield from islice(batches(shards, PLAN), 2)
         raise UserError("no more")

@@ -1,4 +1,4 @@
-"""worldgen.lm.training.pretrain: it learns, stops and goes on to the bit, and says what went wrong."""
+"""worldgen.lm.training.pretrain: a model learns, stops and goes on to the bit; what goes wrong is told."""
 
 import hashlib
 import json
@@ -148,7 +148,7 @@ def test_a_gradient_that_is_no_number_spoils_no_checkpoint(corpus, tmp_path, mon
 
 
 def test_a_loss_that_stays_above_the_first_is_told_and_a_good_checkpoint_kept(corpus, tmp_path, monkeypatch):
-    """Uphill, step by step; with far too high a rate it is up to rounding whether the gradient overflows first."""
+    """Each step goes uphill. With a far too high rate rounding would decide whether the gradient overflows first."""
     monkeypatch.setattr("worldgen.lm.training.pretrain.learning_rate", lambda config, tokens: -config.learning_rate)
     long = CONFIG.model_copy(update={"tokens": 40_000})
     with pytest.raises(UserError, match=f"diverges: for {PATIENCE} steps.*lower pretrain"):
@@ -161,7 +161,7 @@ def test_a_loss_that_stays_above_the_first_is_told_and_a_good_checkpoint_kept(co
 
 
 def test_after_so_many_minutes_it_pauses_behind_a_checkpoint(corpus, tmp_path):
-    """With no time at all each start takes one step."""
+    """With no time at all each start takes one step and pauses."""
     seldom = CONFIG.model_copy(update={"checkpoint_steps": 0, "tokens": 2000})
     straight, stopped = tmp_path / "straight", tmp_path / "stopped"
     train(seldom, 3, corpus, straight, evaluate=weight_sum)

@@ -41,7 +41,7 @@ def tokens(tmp_path_factory):
 
 
 def weight_norm(model):
-    """Asks all ranks' models something that needs their forward pass."""
+    """Returns a mark that needs the forward pass of every process's model."""
     return {"logit": float(model(input_ids=torch.tensor([[1, 5, 6, 7]])).logits.sum())}
 
 
@@ -52,7 +52,7 @@ def train(tokens, out, execution, config=CONFIG, evaluate=weight_norm):
 
 
 def _one_of_several(rank, of, port, tokens, out, execution, config):
-    """A process as torchrun starts it."""
+    """Trains as one of `of` processes, with the environment that torchrun gives it."""
     os.environ |= {
         "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(of), "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
@@ -80,7 +80,7 @@ def train_as(of, tokens, out, execution=Execution(), config=CONFIG):  # noqa: B0
 
 @pytest.fixture(scope="module")
 def alone(tokens, tmp_path_factory):
-    """What one process makes of it."""
+    """Returns the folder of the same training by one process."""
     out = tmp_path_factory.mktemp("alone")
     train_as(1, tokens, out)
     return out
@@ -106,7 +106,7 @@ def test_two_processes_train_as_one(tokens, alone, tmp_path, execution):
 
 @pytest.mark.slow
 def test_a_checkpoint_of_one_kind_goes_on_in_another(tokens, alone, tmp_path):
-    """Begun by two processes that share the weights out, ended by one that has them whole, and the other way round."""
+    """Training goes from two processes with sharded weights to one with whole weights, and back."""
     out, config = tmp_path / "out", CONFIG.model_copy(update={"checkpoints_kept": 100})
     for last_kept, of, sharded in ((0, 2, True), (4, 1, False), (8, 2, True)):
         shutil.rmtree(out / "final", ignore_errors=True)

@@ -9,7 +9,7 @@ from worldgen.lm.training.speed import flops_per_token, matmul_flops
 
 
 class Mistral32k:
-    """All that a model asks of the tokenizer of Mistral-7B-v0.1."""
+    """Stands for the tokenizer of Mistral-7B-v0.1: has all that `new_model` reads."""
 
     bos_token_id, eos_token_id = 1, 2
 

@@ -1,4 +1,4 @@
-"""trainer: however a step's rows are cut, the gradient is the same; memory that runs out; compiled steps."""
+"""worldgen.lm.training.trainer: the gradient does not depend on how rows are cut; memory that runs out; compilation."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ ROUNDING = {"rtol": 1e-3, "atol": 1e-6}  # float32 sums in another order
 
 
 class Words:
-    """All that a model asks of its tokenizer."""
+    """Stands for a tokenizer: has all that `new_model` reads."""
 
     bos_token_id, eos_token_id = 1, 2
 
@@ -42,7 +42,7 @@ def trainer(said=None, **execution):
 
 
 def gradients(trainer, batch):
-    """The loss and the gradient of a step that is not taken (AdamW's first step would blow rounding up)."""
+    """Returns loss and gradients of a step that is not taken: AdamW's first step would magnify rounding."""
     loss = trainer._accumulated(batch)
     return loss.item(), [parameter.grad.clone() for parameter in trainer.model.parameters()]
 
@@ -60,7 +60,7 @@ def test_micro_batches_give_the_step_of_all_rows(batch, micro_rows):
     assert_alike(gradients(trainer(micro_rows=micro_rows), batch), (packed_loss(whole.model, batch).item(), by_hand))
 
 
-def test_a_mean_of_means_would_be_told_apart(batch):
+def test_a_mean_of_means_would_be_another_loss(batch):
     """The rows of this batch hold different numbers of predicted tokens, so that the tests above can fail."""
     model = trainer().model
     rows = [tuple(tensor[i : i + 1] for tensor in batch.tensors()) for i in range(CONFIG.rows_per_step)]
@@ -74,7 +74,7 @@ def test_a_mean_of_means_would_be_told_apart(batch):
 
 
 def memory_for(trainer, rows):
-    """Let the trainer's loss run out of memory above so many rows, and count the calls."""
+    """Makes the trainer's loss run out of memory above `rows` rows; returns a list of the calls' numbers of rows."""
     calls, loss = [], trainer._loss
 
     def limited(input_ids, *rest):
@@ -131,8 +131,8 @@ def test_what_this_machine_cannot_do_is_told(execution, told):
 
 
 @pytest.mark.slow
-def test_a_compiled_step_is_the_plain_one(batch):
-    """The compiler works out all positions, in other kernels: the CPU's stand for the GPU's."""
+def test_a_compiled_step_equals_the_plain_one(batch):
+    """A compiled step computes all positions, in other kernels. Here the CPU's kernels stand for the GPU's."""
     assert_alike(gradients(trainer(compiled=True), batch), gradients(trainer(), batch))
 
 
