@@ -19,7 +19,7 @@ _PART: Final = 1 << 16  # the number of items that are Python strings at the sam
 
 @dataclass(frozen=True, eq=False)
 class PackedTexts(Sequence[str]):
-    """PackedTexts in an Arrow array, which takes a tenth of the memory of Python strings."""
+    """Texts in an Arrow array, which takes a tenth of the memory of Python strings."""
 
     array: pa.LargeStringArray
 

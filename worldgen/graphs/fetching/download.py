@@ -1,4 +1,4 @@
-"""One file over HTTP: resumed where it broke off, and kept only if its length and its sha256 are the recorded ones."""
+"""Downloading a file over HTTP. A broken download is resumed; only a file of the recorded length and sha256 is kept."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from worldgen.errors import UserError
 from worldgen.storage.files import sha256
 
 TRIES = 4
-FIRST_PAUSE = 1.0  # seconds; each further one is twice as long
-TIMEOUT = (10.0, 60.0)  # seconds to connect, seconds of silence
-CHUNK = 1 << 18
+FIRST_PAUSE = 1.0  # seconds before the second try; each later pause is twice as long
+TIMEOUT = (10.0, 60.0)  # seconds to connect, and seconds of silence
+CHUNK = 1 << 18  # bytes
 _GONE = {401: "refuses it", 403: "refuses it", 404: "does not have it", 410: "does not have it any more"}
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of a mirror, with its length in bytes and its sha256 as recorded here."""
+    """A file on a mirror, with its recorded length in bytes and its recorded sha256."""
 
     name: str
     size: int
@@ -34,26 +34,26 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Console:
-    """Where people are told of progress: `say` takes a line, `quiet` leaves out the bar."""
+    """The place where a person reads about progress: `say` shows a line, `quiet` hides the progress bar."""
 
     say: Callable[[str], None]
     quiet: bool
 
 
 class _BrokenOffError(Exception):
-    """The transfer ended early; another try may go on from there."""
+    """A transfer that ended early; another try may resume it."""
 
 
 def is_complete(path: Path, file: RemoteFile) -> bool:
-    """Whether the bytes on disk are the recorded ones."""
+    """Returns whether the file on disk has the recorded length and sha256."""
     return path.is_file() and path.stat().st_size == file.size and sha256(path) == file.sha256
 
 
 def download(file: RemoteFile, mirror: str, target: Path, console: Console) -> None:
-    """Bring the file to `target` by way of `target`.part, which a later call goes on with.
+    """Downloads the file to `target`. The bytes first go to `target`.part, which a later call resumes.
 
-    Raises UserError (one line, with the mend) where the mirror is out of reach, does not have the file, or has
-    another one; what has arrived of the right length stays beside for the next time.
+    Raises UserError (one line, with the mend) if the mirror cannot be reached, does not have the file, or has another
+    file. If the connection fails, the bytes that have arrived stay in `target`.part; wrong bytes are deleted.
     """
     part = target.with_name(f"{target.name}.part")
     resumed = part.exists() and 0 < part.stat().st_size <= file.size
@@ -74,7 +74,7 @@ def download(file: RemoteFile, mirror: str, target: Path, console: Console) -> N
 
 
 def _fill(part: Path, file: RemoteFile, mirror: str, console: Console) -> None:
-    """Get the bytes that `part` lacks, with a few tries, each told."""
+    """Downloads the bytes that `part` lacks, in at most `TRIES` tries; says so before each further try."""
     url = f"{mirror.rstrip('/')}/{file.name}"
     if part.exists() and part.stat().st_size > file.size:
         part.unlink()
@@ -95,7 +95,7 @@ def _fill(part: Path, file: RemoteFile, mirror: str, console: Console) -> None:
 
 
 def _transfer(url: str, part: Path, file: RemoteFile, console: Console) -> None:
-    """One request for what is missing. Raises _BrokenOffError where another may help, UserError where none can."""
+    """Makes one request for the missing bytes. Raises _BrokenOffError if another try may help, else UserError."""
     start = part.stat().st_size if part.exists() else 0
     if start == file.size:
         return
@@ -119,9 +119,9 @@ def _transfer(url: str, part: Path, file: RemoteFile, console: Console) -> None:
 
 
 def _checked_start(response: requests.Response, start: int, part: Path, file: RemoteFile) -> int:
-    """The byte that the answer begins with: `start`, or 0 from a server that does not resume."""
+    """Checks the answer's status and length. Returns its first byte: `start`, or 0 if the server does not resume."""
     status = response.status_code
-    if status == 416:  # the server's file ends before what is here
+    if status == 416:  # the server's file is shorter than the part here
         part.unlink()
         raise _BrokenOffError("the server cannot go on from what is here, so it is dropped")
     if status in _GONE:
@@ -143,14 +143,14 @@ def _checked_start(response: requests.Response, start: int, part: Path, file: Re
 
 
 def _write(response: requests.Response, start: int, part: Path, file: RemoteFile, console: Console) -> None:
-    """Append the answer to the first `start` bytes. Raises UserError as soon as there is too much of it."""
+    """Writes the answer after the first `start` bytes. Raises UserError as soon as there are too many bytes."""
     bar = tqdm(
         total=file.size, initial=start, unit="B", unit_scale=True, unit_divisor=1024, desc=file.name,
         disable=console.quiet,
     )  # fmt: skip
     size = start
     with part.open("ab" if start else "wb") as out, bar:
-        # The bytes as they are sent: a server that marks a .gz as an encoding would have it unpacked on the way.
+        # The raw bytes, because requests would unpack a .gz that the server declares as a content encoding.
         for chunk in response.raw.stream(CHUNK, decode_content=False):
             size += len(chunk)
             if size > file.size:

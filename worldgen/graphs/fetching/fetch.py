@@ -1,4 +1,4 @@
-"""`worldgen fetch`: the files of a knowledge graph, downloaded, checked and, if asked for, unpacked."""
+"""`worldgen fetch`: downloads the files of a knowledge graph, checks them, and unpacks them if asked to."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WIKIDATA5M = (
 
 @dataclass(frozen=True)
 class Fetched:
-    """What is in the folder now: name and "complete already" or "downloaded"; the unpacked texts."""
+    """The files of a folder after a fetch: "complete already" or "downloaded" by name, and the unpacked texts."""
 
     folder: str
     files: dict[str, str]
@@ -29,9 +29,9 @@ class Fetched:
 
 
 def fetch(files: tuple[RemoteFile, ...], folder: Path, mirror: str, with_unpacking: bool, console: Console) -> Fetched:
-    """Bring `files` from the mirror into the folder; those that are there and complete stay as they are.
+    """Downloads `files` from the mirror into the folder; a file that is complete there stays as it is.
 
-    Raises UserError (one line, with the mend) when that cannot be done; running it again goes on.
+    Raises UserError (one line, with the mend) if a file cannot be fetched; a later call resumes its download.
     """
     if not mirror.startswith(("http://", "https://")):
         raise UserError(f"--mirror {mirror!r} is no web address: give one that begins with https://")
@@ -48,6 +48,7 @@ def fetch(files: tuple[RemoteFile, ...], folder: Path, mirror: str, with_unpacki
 
 
 def _fetched(file: RemoteFile, folder: Path, mirror: str, console: Console) -> str:
+    """Makes sure that the file is in the folder; returns how it came there."""
     target = folder / file.name
     if is_complete(target, file):
         return "complete already"

@@ -1,4 +1,4 @@
-"""Taking the texts out of an archive, whoever made it: plain files only, into one folder, all or none."""
+"""Unpacking the texts of an archive that nobody vouches for: plain files only, into one folder, all or none."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _MEND = "fetch it again, from a mirror you trust"
 
 
 def unpack(archive: Path, folder: Path) -> list[str]:
-    """Write the archive's `.txt` files into `folder`, whatever folder they are in there; gives their names.
+    """Writes the archive's `.txt` files directly into `folder`, without their own folders; returns their names.
 
-    Raises UserError, with nothing written, for an archive that is damaged or holds a link, a device, a path that
-    leaves its folder, two files of one name, or more than `MOST_BYTES`.
+    Raises UserError, with nothing written, if the archive is damaged or holds a link, a device, a path that leaves its
+    folder, two files of one name, or more than `MOST_BYTES` bytes.
     """
     names: list[str] = []
     with tempfile.TemporaryDirectory(prefix=".unpack-", dir=folder) as beside:
@@ -45,7 +45,7 @@ def unpack(archive: Path, folder: Path) -> list[str]:
 
 
 def _texts(tar: tarfile.TarFile, archive: Path) -> Iterator[tarfile.TarInfo]:
-    """The members to unpack; every member is looked at, and one that has no place in a data set refuses the whole."""
+    """Yields the members to unpack. Checks every member: one that has no place in a data set refuses the archive."""
     total = 0
     for member in tar:
         path = PurePosixPath(member.name)

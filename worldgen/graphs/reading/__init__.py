@@ -1,1 +1,1 @@
-"""Graphs out of files: Wikidata5m, TSV, and Wikidata's own dumps."""
+"""Graphs that are read from files: Wikidata5m, TSV files, and Wikidata's own dumps."""

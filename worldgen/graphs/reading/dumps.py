@@ -1,6 +1,6 @@
-"""Wikidata's own dumps as sources: one entity, or one triple, a line; read as a stream, never whole.
+"""Wikidata's own dumps as sources. A line holds one entity or one triple; the file is read as a stream.
 
-A dump is read once for the facts, up to the last one wanted, and once for the names of what was selected.
+A dump is read once for the facts, up to the last one wanted, and once for the names of the selected ids.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ import numpy as np
 from worldgen.errors import UserError
 from worldgen.graphs.sources import Names, Rows, TripleTable
 
-# Wikidata holds no entity that is a tenth of this; a dump without line ends must not fill the memory.
+# In bytes. No entity of Wikidata is a tenth as long, and a dump without line ends must not fill the memory.
 LONGEST_LINE = 1 << 26
 DEFAULT_LANGUAGE = "mul"  # Wikidata's "default for all languages"
 
 
 class MalformedLineError(ValueError):
-    """A line that is not what the format says; the message says what it is instead."""
+    """A line that does not follow the dump's format; the message continues "line 7 ..." with the fault."""
 
 
 class Term(NamedTuple):
-    """A name of an entity in one language: its label, or an alias."""
+    """One name of an entity in one language: its label or an alias."""
 
     id: str
     is_label: bool
@@ -40,37 +40,40 @@ class Term(NamedTuple):
 
 
 class DumpFormat(Protocol):
-    """How a dump's lines are read."""
+    """The way to read one format's lines."""
 
     def lines(self, numbered: Iterable[tuple[int, bytes]], name: str) -> Iterator[tuple[int, bytes]]:
-        """The lines that say something. Raises UserError for a file that ends too early."""
+        """Yields the numbered lines that hold an entity or a triple. Raises UserError if the file ends too early."""
 
     def facts(self, line: bytes) -> Iterable[tuple[str, str, str]]:
-        """The (item, property, item) that a line states. Raises MalformedLineError."""
+        """Returns the facts (item, property, item) that a line states. Raises MalformedLineError."""
 
     def terms(self, line: bytes, wanted: Callable[[str], bool]) -> Iterable[Term]:
-        """The names that a line gives to wanted entities. Raises MalformedLineError."""
+        """Returns the names that a line gives to wanted ids. Raises MalformedLineError."""
 
 
 @dataclass(frozen=True)
 class Dump:
-    """A source in one dump file, plain or compressed (.gz, .bz2), with names in one language.
+    """A source that is one dump file, plain or compressed (.gz, .bz2), with names in one language.
 
-    The malformed lines are counted where facts are read; names on a malformed line are missing names.
+    Malformed lines are counted when facts are read. When names are read, a malformed line gives no names.
     """
 
     path: Path
     format: DumpFormat
     language: str
-    # Of every property, as the pass for the entities' names came by them: a pass over a whole dump takes hours.
+    # The names of every property. The pass for entity names keeps them, because a pass over a whole dump takes hours.
     _property_names: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def paths(self) -> list[Path]:
-        """The file."""
+        """Returns the dump file."""
         return [self.path]
 
     def triples(self, limit: int, strict: bool) -> TripleTable:
-        """The first `limit` facts. A malformed line is counted and left out; `strict` refuses it (UserError)."""
+        """Returns the first `limit` facts.
+
+        A malformed line is counted and left out; with `strict` it raises a UserError, as does a dump without facts.
+        """
         entities: dict[str, int] = {}
         relations: dict[str, int] = {}
         codes = array("i")  # head, relation, tail, head, ...
@@ -97,19 +100,20 @@ class Dump:
         return TripleTable(rows, tuple(entities), tuple(relations), len(rows) + malformed, malformed, first_malformed)
 
     def entity_names(self, ids: Collection[str]) -> Names:
-        """The names of those of `ids` that have a label in the language, or in no language."""
+        """Returns the names of items that have a label in the language, or in the default for all languages."""
         wanted = set(ids)
-        names = self._names(lambda id_: id_ in wanted or id_.startswith("P"))
-        self._property_names.update({id_: known for id_, known in names.items() if id_.startswith("P")})
-        return {id_: known for id_, known in names.items() if id_ in wanted}
+        names_of = self._names(lambda id_: id_ in wanted or id_.startswith("P"))
+        self._property_names.update({id_: names for id_, names in names_of.items() if id_.startswith("P")})
+        return {id_: names for id_, names in names_of.items() if id_ in wanted}
 
     def relation_names(self, ids: Collection[str]) -> Names:
-        """The names of those of `ids` that have a label in the language, or in no language."""
+        """Returns the names of properties that have a label in the language, or in the default for all languages."""
         wanted = set(ids)
-        names = self._property_names or self._names(wanted.__contains__)
-        return {id_: known for id_, known in names.items() if id_ in wanted}
+        names_of = self._property_names or self._names(wanted.__contains__)
+        return {id_: names for id_, names in names_of.items() if id_ in wanted}
 
     def _names(self, wanted: Callable[[str], bool]) -> Names:
+        """Reads the whole dump for the names of wanted ids."""
         terms: dict[str, list[Term]] = {}
         for _, line in self._lines():
             try:
@@ -117,14 +121,17 @@ class Dump:
                     terms.setdefault(term.id, []).append(term)
             except MalformedLineError:
                 continue
-        return {id_: names for id_, known in terms.items() if (names := _in_language(known, self.language))}
+        return {id_: names for id_, found in terms.items() if (names := _names_in_language(found, self.language))}
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         return self.format.lines(_numbered_lines(self.path), self.path.name)
 
 
-def _in_language(terms: list[Term], language: str) -> tuple[str, ...]:
-    """The label and the aliases; the language's own before those for all languages. Nothing without a label."""
+def _names_in_language(terms: list[Term], language: str) -> tuple[str, ...]:
+    """Returns the label and the aliases, or nothing if there is no label.
+
+    Names in the language come before the names for all languages.
+    """
     ranked = sorted(terms, key=lambda term: (term.language != language, not term.is_label))
     labels = [term.text for term in ranked if term.is_label and term.text]
     aliases = [term.text for term in ranked if not term.is_label and term.text]
@@ -132,7 +139,7 @@ def _in_language(terms: list[Term], language: str) -> tuple[str, ...]:
 
 
 def _numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The lines, stripped, numbered from 1; a byte order mark is no part of the first.
+    """Yields the stripped lines, numbered from 1, without a byte order mark.
 
     Raises UserError for a file that is damaged, cut short, or has no line ends.
     """
@@ -152,7 +159,7 @@ def _numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     except (EOFError, zlib.error) as error:
         raise UserError(f"{path} is damaged or cut short ({error}): fetch it again") from None
     except OSError as error:
-        what = "cannot be read" if error.errno else "is damaged"  # gzip and bz2 raise without a number
+        what = "cannot be read" if error.errno else "is damaged"  # gzip and bz2 raise an OSError without a number
         raise UserError(f"{path} {what} ({error}): check the file and fetch it again") from None
 
 

@@ -1,4 +1,4 @@
-"""Graphs that come from files: Wikidata5m's own format, packed or unpacked, and plain TSV."""
+"""A graph in text files: Wikidata5m's, packed or unpacked, or a TSV file of triples."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from worldgen.graphs.sources import Names, TripleTable
 
 @dataclass(frozen=True)
 class FileGraph:
-    """A source in files: triples, and names of entities and relations where there are any.
+    """A source in text files: one of triples, and perhaps one of entity names and one of relation names.
 
-    Where a names file is None, every id is its own label.
+    If a names file is None, each id is its own label.
     """
 
     triple_file: LineFile
@@ -24,20 +24,20 @@ class FileGraph:
     relation_file: LineFile | None
 
     def triples(self, limit: int, strict: bool) -> TripleTable:
-        """The first `limit` triples. A line of another shape is counted and left out; `strict` refuses it."""
+        """Returns the first `limit` triples. A malformed line is left out and counted; `strict` raises a UserError."""
         return read_triples(self.triple_file, limit, strict)
 
     def paths(self) -> list[Path]:
-        """The files on disk that the graph is read from."""
+        """Returns the files on disk that the graph is read from."""
         files = (self.triple_file, self.entity_file, self.relation_file)
         return sorted({file.path for file in files if file is not None and file.path.exists()})
 
     def entity_names(self, ids: Collection[str]) -> Names:
-        """The names of those of `ids` that have any."""
+        """Returns the names of entities; an id without names is left out."""
         return _names(self.entity_file, ids)
 
     def relation_names(self, ids: Collection[str]) -> Names:
-        """The names of those of `ids` that have any."""
+        """Returns the names of relations; an id without names is left out."""
         return _names(self.relation_file, ids)
 
 

@@ -1,6 +1,6 @@
-"""A text file as a stream of lines, or of blocks of whole lines: on disk, or inside a tar archive.
+"""A text file, on disk or inside a tar archive, as a stream of blocks of whole lines.
 
-An archive is never unpacked to disk. A byte order mark is no part of the first line.
+The archive is not unpacked to disk. A byte order mark is no part of the first line.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import BinaryIO, Final
 
 from worldgen.errors import UserError
 
-# Bytes read at once: what is found out about a block still fits into a processor's cache.
+# The bytes that are read at once: small enough for a block and its columns to stay in a processor's cache.
 BLOCK: Final = 1 << 22
 
 
 @dataclass(frozen=True)
 class LineFile:
-    """A text file on disk, or a member (by its ending) of a tar archive."""
+    """A text file on disk, or the member of a gzipped tar archive whose name ends in `member`."""
 
     path: Path
     member: str = ""
@@ -32,7 +32,7 @@ class LineFile:
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
-        """The bytes, as a stream. Raises UserError for an archive that is broken or lacks the member."""
+        """Opens the file as a stream of bytes. Raises UserError if it cannot be read or lacks the member."""
         try:
             if not self.member:
                 with self.path.open("rb") as file:
@@ -53,7 +53,7 @@ class LineFile:
             raise UserError(f"{self.path} cannot be read ({error}): check the file and fetch it again") from None
 
     def blocks(self, size: int = BLOCK) -> Iterator[Block]:
-        """The file in blocks of whole lines, of about `size` bytes or one line."""
+        """Yields the file in blocks of whole lines, each of about `size` bytes or one line."""
         number, pieces = 1, [b""]
         with self.open() as stream:
             mark = stream.read(len(codecs.BOM_UTF8))
@@ -71,19 +71,19 @@ class LineFile:
 
 @dataclass(frozen=True)
 class Block:
-    """Whole lines of a file; `number` is the first one's, counted from 1."""
+    """Whole lines of a file; `number` is the number of the first line, counted from 1."""
 
     number: int
     content: bytes
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        """The lines, numbered, without their ends."""
+        """Yields the lines with their numbers, without their line ends."""
         lines = self.content.removesuffix(b"\n").split(b"\n")
         return ((number, line.rstrip(b"\r")) for number, line in enumerate(lines, self.number))
 
 
 def decoded(line: bytes, file: LineFile, number: int) -> str:
-    """The line as text. Raises UserError that names the line if it is not UTF-8."""
+    """Returns the line as text. Raises UserError with the line's number if it is not UTF-8."""
     try:
         return line.decode()
     except UnicodeDecodeError as error:

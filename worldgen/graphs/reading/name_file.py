@@ -1,4 +1,4 @@
-"""Names out of a text file: a line is an id, its label and its aliases, with tabs between them."""
+"""Reading names from a text file: each line is an id, its label and its aliases, with tabs between them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from worldgen.graphs.reading.line_file import LineFile, decoded
 
 
 def read_names(file: LineFile, ids: Collection[str]) -> PackedNames:
-    """The names of those of `ids` that have any; of several lines of an id the last. Raises UserError if not UTF-8."""
+    """Returns the names of `ids`; an id without names is left out, and an id on several lines has the last one's names.
+
+    Raises UserError if the line of one of the ids is not UTF-8.
+    """
     wanted = {id_.encode(): id_ for id_ in ids}
     names: dict[str, bytes] = {}
     for block in file.blocks():

@@ -1,4 +1,4 @@
-"""Wikidata's `truthy` dump in N-Triples (`latest-truthy.nt`): one triple a line, statements of best rank only.
+"""Wikidata's `truthy` dump in N-Triples (`latest-truthy.nt`): one triple on each line, statements of best rank only.
 
 Grammar: https://www.w3.org/TR/n-triples/. IRIs: https://www.mediawiki.org/wiki/Wikibase/Indexing/RDF_Dump_Format
 """
@@ -24,27 +24,27 @@ _NAME = re.compile(
     rb"<http://www\.w3\.org/(?:(2000/01/rdf-schema#label)|2004/02/skos/core#altLabel)>[ \t]*%s%s%s"
     % (_WD, _TEXT, _TAG, _END)
 )
-# Any triple: what is not used is only looked at for its shape, and its IRIs not closely.
+# Any triple. A triple that is not used is checked only for its shape, and its IRIs are not checked closely.
 _TRIPLE = re.compile(
     rb"(?:<[^>]*>|_:[^ \t]+)[ \t]*<[^>]*>[ \t]*(?:<[^>]*>|_:[^ \t]+?|%s(?:%s|\^\^<[^>]*>)?)%s" % (_TEXT, _TAG, _END)
 )
-_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))")
+_ESCAPE_SEQUENCE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.))")
 _LETTERS = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f"}
 
 
 @dataclass(frozen=True)
 class NTriples:
-    """The lines of an N-Triples dump: facts of some properties (of all, where there are none), names in a language."""
+    """A reader of an N-Triples dump's lines, for facts of `properties` (of all if empty) and names in `language`."""
 
     language: str
     properties: frozenset[str]
 
     def lines(self, numbered: Iterable[tuple[int, bytes]], name: str) -> Iterator[tuple[int, bytes]]:
-        """The triples: what is neither blank nor a comment."""
+        """Yields the triples' lines: those that are neither blank nor a comment."""
         return ((number, line) for number, line in numbered if line and not line.startswith(b"#"))
 
     def facts(self, line: bytes) -> list[tuple[str, str, str]]:
-        """(item, property, item), if that is what the triple says."""
+        """Returns the triple as (item, property, item); empty if it states something else."""
         if fact := _FACT.fullmatch(line):
             head, property_, tail = (part.decode() for part in fact.groups())
             return [(head, property_, tail)] if not self.properties or property_ in self.properties else []
@@ -55,7 +55,7 @@ class NTriples:
         return []
 
     def terms(self, line: bytes, wanted: Callable[[str], bool]) -> list[Term]:
-        """The label or the alias, if that is what the triple says, in the language or for all languages."""
+        """Returns the label or alias that the triple states, in the language or for all languages; empty for others."""
         if b"#label>" not in line and b"#altLabel>" not in line:
             return []
         name = _NAME.fullmatch(line)
@@ -68,18 +68,18 @@ class NTriples:
 
 
 def unescaped(text: str) -> str:
-    """The text that an N-Triples literal stands for. Raises MalformedLineError for what is no character."""
+    """Returns the text of an N-Triples literal. Raises MalformedLineError if an escape is no character."""
     if "\\" not in text:
         return text
     try:
-        plain = _ESCAPE.sub(_character, text)
-        # Some writers spell one character as two surrogates, as JSON does; half of such a pair is no character.
+        plain = _ESCAPE_SEQUENCE.sub(_character, text)
+        # Some writers escape one character as two surrogates, as JSON does. Half of such a pair is no character.
         return plain.encode("utf-16", "surrogatepass").decode("utf-16")
     except (ValueError, OverflowError):
         raise MalformedLineError("escapes what is no character") from None
 
 
-def _character(escape: re.Match) -> str:
+def _character(escape: re.Match[str]) -> str:
     if digits := escape[1] or escape[2]:
         return chr(int(digits, 16))
     return _LETTERS.get(escape[3], escape[3])

@@ -1,7 +1,7 @@
-"""Ids as codes: tens of millions of texts numbered 0, 1, ... in the order in which they first appear.
+"""Numbering tens of millions of ids: each distinct text gets a code 0, 1, ... in the order of first appearance.
 
-Ids like Q42 (one letter for all, then a number) are kept as numbers and coded by a table with a place for each number:
-without hashing, in half the time and memory. Other ids go through Arrow's dictionaries.
+Ids like Q42 (the same letter for all, then a number) are kept as numbers, and a table with one place for each number
+gives their codes: this needs no hashing, and half the time and memory. Arrow's dictionaries number all other ids.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ import pyarrow.compute as pc
 from worldgen.arrays import Ids
 from worldgen.graphs.packed_names import PackedTexts
 
-# Wikidata's ids end at about 2^27; the tables take 8 bytes for each number up to the largest.
-_MOST: Final = 1 << 28
+# Wikidata's largest id is about 2^27. The table takes 8 bytes for each number up to the largest.
+_NUMBER_LIMIT: Final = 1 << 28
 
 
 @dataclass(frozen=True)
 class _Numbered:
-    """PackedTexts that are one letter and a number without leading zeros."""
+    """Texts that are the same letter and a number without leading zeros."""
 
     letter: str
     numbers: Ids
 
     @staticmethod
     def of(texts: pa.Array) -> _Numbered | None:
-        """The texts, if they all are such."""
+        """Returns the texts as numbers, or None if any of them is no such text."""
         letter = texts[0].as_py()[:1]
         if not letter or not pc.all(pc.starts_with(texts, letter)).as_py():
             return None
@@ -37,9 +37,9 @@ class _Numbered:
             numbers = np.from_dlpack(pc.utf8_slice_codeunits(texts, 1).cast(pa.int32())).astype(np.int32, copy=False)
         except pa.ArrowInvalid:
             return None
-        if numbers.max() >= _MOST:
+        if numbers.max() >= _NUMBER_LIMIT:
             return None
-        # Other texts of a number (01, +1, -1, 0x1F) are longer than these: lengths add up if and only if all are plain.
+        # Other spellings of a number (01, +1, -1, 0x1F) are longer, so the lengths add up if and only if all are plain.
         digits = len(numbers) + sum(int(np.count_nonzero(numbers >= 10**power)) for power in range(1, 9))
         letters = len(numbers) * len(letter.encode())
         return _Numbered(letter, numbers) if pc.sum(pc.binary_length(texts)).as_py() == letters + digits else None
@@ -50,29 +50,29 @@ class _Numbered:
 
 
 @dataclass
-class Coder:
-    """Takes texts block by block and gives the code of each."""
+class TextNumbering:
+    """Texts that are added block by block and then numbered."""
 
     blocks: list[_Numbered | pa.DictionaryArray] = field(default_factory=list)
 
     def add(self, texts: pa.LargeStringArray) -> None:
-        """Take further texts."""
+        """Adds a block of texts."""
         if len(texts):
             self.blocks.append(_Numbered.of(texts) or texts.dictionary_encode())
 
-    def coded(self) -> tuple[Ids, PackedTexts]:
-        """The code of every text taken, of which there must be one, and what the codes stand for."""
+    def codes_and_texts(self) -> tuple[Ids, PackedTexts]:
+        """Returns the code of each added text, and the text of each code. At least one text must have been added."""
         numbered = [block for block in self.blocks if isinstance(block, _Numbered)]
         if len(numbered) == len(self.blocks) and len({block.letter for block in numbered}) == 1:
-            return _coded_by_number(
+            return _numbered_by_table(
                 _Numbered(numbered[0].letter, np.concatenate([block.numbers for block in numbered]))
             )
-        return _coded_by_text(
+        return _numbered_by_dictionary(
             [block.texts().dictionary_encode() if isinstance(block, _Numbered) else block for block in self.blocks]
         )
 
 
-def _coded_by_number(ids: _Numbered) -> tuple[Ids, PackedTexts]:
+def _numbered_by_table(ids: _Numbered) -> tuple[Ids, PackedTexts]:
     never = len(ids.numbers)
     table = np.full(int(ids.numbers.max()) + 1, never, dtype=np.int32)  # where each number first appears, then its code
     np.minimum.at(table, ids.numbers, np.arange(never, dtype=np.int32))
@@ -82,7 +82,7 @@ def _coded_by_number(ids: _Numbered) -> tuple[Ids, PackedTexts]:
     return table[ids.numbers], PackedTexts(_Numbered(ids.letter, in_order).texts())
 
 
-def _coded_by_text(blocks: list[pa.DictionaryArray]) -> tuple[Ids, PackedTexts]:
+def _numbered_by_dictionary(blocks: list[pa.DictionaryArray]) -> tuple[Ids, PackedTexts]:
     unified = pa.chunked_array(blocks).unify_dictionaries()
     codes = np.concatenate([np.from_dlpack(chunk.indices) for chunk in unified.chunks])
     return codes.astype(np.int32, copy=False), PackedTexts(unified.chunk(0).dictionary)

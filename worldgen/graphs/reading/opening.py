@@ -1,4 +1,4 @@
-"""Opening a graph by its path: Wikidata5m's folder, a dump of Wikidata's, or a TSV file of triples."""
+"""Opening a graph by its path: a folder of Wikidata5m, a dump of Wikidata's, or a TSV file of triples."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from worldgen.graphs.wikidata5m import ALIAS_ARCHIVE, TRIPLE_ARCHIVE
 
 
 def open_graph(path: Path, language: str = "en", properties: Collection[str] = ()) -> FileGraph | Dump:
-    """The graph in a folder (Wikidata5m's files), in a dump of Wikidata's or in a TSV file of triples.
+    """Returns the graph in a folder (Wikidata5m's files), in a dump of Wikidata's, or in a TSV file of triples.
 
-    Of a dump (`.json` or `.nt`, also `.gz` or `.bz2`) only the facts of `properties` are read, of all where there are
-    none, and the names in `language`. Beside `NAME.tsv` the files `NAME.entities.tsv` and `NAME.relations.tsv` may
-    give labels and aliases; without them ids are labels. Raises UserError that says what is missing.
+    `language` and `properties` are for a dump (`.json` or `.nt`, also with `.gz` or `.bz2`): the language of the names,
+    and the properties whose facts are read (all of them if empty). A TSV file `NAME.tsv` may have labels and aliases
+    beside it, in `NAME.entities.tsv` and `NAME.relations.tsv`; without these files the ids are the labels. Raises
+    UserError that says which file is missing.
     """
     if path.is_dir():
         return FileGraph(*_wikidata5m_files(path))
@@ -42,6 +43,7 @@ def open_graph(path: Path, language: str = "en", properties: Collection[str] = (
 
 
 def _wikidata5m_files(folder: Path) -> tuple[LineFile, LineFile, LineFile]:
+    """Returns the files of triples, entity names and relation names; an unpacked file is preferred to an archive."""
     unpacked = sorted(folder.glob("*_train.txt"))
     if unpacked:
         triple_file = LineFile(unpacked[0])

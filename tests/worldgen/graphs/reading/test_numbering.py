@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worldgen.graphs.reading import numbering as coding
-from worldgen.graphs.reading.numbering import Coder
+from worldgen.graphs.reading import numbering
+from worldgen.graphs.reading.numbering import TextNumbering
 
 NUMBERED = st.integers(0, 30).map(lambda number: f"Q{number}")
 ODD = st.sampled_from(["Q01", "Q-1", "Q+1", "Q 1", "Q1 ", "Q0x1F", "Q1e1", "Q", "", "7", "P3", "é4", "q1", "Q٣",
@@ -22,11 +22,11 @@ BLOCKS = st.lists(
 )
 
 
-def coded(blocks: list[list[str]]) -> tuple[list[int], list[str]]:
-    coder = Coder()
+def numbered_in(blocks: list[list[str]]) -> tuple[list[int], list[str]]:
+    texts_added = TextNumbering()
     for block in blocks:
-        coder.add(pa.array(block, pa.large_string()))
-    codes, texts = coder.coded()
+        texts_added.add(pa.array(block, pa.large_string()))
+    codes, texts = texts_added.codes_and_texts()
     assert codes.dtype == "int32"
     return codes.tolist(), list(texts)
 
@@ -36,10 +36,10 @@ def test_codes_are_those_of_a_dictionary(blocks: list[list[str]], most: int) -> 
     codes: dict[str, int] = {}
     expected = [codes.setdefault(text, len(codes)) for block in blocks for text in block]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(coding, "_MOST", most)  # no test needs tables of gigabytes
-        assert coded(blocks) == (expected, list(codes))
+        patch.setattr(numbering, "_NUMBER_LIMIT", most)  # no test needs tables of gigabytes
+        assert numbered_in(blocks) == (expected, list(codes))
 
 
 def test_plain_ids_are_not_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(coding, "_coded_by_text", lambda _: pytest.fail("hashed"))
-    assert coded([["Q7", "Q0"], [], ["Q7", "Q12"]]) == ([0, 1, 0, 2], ["Q7", "Q0", "Q12"])
+    monkeypatch.setattr(numbering, "_numbered_by_dictionary", lambda _: pytest.fail("hashed"))
+    assert numbered_in([["Q7", "Q0"], [], ["Q7", "Q12"]]) == ([0, 1, 0, 2], ["Q7", "Q0", "Q12"])
