@@ -1,1 +1,1 @@
-"""The built-in graph: shaped like Wikidata, drawn from a seed."""
+"""The built-in graph: it has the shape of Wikidata and is drawn from a seed."""

@@ -1,7 +1,7 @@
-"""The words of the built-in graph's names: syllables for what is made up, real words for kinds of things.
+"""The words of the built-in graph's names: syllables for made-up names, real words for kinds of things.
 
-Place names are a stem and an ending: to the Mistral-7B-v0.1 tokenizer they are two or three pieces, so that a
-place and one more word ("Brenmoor College") are whole within four.
+A place name is a stem and an ending: two or three pieces to the Mistral-7B-v0.1 tokenizer. So a place and one more word
+("Brenmoor College") need no more than four pieces.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PLACE_ENDINGS: Final = _words(
     """
 )
 
-# What goes before a place once every plain one is taken.
+# Prefixes of places, for when every plain place name is taken.
 PLACE_PREFIXES: Final = _words(
     "New Old Upper Lower East West North South Little Great Port High Long Royal Inner Outer"
 )

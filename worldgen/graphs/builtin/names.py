@@ -1,7 +1,7 @@
-"""Made-up names: distinct by construction, drawn in any number up to the room there is.
+"""Made-up names, distinct by construction.
 
-A name is one choice from each of a few word lists, so N distinct names are N distinct numbers below the
-product of the lists' lengths, and no draw has to be thrown away.
+A name is one word from each of a few lists. So N distinct names are N distinct numbers below the product of the lists'
+lengths, and no draw is thrown away. No more names can be drawn than there are such numbers.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import numpy as np
 from worldgen.errors import UserError
 from worldgen.graphs.builtin import lexicon
 
-# The words that the language keeps for itself; no label or alias has one of them.
+# The words of the formal language itself; no label or alias holds any of them.
 RESERVED_WORDS: Final = frozenset({"and", "or", "not", "is", "true", "false"})
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """Names like "{} Institute of {}", each gap with a word of its list; `quota` bounds how many are made."""
+    """Names like "{} Institute of {}": each gap takes a word of its own list. `quota` limits the number of names."""
 
     template: str
     parts: tuple[tuple[str, ...], ...]
@@ -31,12 +31,12 @@ class Pattern:
 
     @property
     def room(self) -> int:
-        """How many names the pattern has: prod_i |parts_i|, or its quota."""
+        """The number of names: prod_i |parts_i|, at most the quota."""
         product = math.prod(len(words) for words in self.parts)
         return product if self.quota is None else min(product, self.quota)
 
     def draw(self, count: int, rng: np.random.Generator) -> list[str]:
-        """`count` distinct names in random order."""
+        """Draws `count` distinct names, in random order."""
         shape = tuple(len(words) for words in self.parts)
         codes = rng.choice(math.prod(shape), count, replace=False)
         choices = [index.tolist() for index in np.unravel_index(codes, shape)]
@@ -46,18 +46,18 @@ class Pattern:
 
 @dataclass(frozen=True)
 class NamePool:
-    """The names of one role: an earlier pattern is used up before a later one begins."""
+    """The names of one role; every name of an earlier pattern is drawn before the first of a later one."""
 
     role: str
     patterns: tuple[Pattern, ...]
 
     @property
     def room(self) -> int:
-        """How many distinct names there are."""
+        """The number of distinct names."""
         return sum(pattern.room for pattern in self.patterns)
 
     def draw(self, count: int, rng: np.random.Generator) -> list[str]:
-        """`count` distinct names. Raises UserError if the pool is smaller."""
+        """Draws `count` distinct names. Raises UserError if the pool has fewer."""
         if count > self.room:
             raise UserError(
                 f"the built-in graph has names for {self.room} of the role {self.role!r}, not for {count}: "
@@ -69,24 +69,25 @@ class NamePool:
         return names
 
 
-def _joined(stems: Sequence[str], endings: Sequence[str], taken: Sequence[str] = ()) -> tuple[str, ...]:
+def _compounds(stems: Sequence[str], endings: Sequence[str], taken: Sequence[str] = ()) -> tuple[str, ...]:
+    """Returns every stem with every ending, without the names in `taken`."""
     # A letter doubled at the seam, or a stem that is its own ending, does not read like a name.
     names = (stem + ending for stem in stems for ending in endings if stem[-1] != ending[0] and stem.lower() != ending)
     return tuple(name for name in dict.fromkeys(names) if name not in taken)
 
 
-_PLACES: Final = _joined(lexicon.STEMS, lexicon.PLACE_ENDINGS)
-_FAMILIES: Final = _joined(lexicon.STEMS, lexicon.FAMILY_ENDINGS, taken=lexicon.GIVEN)
-_LONG_FAMILIES: Final = _joined(lexicon.STEMS, lexicon.LONG_FAMILY_ENDINGS)
-_COUNTRIES: Final = _joined(lexicon.COUNTRY_STEMS, lexicon.COUNTRY_ENDINGS)
+_PLACES: Final = _compounds(lexicon.STEMS, lexicon.PLACE_ENDINGS)
+_FAMILIES: Final = _compounds(lexicon.STEMS, lexicon.FAMILY_ENDINGS, taken=lexicon.GIVEN)
+_LONG_FAMILIES: Final = _compounds(lexicon.STEMS, lexicon.LONG_FAMILY_ENDINGS)
+_COUNTRIES: Final = _compounds(lexicon.COUNTRY_STEMS, lexicon.COUNTRY_ENDINGS)
 
-# People beyond the first few thousand need a middle name or a second family's, and nobody is Otto Otto.
+# After the first few thousand, people need a middle name or a second family name. Nobody is called Otto Otto.
 _PEOPLE: Final = (
     Pattern("{} {}", (lexicon.GIVEN, _FAMILIES), quota=5_000),
     Pattern("{} {} {}", (lexicon.GIVEN[::2], lexicon.GIVEN[1::2], _LONG_FAMILIES), quota=10_000),
     Pattern("{} {}-{}", (lexicon.GIVEN, _FAMILIES[::2], _FAMILIES[1::2])),
 )
-# The long names of schools go to the most popular ones: cut to four pieces, a few of them stay distinct.
+# The most popular schools have the long names. Cut to four pieces, only a few of these names stay distinct.
 _SCHOOLS: Final = (
     Pattern("University of {}", (_PLACES,), quota=12),
     Pattern("{} Institute of {}", (_PLACES, lexicon.FACULTIES), quota=12),
@@ -121,7 +122,7 @@ POOLS: Final = {pool.role: pool for pool in _POOLS}
 
 
 def _clock(number: int) -> str:
-    # Half hours from UTC-09:00, then whole ones: the 38 offsets are distinct.
+    # Steps of half an hour from UTC-09:00 on; the 38 zones have distinct offsets.
     minutes = -540 + 30 * number
     hours, rest = divmod(abs(minutes), 60)
     return f"UTC{'-' if minutes < 0 else '+'}{hours:02d}:{rest:02d}"
@@ -144,13 +145,13 @@ _SHORT_FORMS: Final[dict[str, Callable[[int, list[str]], tuple[str, ...]]]] = {
 
 
 def short_forms(role: str, labels: Sequence[str]) -> list[tuple[str, ...]]:
-    """Other names of each label, as people use them ("A Solmer", "Solmer Arvid"); not yet distinct."""
+    """Returns other names of each label, such as people use ("A Solmer", "Solmer Arvid"); they may coincide."""
     form = _SHORT_FORMS.get(role)
     return [form(number, label.split()) if form else () for number, label in enumerate(labels)]
 
 
 def distinct_aliases(labels: Sequence[str], candidates: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Of every entity's candidates those that name nothing else and have no reserved word."""
+    """Returns each entity's candidates that name nothing else and are no reserved word."""
     uses = Counter(labels)
     for aliases in candidates:
         uses.update(aliases)

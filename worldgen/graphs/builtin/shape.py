@@ -1,7 +1,7 @@
-"""What the built-in graph is made up of: relations, sorts of subjects, and how many objects of each role.
+"""The shape of the built-in graph: its relations, its kinds of subjects, and the number of objects of each role.
 
-The figures are those of the paper's selection from Wikidata: 2.13 facts a subject, a fact in five with a
-known upstream fact, and 20k distinct objects in a sample of 100k facts out of 160k.
+The figures are those of the paper's selection from Wikidata: 2.13 facts for each subject, one fact in five with a known
+upstream fact, and 20k distinct objects in a sample of 100k facts out of 160k.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from worldgen.graphs.builtin.names import POOLS
 
 @dataclass(frozen=True)
 class Relation:
-    """A relation's names (label, then synonyms) and the role that its objects play."""
+    """A relation: its Wikidata id, its names (label, then synonyms), and the role of its objects."""
 
     id: str
     names: tuple[str, ...]
@@ -23,10 +23,10 @@ class Relation:
 
 @dataclass(frozen=True)
 class Dependence:
-    """How a downstream object hangs on the upstream one.
+    """The dependence of a downstream object on the upstream object.
 
-    Every upstream object has weights of its own: `favourites` are their means from its first favourite on;
-    what they leave goes to any object at all.
+    Each upstream object has its own weights over its favourite downstream objects. `favourites` are the means of these
+    weights, from the first favourite on. The remaining weight goes to all downstream objects by their popularity.
     """
 
     upstream: str
@@ -36,7 +36,7 @@ class Dependence:
 
 @dataclass(frozen=True)
 class Profile:
-    """A sort of subject: the kind of name it has, the relations it has facts of, its share in a thousand."""
+    """A group of subjects: their kind of name, the relations that they have, and their share in a thousand."""
 
     kind: str
     relations: tuple[str, ...]
@@ -45,7 +45,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class Census:
-    """How many objects a role has: count * (facts / facts of the shape)^growth."""
+    """The number of objects of a role: count * (facts / facts of the shape)^growth."""
 
     role: str
     count: int
@@ -54,7 +54,7 @@ class Census:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a graph of about `facts` facts looks like, and by its growths every other size."""
+    """The shape of a graph of about `facts` facts; the growth of each role extends it to other sizes."""
 
     facts: int
     profiles: tuple[Profile, ...]
@@ -62,18 +62,18 @@ class Shape:
 
     @property
     def relations(self) -> tuple[Relation, ...]:
-        """The relations that some profile has."""
+        """The relations that at least one profile has."""
         used = {relation for profile in self.profiles for relation in profile.relations}
         return tuple(relation for relation in RELATIONS if relation.id in used)
 
     @property
     def facts_per_subject(self) -> float:
-        """The mean number of relations over the subjects."""
+        """The mean number of facts of a subject."""
         total = sum(profile.share for profile in self.profiles)
         return sum(profile.share * len(profile.relations) for profile in self.profiles) / total
 
     def objects(self, facts: int) -> dict[str, int]:
-        """The number of objects of each role in a graph of `facts` facts; at least 2, at most its names."""
+        """Returns the number of objects of each role in a graph of `facts` facts: at least 2, at most its names."""
         scale = facts / self.facts
         wanted = {part.role: max(2, round(part.count * scale**part.growth)) for part in self.census}
         return {role: min(count, POOLS[role].room) for role, count in wanted.items()}
@@ -153,8 +153,8 @@ PAPER: Final = Shape(
     ),
 )
 
-# Nearly every subject has all four relations, so that a world of a few hundred facts still has two pairs to
-# learn. The few that have one pair only decide the matching, which the others leave open.
+# Nearly every subject has all four relations, so that a world of a few hundred facts still has two pairs to learn.
+# These subjects do not say which relations form a pair; the few subjects with only one pair do.
 TINY: Final = Shape(
     facts=600,
     profiles=(
@@ -172,5 +172,5 @@ TINY: Final = Shape(
 
 
 def shape_of(facts: int) -> Shape:
-    """The shape that a graph of `facts` facts has."""
+    """Returns the shape for a graph of `facts` facts."""
     return TINY if facts < 2_000 else PAPER
