@@ -42,7 +42,7 @@ class RowKey(NamedTuple):
 
 @dataclass(frozen=True)
 class Revision:
-    """The values that edits have changed. Each stands in place of the value before any edit."""
+    """The values that edits have changed: these observations, rows and sums stand in place of those before any edit."""
 
     observations: Mapping[tuple[int, int], Observations] = field(default_factory=dict)
     """Observations of the edited facts (s, r), edits included."""
