@@ -71,7 +71,7 @@ def ask_command(run: Path, as_json: bool, **options: Unpack[AskOptions]) -> None
 
     Example: worldgen ask runs/demo "Ada Lovelace" "occupation" --edit "Ada Lovelace | educated at | Yale"
     """
-    from worldgen.evaluate.commands.run_readers import read_minds
+    from worldgen.evaluate.commands.agent_reader import read_minds
     from worldgen.evaluate.inquiry.ask import judge
     from worldgen.evaluate.inquiry.ask_text import judgements_text
     from worldgen.evaluate.inquiry.minds import EditWeight
@@ -98,7 +98,7 @@ def _check_question(options: AskOptions) -> None:
 
 def _belief(run: Path, config: RunConfig, minds: Minds, options: AskOptions) -> tuple[dict[str, object], str]:
     """Returns the agent's belief, explained if the user asks for that, as a value for JSON and as text."""
-    from worldgen.evaluate.commands.run_readers import read_corpus_extract
+    from worldgen.evaluate.commands.agent_reader import read_corpus_extract
     from worldgen.evaluate.inquiry.ask import BeliefQuestion, ask
     from worldgen.evaluate.inquiry.ask_text import belief_text
     from worldgen.evaluate.inquiry.explain import explain, lineage_of

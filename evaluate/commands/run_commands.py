@@ -19,7 +19,7 @@ def describe_command(run: Path, as_json: bool) -> None:
 
     Example: worldgen describe runs/demo
     """
-    from worldgen.evaluate.commands.run_readers import read_built_world
+    from worldgen.evaluate.commands.world_reader import read_built_world
     from worldgen.evaluate.inquiry.describe import describe
     from worldgen.evaluate.inquiry.describe_text import description_text
 

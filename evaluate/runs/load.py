@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from worldgen.bayes.agent import Agent
 from worldgen.bayes.fitting import fit
 from worldgen.bayes.evidence import Evidence
 from worldgen.evaluate.runs.config import RunConfig, load
-from worldgen.evaluate.testbed.scores import MethodScores
 from worldgen.errors import UserError
 from worldgen.storage.manifests import INPUTS, MANIFEST, read_manifest
 from worldgen.bayes.settings import AgentConfig
 from worldgen.worlds.world import World
+
+if TYPE_CHECKING:
+    from worldgen.evaluate.testbed.scores import MethodScores
 
 CONFIG = "config.toml"
 
@@ -44,6 +47,8 @@ def measured_methods(run_folder: Path) -> list[str]:
 
 def read_scores(run_folder: Path) -> Iterator[MethodScores]:
     """The scores of every method that is scored."""
+    from worldgen.evaluate.testbed.scores import MethodScores  # pandas, which plain asking does not need
+
     for path in sorted((run_folder / "scores").glob("*.json")):
         if path.name not in (MANIFEST, INPUTS):
             yield MethodScores.from_json(json.loads(path.read_text()))

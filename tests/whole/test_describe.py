@@ -20,7 +20,7 @@ from worldgen import cli
 from worldgen.corpus.sentences import read_shards
 from worldgen.corpus.wording import Wording
 from worldgen.errors import UserError
-from worldgen.evaluate.commands.run_readers import read_built_world
+from worldgen.evaluate.commands.world_reader import read_built_world
 from worldgen.evaluate.inquiry.describe import Description, describe
 from worldgen.evaluate.inquiry.describe_text import description_text
 from worldgen.evaluate.inquiry.world_statistics import (

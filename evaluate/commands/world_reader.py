@@ -1,33 +1,17 @@
-"""Reads from a run folder what the inquiries need."""
+"""Reads a built world from a run folder."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
-from worldgen.corpus.sentences import Shard, sentences_naming
+from worldgen.corpus.sentences import Shard
 from worldgen.evaluate.inquiry.describe import BuiltWorld
-from worldgen.evaluate.inquiry.explain import CorpusExtract, LineageStep
-from worldgen.evaluate.inquiry.minds import EditWeight, Minds, revised
-from worldgen.evaluate.runs.config import RunConfig
-from worldgen.evaluate.runs.load import finished, load_agent, load_world
+from worldgen.evaluate.runs.load import finished, load_world
 from worldgen.graphs.labels import LabelReport
 from worldgen.graphs.selection import SelectionReport
 from worldgen.storage.manifests import read_manifest
 from worldgen.worlds.aliases import AliasReport
-
-
-def read_minds(run_folder: Path, config: RunConfig, edits: Sequence[str], weight: EditWeight) -> Minds:
-    """Returns the agent of a run before and after edits. Raises UserError for an edit that cannot be read."""
-    world = load_world(run_folder)
-    return revised(world, load_agent(run_folder, world, config.agent), edits, weight)
-
-
-def read_corpus_extract(run_folder: Path, config: RunConfig, lineage: Sequence[LineageStep]) -> CorpusExtract:
-    """Returns the sentences of a run's corpus that name facts of the lineage."""
-    sentences = sentences_naming(finished(run_folder / "corpus"), [step.fact for step in lineage])
-    return CorpusExtract(sentences, config.corpus.shuffles)
 
 
 def read_built_world(run_folder: Path) -> BuiltWorld:
