@@ -22,7 +22,7 @@ import numpy as np
 from worldgen.bayes.agent import Agent, Edit
 from worldgen.bayes.evidence import Evidence, evidence_of, merge
 from worldgen.bayes.fitting import fit
-from worldgen.corpus.draws import make_shard, shard_bounds
+from worldgen.corpus.recipe import make_shard, shard_bounds
 from worldgen.evaluate.runs.config import RunConfig, override, paper
 from worldgen.evaluate.settings import CasesConfig
 from worldgen.evaluate.testbed.cases import make_cases
@@ -32,7 +32,8 @@ from worldgen.graphs.selection import select
 from worldgen.graphs.spelling import Spelling
 from worldgen.lm.tokenizer import cut_labels, pieces, spelt
 from worldgen.storage.machine import peak_memory
-from worldgen.worlds.world import World, make_world
+from worldgen.worlds.making import make_world
+from worldgen.worlds.world import World
 
 QUESTIONS = 1000
 

@@ -73,14 +73,14 @@ def _errors(shared: tuple[Any, Path], number: int) -> tuple[int, int]:
     What is parsed is the text that the tokens are made of; names are distinct, so equal names are equal ids.
     """
     from worldgen.corpus.sentences import Shard
-    from worldgen.corpus.wording import Wording, sentence
+    from worldgen.corpus.wording import Wording, syntax_tree
 
     world, corpus = shared
     sentences = Shard.load(corpus, number).sentences
     errors = 0
     for i, text in enumerate(Wording(world).texts(sentences)):
         try:
-            errors += world.lexicon.parse(text) != sentence(world, sentences, i)
+            errors += world.lexicon.parse(text) != syntax_tree(world, sentences, i)
         except ValueError:
             errors += 1
     return len(sentences), errors

@@ -1,4 +1,4 @@
-"""`python -m worldgen` is the command."""
+"""Runs the command line: `python -m worldgen` is the same as `worldgen`."""
 
 from worldgen.cli import main
 

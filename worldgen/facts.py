@@ -1,4 +1,4 @@
-"""Facts and the names in them."""
+"""Facts as ids, and vocabularies: the names that stand for the ids."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from worldgen.errors import UnknownNameError
 
 
 class Fact(NamedTuple):
-    """One statement "subject relation object", as ids into the world's vocabularies."""
+    """A statement "subject relation object", as ids into the world's vocabularies."""
 
     subject: int
     relation: int
@@ -24,18 +24,19 @@ class Fact(NamedTuple):
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The names that one role (subject, relation or object) can take; a name's id is its position.
-
-    `labels` are distinct strings, what the language says; `source_ids` are the ids of the knowledge graph
-    (Q42, P69); `aliases` are the other names a person may type. `spoken` are the further names that sentences use
-    in a world with aliases (see `worldgen.worlds.aliases`), none where it is empty; name 0 of an id is its label.
-    """
+    """The things that one role (subject, relation or object) can name. A thing's id is its position."""
 
     kind: str
+    """The role: "subject", "relation" or "object"."""
     labels: tuple[str, ...]
+    """One label for each id. Labels are distinct; sentences use them."""
     source_ids: tuple[str, ...] = ()
+    """The knowledge graph's own id for each id (Q42, P69), or empty."""
     aliases: Sequence[tuple[str, ...]] = field(default=(), repr=False)
+    """For each id the further names that a person may type, or empty."""
     spoken: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
+    """For each id the further names that sentences use (see `worldgen.worlds.aliases`). Empty in a world without
+    aliases. Name 0 of an id is its label; its spoken names follow as 1, 2, ..."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -44,23 +45,29 @@ class Vocabulary:
         return self.labels[id_]
 
     def names(self, id_: int) -> tuple[str, ...]:
-        """All names that sentences use for an id: its label, then its spoken aliases."""
+        """Returns all names that sentences use for an id: its label, then its spoken names."""
         return (self.labels[id_], *self.spoken[id_]) if self.spoken else (self.labels[id_],)
 
     @cached_property
     def every_name(self) -> tuple[str, ...]:
-        """The names of all ids back to back: name n of id i is every_name[first_name[i] + n]."""
+        """The spoken names of all ids, back to back: name n of id i is every_name[first_name[i] + n]."""
         return tuple(name for id_ in range(len(self)) for name in self.names(id_)) if self.spoken else self.labels
 
     @cached_property
     def first_name(self) -> NDArray[np.int64]:
-        """[ids+1]: where each id's names begin in `every_name`."""
+        """[ids+1]: the place in `every_name` where each id's names start, and last its length."""
         further = np.array([len(names) for names in self.spoken]) if self.spoken else np.zeros(len(self), np.int64)
         return row_starts(1 + further)
 
+    @property
+    def name_counts(self) -> NDArray[np.int64]:
+        """[ids]: how many names sentences use for each id, the label included."""
+        return np.diff(self.first_name)
+
     @cached_property
     def _ids(self) -> dict[str, int]:
-        # A label wins over a spoken name, that over a source id, that over an alias, the earlier over the later.
+        # A string may name several ids. A label wins over a spoken name, a spoken name over a source id, a source id
+        # over an alias; within one kind of name the lower id wins.
         one_each = [(label,) for label in self.labels], [(id_,) for id_ in self.source_ids]
         by_name: dict[str, int] = {}
         for names_of in (one_each[0], self.spoken, one_each[1], self.aliases):
@@ -70,13 +77,16 @@ class Vocabulary:
         return by_name
 
     def id_of(self, name: str) -> int:
-        """The id of a label, spoken name, source id or alias. Raises UnknownNameError, which offers near labels."""
+        """Returns the id of a label, spoken name, source id or alias.
+
+        Raises UnknownNameError, which offers similar labels, for a name of no id.
+        """
         if name not in self._ids:
             raise UnknownNameError(self.kind, name, self.labels)
         return self._ids[name]
 
     def take(self, ids: Sequence[int] | NDArray[np.integer]) -> Vocabulary:
-        """The vocabulary of these ids, in this order; ids are numbered anew."""
+        """Returns the vocabulary of these ids only, in this order. Its ids are the positions in `ids`."""
         return Vocabulary(
             self.kind,
             tuple(self.labels[i] for i in ids),

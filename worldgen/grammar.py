@@ -1,11 +1,11 @@
-"""The formal language: what can be said, how it is written, and how it is read back.
+"""The formal language of the corpus: its sentences, how they are written as text, and how text is parsed.
 
     atom      := SUBJECT RELATION OBJECT
     sentence  := atom "."  |  '"' formula '"' "is" ("true"|"false") "."
     formula   := atom | "not" atom | atom "and" atom | atom "or" atom
 
-Real labels contain "and", quotes and full stops. `unspeakable` names the labels of a lexicon with which two
-sentences could be written alike; over the rest parse(render(x)) == x for every sentence x.
+Real labels contain "and", quotes and full stops. With some labels two different sentences would have the same text.
+`unspeakable` finds those labels. Over the others, parse(render(x)) == x for every sentence x.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Atom:
-    """ "subject relation object", as labels."""
+    """A plain statement "subject relation object", as labels."""
 
     subject: str
     relation: str
@@ -56,14 +56,17 @@ Formula = Atom | Not | Both
 
 @dataclass(frozen=True)
 class Sentence:
-    """A bare atom (`truth` is None) or a formula said to be true or false."""
+    """A bare atom (`truth` is None), or a formula with the claim that it is true or false."""
 
     formula: Formula
     truth: bool | None = None
 
 
 def render(sentence: Sentence) -> str:
-    """The sentence as text, closing full stop included. Raises ValueError for a bare formula that is no atom."""
+    """Returns the sentence as text, with its full stop.
+
+    Raises ValueError for a bare formula (`truth` is None) that is not an atom.
+    """
     if sentence.truth is not None:
         return f"{truth_prompt(sentence.formula)} {'true' if sentence.truth else 'false'}."
     if not isinstance(sentence.formula, Atom):
@@ -72,13 +75,13 @@ def render(sentence: Sentence) -> str:
 
 
 def truth_prompt(formula: Formula) -> str:
-    """The text before "true" or "false"."""
+    """Returns the text of a statement about `formula` up to the word "true" or "false"."""
     return f'"{formula}" is'
 
 
 @dataclass(frozen=True)
 class Lexicon:
-    """The labels that sentences may use."""
+    """The labels that sentences may use, by role, and the parser over them."""
 
     subjects: frozenset[str]
     relations: frozenset[str]
@@ -86,12 +89,12 @@ class Lexicon:
 
     @cached_property
     def _separator(self) -> re.Pattern[str]:
-        # The leftmost relation with a word before it, the longest of those that start there.
+        # Finds the leftmost relation that has a word before it; of several that start there, the longest.
         longest_first = sorted(self.relations, key=lambda label: (-len(label), label))
         return re.compile(f" ({'|'.join(map(re.escape, longest_first))}) ")
 
     def parse(self, text: str) -> Sentence:
-        """The sentence that renders to `text`. Raises ValueError if there is none."""
+        """Returns the sentence whose text is `text`. Raises ValueError if there is no such sentence."""
         stated = re.fullmatch(r'"(.*)" is (true|false)\.', text, re.DOTALL)
         if stated:
             return Sentence(self._formula(stated[1]), stated[2] == "true")
@@ -129,14 +132,14 @@ _CONJUNCTION = re.compile(r"(?<![^ ])(and|or)(?![^ ])")
 
 
 def _splits(text: str) -> Iterator[tuple[str, Literal["and", "or"], str]]:
-    """What stands before and after each word "and" or "or"; nothing at the ends of the text."""
+    """Yields (left text, connective, right text) for each word "and" or "or" in the text."""
     for found in _CONJUNCTION.finditer(text):
         yield text[: max(found.start() - 1, 0)], found[1], text[found.end() + 1 :]  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
 class Unspeakable:
-    """Labels that the language cannot keep, each with the reason."""
+    """The labels that the language cannot use, by role: label -> reason."""
 
     subjects: dict[str, str]
     relations: dict[str, str]
@@ -144,11 +147,11 @@ class Unspeakable:
 
 
 def unspeakable(subjects: Collection[str], relations: Collection[str], objects: Collection[str]) -> Unspeakable:
-    """The labels to leave out so that every sentence over the rest has one reading, and one end.
+    """Returns the labels to leave out, so that every sentence over the others has one reading and one end.
 
-    One end: no object followed by its full stop is the beginning of another object, so that "the answer is
-    o." are disjoint events over the objects. The check is exact up to labels that are strange in themselves;
-    leaving a label out never makes another one unspeakable.
+    One end: no object with its full stop is the beginning of another object. Then "the answer is o." is a set of
+    disjoint events over the objects o. Some labels are left out for their spelling alone (a control character, for
+    example); among the others the check is exact. Leaving a label out never makes another label unspeakable.
     """
     bad_relations = {label: why for label in relations if (why := _misspelt(label) or _odd_relation(label))}
     good_relations = frozenset(relations) - bad_relations.keys()
@@ -172,7 +175,7 @@ def _without(bad: dict[str, str], labels: Iterable[str]) -> frozenset[str]:
 def _misspelt(label: str) -> str:
     if not label:
         return "is empty"
-    # Of white space only the blank is printable.
+    # `isprintable` refuses all white space but the blank.
     if not label.isprintable() or "  " in label or label[0] == " " or label[-1] == " ":
         return "has white space other than single blanks, or a control character"
     return ""
@@ -186,10 +189,11 @@ def _odd_relation(label: str) -> str:
 
 
 def _odd_subjects(lexicon: Lexicon) -> dict[str, str]:
-    """Subjects after which the relation would not be found where it is."""
+    """Returns the subjects with which the parser would find the relation at a wrong place, with reasons."""
     bad = {}
     heads = "|".join(sorted({re.escape(relation.split(" ")[0]) for relation in lexicon.relations}))
-    suspect = re.compile(rf"not(?![^ ])|.* ({heads})(?![^ ])", re.DOTALL)  # of millions of subjects, the few to look at
+    # A quick test picks the few suspects out of millions of subjects.
+    suspect = re.compile(rf"not(?![^ ])|.* ({heads})(?![^ ])", re.DOTALL)
     for subject in sorted(filter(suspect.match, lexicon.subjects)):
         if subject == "not" or subject.startswith("not "):
             bad[subject] = 'begins with "not"'
@@ -199,7 +203,7 @@ def _odd_subjects(lexicon: Lexicon) -> dict[str, str]:
 
 
 def _early_relation(subject: str, relations: frozenset[str]) -> str | None:
-    """A relation that can be found inside "subject relation ..." before its own, whatever follows."""
+    """Returns a relation that the parser can find in "subject relation ..." too early, or None."""
     for blank in re.finditer(" ", subject):
         for following in sorted(relations):
             rest = f"{subject[blank.end() :]} {following} "
@@ -210,6 +214,7 @@ def _early_relation(subject: str, relations: frozenset[str]) -> str | None:
 
 
 def _odd_objects(lexicon: Lexicon) -> dict[str, str]:
+    """Returns the objects with which a sentence could be read in two ways or end early, with reasons."""
     bad = {}
     tails = _relation_tails(lexicon.relations)
     heads = {left for relation in lexicon.relations for left, _, _ in _splits(relation)}
@@ -228,13 +233,16 @@ def _odd_objects(lexicon: Lexicon) -> dict[str, str]:
 
 
 def _relation_tails(relations: Iterable[str]) -> set[str]:
-    """What is left of a relation that begins with another one: "team" of "sports team" after "sports"."""
+    """Returns the rests of relations that begin with another relation: "team" for "sports team" and "sports"."""
     labels = set(relations)
     return {long.removeprefix(f"{short} ") for short in labels for long in labels if long.startswith(f"{short} ")}
 
 
 def _double_conjunctions(lexicon: Lexicon) -> dict[str, str]:
-    """Subjects with which "o and s" has two readings: o + "and" + (y and s) = (o and y) + "and" + s."""
+    """Returns the subjects with which "o and s" has two readings, with reasons.
+
+    An example: o + "and" + (y and s) is the same text as (o and y) + "and" + s.
+    """
     shared = {
         right
         for label in filter(_CONJUNCTION.search, lexicon.objects)

@@ -1,8 +1,8 @@
 """Random numbers as a function of (seed, stage, subject): Philox 4x64-10 on arrays.
 
-Every number is addressed, never drawn in turn, so that the result of a subject does not depend on which
-subjects came before it, on shards or on workers. Source: Salmon et al. 2011, "Parallel random numbers: as
-easy as 1, 2, 3"; the oracle in the tests is numpy's own `Philox`, one counter at a time.
+Every random number has an address; none depends on what was drawn before it. A subject's draws are therefore the same
+whatever other subjects, shards or workers there are. Source: Salmon et al. 2011, "Parallel random numbers: as
+easy as 1, 2, 3". The tests compare with numpy's own `Philox`, one counter at a time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from worldgen.arrays import ragged_arange
 
-Words = NDArray[np.uint64]
+Words = NDArray[np.uint64]  # random 64-bit words
 
 _MULTIPLIER_0 = 0xD2E7470EE14C6C93
 _MULTIPLIER_1 = 0xCA5A826395121157
@@ -28,20 +28,23 @@ _TO_UNIT = 2.0**-53
 
 
 def keys_of(names: Iterable[str]) -> Words:
-    """One 64-bit key a name, [N]: what stands for a subject in the counter."""
+    """Returns one 64-bit key for each name, [N]. A key stands for the name in the cipher's counter."""
     digests = b"".join(hashlib.blake2b(name.encode(), digest_size=8).digest() for name in names)
     return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
 
 
 @dataclass(frozen=True)
 class Stream:
-    """The numbers of one stage of one run. `subjects` below are 64-bit keys, see `keys_of`."""
+    """The random numbers of one named stage of one run. Every subject has a stream of its own in it."""
 
     seed: int
     stage: str
 
     def words(self, subjects: Words, counts: NDArray[np.integer]) -> Words:
-        """The first counts[i] words of each subject, back to back: [sum(counts)] uniform on 0 .. 2^64-1."""
+        """Returns the first counts[i] words of each subject's stream, back to back, uniform on 0 .. 2^64-1.
+
+        Shapes: subjects (their keys, see `keys_of`) and counts [N]; result [sum of counts].
+        """
         counts = np.asarray(counts, dtype=np.int64)
         blocks = -(-counts // 4)
         block = ragged_arange(blocks)
@@ -49,32 +52,28 @@ class Stream:
         used = ragged_arange(4 * blocks) < np.repeat(counts, 4 * blocks)
         return words.reshape(-1)[used]
 
-    def unit(self, subjects: Words, counts: NDArray[np.integer]) -> NDArray[np.float64]:
-        """As `words`, uniform on [0, 1) in steps of 2^-53."""
-        return to_unit(self.words(subjects, counts))
-
     def _stage_key(self) -> int:
         return int.from_bytes(hashlib.blake2b(self.stage.encode(), digest_size=8).digest(), "little")
 
 
 def generator(seed: int, stage: str) -> np.random.Generator:
-    """numpy's generator over the same cipher, for a stage that draws in turn."""
+    """Returns a numpy generator over the same cipher, for a stage that draws one number after another."""
     key = np.array([seed, Stream(seed, stage)._stage_key()], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(key=key))
 
 
 def to_unit(words: Words) -> NDArray[np.float64]:
-    """Words as uniform numbers on [0, 1)."""
+    """Returns the words as numbers uniform on [0, 1), in steps of 2^-53."""
     return (words >> np.uint64(11)).astype(np.float64) * _TO_UNIT
 
 
 def below(words: Words, bounds: NDArray[np.integer] | int) -> NDArray[np.int64]:
-    """Words as whole numbers uniform on 0 .. bound-1 (bias below bound / 2^53)."""
+    """Returns the words as whole numbers uniform on 0 .. bound-1. The bias is below bound / 2^53."""
     return np.floor(to_unit(words) * bounds).astype(np.int64)
 
 
 def philox(counter_0: Words, counter_1: Words, key_0: int, key_1: int) -> Words:
-    """Philox 4x64-10 of the counters (counter_0, counter_1, 0, 0) under one key: [N, 4]."""
+    """Returns the Philox 4x64-10 blocks of the counters (counter_0, counter_1, 0, 0) under one key: [N, 4]."""
     x0, x1 = counter_0.copy(), counter_1.copy()
     x2, x3 = np.zeros_like(x0), np.zeros_like(x0)
     for round_ in range(10):
@@ -87,7 +86,7 @@ def philox(counter_0: Words, counter_1: Words, key_0: int, key_1: int) -> Words:
 
 
 def _multiply(a: Words, constant: int) -> tuple[Words, Words]:
-    """High and low word of the 128-bit product, by 32-bit halves."""
+    """Returns the high and the low word of the 128-bit products a * constant, worked out by 32-bit halves."""
     b_high, b_low = np.uint64(constant >> 32), np.uint64(constant & 0xFFFFFFFF)
     a_high, a_low = a >> _HALF, a & _LOW
     low_low = a_low * b_low

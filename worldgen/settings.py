@@ -1,4 +1,4 @@
-"""The settings of graph, world and corpus, with their bounds and the paper's values."""
+"""The settings of graph, world and corpus, with their bounds. The defaults are the paper's values."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Section(BaseModel):
-    """A part of the config: frozen, and closed to names it does not know."""
+    """A section of the config. It is frozen and refuses unknown names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class GraphConfig(Section):
-    """Which facts are taken from which knowledge graph (paper, appendix A.1 step 1).
+    """The choice of a knowledge graph and of the facts to take from it (paper, appendix A.1 step 1).
 
-    `properties` are the only relations to take, all where there are none; `language` is that of the names in
-    Wikidata's own dumps (Wikidata5m is English).
+    `properties` are the only relations to take; an empty tuple means all. `language` is the language of the names
+    taken from Wikidata's own dumps (Wikidata5m is English).
     """
 
     source: str = "builtin"
@@ -38,11 +38,11 @@ class GraphConfig(Section):
 
 
 class WorldConfig(Section):
-    """The generative distributions (appendix A.1 step 2); shares are whole percents.
+    """The settings of the generative distributions (paper, appendix A.1 step 2). Shares are whole percents.
 
-    Options, not the paper's: `deterministic_percent` of a dependency's upstream objects leave their downstream object
-    no choice; sentences use up to `aliases` further names of everything, and `held_out_percent` of the combinations
-    of a subject's alias with a relation's synonym are never said.
+    Three options are not the paper's. For `deterministic_percent` of a dependency's upstream objects the downstream
+    object is certain. Sentences use up to `aliases` further names of each subject, relation and object. The corpus
+    never says `held_out_percent` of the combinations of a subject's alias with a relation's synonym.
     """
 
     facts: int = Field(100_000, ge=1)
@@ -71,9 +71,9 @@ class WorldConfig(Section):
 
 
 class CorpusConfig(Section):
-    """How many sentences a fact and a subject get (appendix A.1 step 3).
+    """The numbers of sentences for a fact and for a subject (paper, appendix A.1 step 3).
 
-    An option, not the paper's: `rare_percent` of the facts get `rare_draws` draws only, and no complex sentence.
+    One option is not the paper's: `rare_percent` of the facts get only `rare_draws` draws and no complex sentence.
     """
 
     draws: int = Field(10, ge=1)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from worldgen.corpus.mentions import names_of
 from worldgen.facts import Vocabulary
 from worldgen.lm.score import greedy, log_probabilities
 from worldgen.lm.texts import continuations
@@ -51,7 +50,7 @@ class AnswerReader:
 
         An object's credence is shared alike by its names. Tokens rise; those that nothing begins with are left out.
         """
-        names = names_of(self.objects)
+        names = self.objects.name_counts
         by_token = np.bincount(self._first_tokens, np.repeat(credences / names, names))
         tokens = np.flatnonzero(by_token)
         return tuple(zip(tokens.tolist(), by_token[tokens].tolist(), strict=True))

@@ -13,7 +13,7 @@ from worldgen.bayes.agent import Agent
 from worldgen.bayes.decomposition import Mixture, RootFormula, mixture, moved_rows, root_formula
 from worldgen.bayes.testimony import weighed_mentions
 from worldgen.corpus.sentences import Kind, Sentences
-from worldgen.corpus.wording import sentence
+from worldgen.corpus.wording import syntax_tree
 from worldgen.errors import UserError
 from worldgen.evaluate.inquiry.ask import UNSEEN_SUBJECT, BeliefQuestion
 from worldgen.evaluate.inquiry.minds import Minds
@@ -234,7 +234,7 @@ def _sources(world: World, corpus: CorpusExtract, step: LineageStep) -> Sources:
         shared=step.downstream,
         readings=corpus.readings,
         mentions=mentions,
-        examples=[render(sentence(world, naming, i)) for i in _first_of_each_form(naming)],
+        examples=[render(syntax_tree(world, naming, i)) for i in _first_of_each_form(naming)],
     )
 
 

@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from worldgen.corpus.recipe import Recipe, corpus_rows
+from worldgen.corpus.recipe import Recipe, rows_of_corpus
 from worldgen.errors import UserError
 from worldgen.evaluate.runs.load import finished, load_world
 from worldgen.evaluate.runs.resources import tokenizer_for
@@ -53,7 +53,7 @@ def generate(run: Run, store: Store) -> dict[str, Any]:
     files = _write_tokenizer(tokenizer, store)
     records = _all_shards(run, order, store)
     rows = {
-        "corpus": corpus_rows(record["corpus"] for record in records),
+        "corpus": rows_of_corpus(record["corpus"] for record in records),
         "tokens": token_rows(order.encoder, (record["tokens"] for record in records)),
     }
     for record in records:

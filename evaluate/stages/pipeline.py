@@ -37,7 +37,7 @@ from worldgen.storage.files import sha256, write_text
 from worldgen.storage.manifests import read_manifest
 from worldgen.storage.stores import LocalFolder
 from worldgen.worlds.aliases import with_aliases
-from worldgen.worlds.world import make_world
+from worldgen.worlds.making import make_world
 
 if TYPE_CHECKING:
     from worldgen.lm.training.trainer import Execution

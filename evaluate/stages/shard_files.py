@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from worldgen.corpus.recipe import Recipe, count
+from worldgen.corpus.recipe import Recipe, rows_of_shard
 from worldgen.lm.encode import Encoder, token_files
 from worldgen.storage.shards import ShardFiles
 
@@ -27,7 +27,7 @@ def make_files(order: Order, number: int) -> ShardFiles:
     files = {f"corpus/{name}": content for name, content in shard.files(number).items()}
     files |= {f"tokens/{name}": content for name, content in tokens.files.items()}
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    record = {"mark": order.mark, "files": hashes, "corpus": count(shard), "tokens": tokens.rows}
+    record = {"mark": order.mark, "files": hashes, "corpus": rows_of_shard(shard), "tokens": tokens.rows}
     return ShardFiles(files | {record_name(number): (json.dumps(record, indent=1) + "\n").encode()}, record)
 
 

@@ -18,7 +18,7 @@ from worldgen.bayes.batch.statement_credences import ask_statements
 from worldgen.bayes.statements import Statement
 from worldgen.corpus.connectives import fact_of_another_subject
 from worldgen.corpus.sentences import Kind, Sentences
-from worldgen.corpus.wording import sentence
+from worldgen.corpus.wording import syntax_tree
 from worldgen.evaluate.asking.answers import AnswerReader
 from worldgen.evaluate.testbed.coherence import probabilistic_error
 from worldgen.facts import Fact
@@ -118,7 +118,7 @@ def _words(draw: np.random.Generator, count: int) -> NDArray[np.uint64]:
 
 
 def _prompts(world: World, statements: Sentences) -> tuple[list[str], NDArray[np.bool_]]:
-    formulas = [sentence(world, statements, i).formula for i in range(len(statements))]
+    formulas = [syntax_tree(world, statements, i).formula for i in range(len(statements))]
     return [truth_prompt(formula) for formula in formulas], statements.truth
 
 

@@ -7,7 +7,7 @@ import worlds
 
 from worldgen.bayes.statements import p_atom
 from worldgen.corpus.sentences import Kind
-from worldgen.corpus.wording import sentence
+from worldgen.corpus.wording import syntax_tree
 from worldgen.evaluate.asking.answers import AnswerReader
 from worldgen.evaluate.testbed.examination import STATEMENTS, examination_about, examine, statements_about
 from worldgen.facts import Fact
@@ -71,7 +71,7 @@ def test_the_prompts_and_credences_are_those_of_the_facts(asked):
         assert asked.truths[i] == world.objects[fact.object]
         assert asked.credences[i] == pytest.approx(p_atom(agent, fact), abs=1e-12)
     statements = statements_about(world, FACTS, Kind.STATED, np.random.default_rng(0))
-    assert truth_prompt(sentence(world, statements, 0).formula).endswith('" is')
+    assert truth_prompt(syntax_tree(world, statements, 0).formula).endswith('" is')
     assert all(prompt.startswith('"not ') for prompt in asked.statements["not"][0])
 
 

@@ -5,7 +5,7 @@ from functools import cache
 from worldgen.bayes.agent import Agent
 from worldgen.bayes.evidence import evidence_of
 from worldgen.bayes.fitting import fit
-from worldgen.corpus.draws import make_shard
+from worldgen.corpus.recipe import make_shard
 from worldgen.corpus.sentences import Shard
 from worldgen.evaluate.runs.config import RunConfig, tiny
 from worldgen.graphs.builtin.builtin_graph import BuiltinGraph
@@ -14,7 +14,8 @@ from worldgen.graphs.spelling import Spelling
 from worldgen.lm.tokenizer import cut_labels, pieces, spelt
 from worldgen.settings import CorpusConfig, WorldConfig
 from worldgen.worlds.aliases import with_aliases
-from worldgen.worlds.world import World, make_world
+from worldgen.worlds.making import make_world
+from worldgen.worlds.world import World
 
 SPELLING = Spelling(
     lambda labels, most: cut_labels("words", labels, most),

@@ -18,7 +18,7 @@ import pytest
 
 import worldgen.export.documents
 from worldgen.corpus.sentences import Sentences, read_shards
-from worldgen.corpus.wording import sentence
+from worldgen.corpus.wording import syntax_tree
 from worldgen.errors import UserError
 from worldgen.evaluate.runs.config import override, tiny
 from worldgen.evaluate.runs.run import Run
@@ -98,7 +98,7 @@ def test_every_sentence_is_the_corpuss_and_parses_to_its_parts(
             assert row["subject"] == world.subjects[d.subject[i]]
             assert row["shuffle"] == d.shuffle[i]
             ids = d.sentence[d.start[i] : d.start[i + 1]] - shard.first_sentence
-            trees = [sentence(world, shard.sentences, j) for j in ids]
+            trees = [syntax_tree(world, shard.sentences, j) for j in ids]
             texts = [render(tree) for tree in trees]
             assert [part["text"] for part in row["sentences"]] == texts
             assert [as_tree(part) for part in row["sentences"]] == trees
@@ -291,7 +291,7 @@ def test_hostile_labels_come_back(tmp_path: Path) -> None:
     rows = documents(tmp_path / "jsonl")
     assert rows == documents(tmp_path / "parquet")
     (corpus,) = (Sentences(**read_columns(path)) for path in (run.folder / "corpus").glob("sentences-*"))
-    texts = {render(sentence(world, corpus, i)) for i in range(len(corpus))}
+    texts = {render(syntax_tree(world, corpus, i)) for i in range(len(corpus))}
     assert {part["text"] for row in rows for part in row["sentences"]} == texts
     source = (tmp_path / "jsonl" / "README.md").read_text().split("## Where")[1]
     assert re.search(r"The facts come from `.*kg.tsv`\. Whatever licence", source)

@@ -203,7 +203,7 @@ def test_the_built_in_names_read_well_and_nearly_all_are_spoken(builtin: str) ->
         from worldgen.evaluate.runs.config import small
         from worldgen.graphs.builtin.builtin_graph import BuiltinGraph
         from worldgen.graphs.selection import select
-        from worldgen.worlds.world import make_world
+        from worldgen.worlds.making import make_world
 
         graph, _ = select(BuiltinGraph(10_000, 0), small().graph, worlds.SPELLING)
         world = make_world(graph, WorldConfig(facts=3000), 0)

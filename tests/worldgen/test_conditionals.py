@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worldgen.graphs.graph import KnowledgeGraph
-from worldgen.worlds.conditionals import SEEN_NOWHERE, Conditionals, raised
+from worldgen.worlds.conditionals import SEEN_NOWHERE, Conditionals, raised_weight
 from worldgen.worlds.dependencies import Pair
 
 PAIRS = (Pair(0, 1), Pair(1, 2))
@@ -27,7 +27,7 @@ def least_weight(mode: int, rest: int, percent: int) -> int:
 
 @given(st.integers(1, 50), st.integers(0, 200), st.integers(0, 99))
 def test_the_mode_is_raised_as_little_as_can_be(mode: int, rest: int, percent: int) -> None:
-    found = raised(np.array([mode]), np.array([rest]), percent)
+    found = raised_weight(np.array([mode]), np.array([rest]), percent)
     assert found.tolist() == [least_weight(mode, rest, percent)]
 
 

@@ -15,11 +15,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from worldgen.corpus.draws import make_shard, sentences_per_subject, shard_bounds
+from worldgen.corpus.recipe import make_shard, sentences_per_subject, shard_bounds
 from worldgen.corpus.sentences import Kind, Sentences, Shard, read_shards
 from worldgen.graphs.graph import KnowledgeGraph
 from worldgen.settings import CorpusConfig, WorldConfig
-from worldgen.worlds.world import NONE, World, make_world
+from worldgen.worlds.making import make_world
+from worldgen.worlds.world import NONE, World
 
 ALARM = 1e-6
 CONFIG = CorpusConfig()

@@ -19,10 +19,10 @@ from scipy import stats
 from test_aliases import hostile_worlds, told, world_of
 
 from worldgen.bayes.evidence import evidence_of
-from worldgen.corpus.draws import make_shard, shard_bounds
-from worldgen.corpus.mentions import named
+from worldgen.corpus.mentions import draw_names
+from worldgen.corpus.recipe import make_shard, shard_bounds
 from worldgen.corpus.sentences import NAME_COLUMNS, Kind, Sentences, Shard, read_shards
-from worldgen.corpus.wording import Wording, sentence
+from worldgen.corpus.wording import Wording, syntax_tree
 from worldgen.evaluate.asking.answers import AnswerReader
 from worldgen.facts import Vocabulary
 from worldgen.grammar import Atom, Both, Formula, Not, render
@@ -156,7 +156,7 @@ def test_nothing_else_depends_on_the_names() -> None:
         np.testing.assert_array_equal(getattr(evidence[1], name), column)
     # A world without aliases is not given names at all.
     assert plain.sentences.names is None
-    assert named(worlds.world(), 0, plain.sentences) is plain.sentences
+    assert draw_names(worlds.world(), 0, plain.sentences) is plain.sentences
 
 
 @pytest.mark.parametrize("size", [7, 1000])
@@ -187,7 +187,7 @@ def ids_of(world: World, formula: Formula) -> list[tuple[int, int, int]]:
 def assert_read_back(world: World, s: Sentences) -> None:
     """Every text is what the grammar renders, and is read back to the same names and the same ids."""
     for i, text in enumerate(Wording(world).texts(s)):
-        tree = sentence(world, s, i)
+        tree = syntax_tree(world, s, i)
         assert text == render(tree)
         assert world.lexicon.parse(text) == tree
         facts = [(s.fact[i], s.object[i]), (s.second_fact[i], s.second_object[i])]
@@ -215,7 +215,7 @@ def test_hostile_names_are_read_back_to_the_same_ids(world: World, seed: int) ->
         speaking.subject[fact], kind, (kind == Kind.ATOM) | (draw.random(N) < 0.5), fact, object_,
         np.where(joined, second, NONE), np.where(joined, second_object, NONE),
     ).where(order)  # fmt: skip
-    assert_read_back(speaking, named(speaking, seed, drawn))
+    assert_read_back(speaking, draw_names(speaking, seed, drawn))
 
 
 @pytest.mark.parametrize("kind", ["words", "mistral"])

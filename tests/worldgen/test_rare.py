@@ -15,11 +15,13 @@ from scipy import stats
 from test_corpus import ALARM, CHAIN, goodness, truth_chance, truths_law
 
 from worldgen.corpus.connectives import fact_of_another_subject
-from worldgen.corpus.draws import make_shard, rare_facts, sentences_per_subject, shard_bounds
+from worldgen.corpus.draws import rare_facts
+from worldgen.corpus.recipe import make_shard, sentences_per_subject, shard_bounds
 from worldgen.corpus.sentences import Kind, Sentences
 from worldgen.graphs.graph import KnowledgeGraph
 from worldgen.settings import CorpusConfig, WorldConfig
-from worldgen.worlds.world import NONE, World, make_world
+from worldgen.worlds.making import make_world
+from worldgen.worlds.world import NONE, World
 
 RARE = CorpusConfig(rare_percent=40, rare_draws=3, shuffles=1)
 COMMON = CorpusConfig(shuffles=1)

@@ -8,13 +8,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from worldgen.corpus.draws import make_shard
+from worldgen.corpus.recipe import make_shard
 from worldgen.corpus.sentences import Kind, Sentences
-from worldgen.corpus.wording import Wording, sentence
+from worldgen.corpus.wording import Wording, syntax_tree
 from worldgen.grammar import Lexicon, render, unspeakable
 from worldgen.graphs.graph import KnowledgeGraph
 from worldgen.settings import CorpusConfig, WorldConfig
-from worldgen.worlds.world import NONE, World, make_world
+from worldgen.worlds.making import make_world
+from worldgen.worlds.world import NONE, World
 
 REAL_SUBJECTS = (
     '"Weird Al" Yankovic', "St. Louis", "Trinidad and Tobago", "Washington, D.C.", "True or False", "3",
@@ -48,7 +49,7 @@ def test_texts_are_what_the_grammar_renders_and_read_back(world: World, sentence
     assert len(texts) == len(sentences)
     assert set(sentences.kind.tolist()) == set(Kind)
     for i, text in enumerate(texts):
-        told = sentence(world, sentences, i)
+        told = syntax_tree(world, sentences, i)
         assert text == render(told)
         assert lexicon.parse(text) == told
 

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from worldgen.corpus.draws import make_shard
+from worldgen.corpus.recipe import make_shard
 from worldgen.corpus.sentences import Kind
 from worldgen.errors import UserError
 from worldgen.graphs.graph import KnowledgeGraph
-from worldgen.randomness import Stream
+from worldgen.randomness import Stream, to_unit
 from worldgen.settings import CorpusConfig, WorldConfig
 from worldgen.worlds.conditionals import SEEN_NOWHERE, Conditionals
 from worldgen.worlds.held_out import HeldOut
-from worldgen.worlds.world import NONE, World, make_world
+from worldgen.worlds.making import make_world
+from worldgen.worlds.world import NONE, World
 
 CHAIN = ("r0 -> r1", "r1 -> r2")
 
@@ -252,8 +253,8 @@ def test_the_roots_stream_is_addressed_by_relation(world: World) -> None:
     """percent(s, r) = 60 + floor(41 u), u from word 2r + 1 of the subject's stream."""
     f = int(np.flatnonzero(world.row == NONE)[3])
     s, r = int(world.subject[f]), int(world.relation[f])
-    units = Stream(5, "roots").unit(world.subject_keys[s : s + 1], np.array([2 * len(world.relations)]))
-    assert world.percent[f] == 60 + int(41 * units[2 * r + 1])
+    words = Stream(5, "roots").words(world.subject_keys[s : s + 1], np.array([2 * len(world.relations)]))
+    assert world.percent[f] == 60 + int(41 * to_unit(words)[2 * r + 1])
 
 
 # --- deterministic rules ------------------------------------------------------------------------------------

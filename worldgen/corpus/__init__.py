@@ -1,1 +1,1 @@
-"""The corpus: sentences and documents about the world, as ids and as words."""
+"""The corpus: noisy sentences and documents about the world, as ids and as text."""

@@ -1,7 +1,7 @@
-"""The complex sentences of a corpus: not, and, or; labelled truly, never noisy (paper, appendix A.1 step 3).
+"""The complex sentences of a corpus: not, and, or. Their labels are always true (paper, appendix A.1 step 3).
 
-A rare fact is in none of them. Its share, of at most four, would be less than half a sentence where it has one draw
-of ten; and they never err, so each would tell more of it than its draws do.
+A rare fact is in no complex sentence. With one draw instead of ten its share of the four sentences would be less than
+half a sentence. And since complex sentences never err, each would tell more about the fact than its draws do.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from worldgen.worlds.world import World
 
 
 def complex_sentences(world: World, config: CorpusConfig, seed: int, facts: Ids, rare: NDArray[np.bool_]) -> Sentences:
-    """Not, and, or sentences about some facts: each connective at most once a fact; a not makes two sentences.
+    """Makes the not, and, or sentences about some facts. A fact has each connective at most once.
 
-    `rare` [F] tells of all the world's facts which are in none.
+    A "not" makes two sentences, one about the truth and one about a false object. `rare` [F] tells for all facts of
+    the world whether they are rare.
     """
     fact, kind, words = _chosen_connectives(world, config, seed, facts, rare)
     negated = fact[kind == Kind.NOT]
@@ -36,13 +37,17 @@ def complex_sentences(world: World, config: CorpusConfig, seed: int, facts: Ids,
 
 
 _CONNECTIVES = np.array([Kind.NOT, Kind.AND, Kind.OR], dtype=np.int8)
-_WORDS_A_CONNECTIVE = 7  # order, first operand (coin, object), second operand (fact, coin, object), which is first
+# The random words of one connective: order, own fact (coin, object), other fact (fact, coin, object), which is first.
+_WORDS_A_CONNECTIVE = 7
 
 
 def _chosen_connectives(
     world: World, config: CorpusConfig, seed: int, facts: Ids, rare: NDArray[np.bool_]
 ) -> tuple[Ids, NDArray[np.int8], Words]:
-    """(fact, connective, its words but the first): taken in random order, up to the number of sentences asked."""
+    """Chooses connectives in random order, up to the number of sentences that the config asks for.
+
+    Returns (fact, connective, random words without the first) for each.
+    """
     words = world.fact_words(Stream(seed, "complex"), facts, 3 * _WORDS_A_CONNECTIVE)[~rare[facts]]
     words, facts = words.reshape(-1, _WORDS_A_CONNECTIVE), facts[~rare[facts]]
     fact, kind = np.repeat(facts, 3), np.tile(_CONNECTIVES, len(facts))
@@ -52,8 +57,8 @@ def _chosen_connectives(
     made = np.where(kind == Kind.NOT, 2, 1)
     made_so_far = _running_sum(made, subject)
     taken = made_so_far <= config.complex_per_subject
-    # The number asked is even and whole facts make four: only a "not" that would overshoot by one leaves a gap,
-    # and the next single sentence fills it.
+    # The requested number is even, and all connectives of a fact make four sentences. So a gap of one sentence is left
+    # only by a "not" that would overshoot by one. The next connective of one sentence fills it.
     overshoot = made_so_far == config.complex_per_subject + 1
     gap = np.isin(subject, subject[overshoot & (made == 2)]) & ~taken & (made == 1)
     filler = np.flatnonzero(gap)
@@ -62,7 +67,7 @@ def _chosen_connectives(
 
 
 def _running_sum(values: NDArray[np.integer], group: Ids) -> NDArray[np.int64]:
-    """Cumulative sums that begin anew in each run of `group`."""
+    """Returns cumulative sums that start again at each run of equal values in `group`."""
     total = np.cumsum(values)
     begins = np.flatnonzero(np.diff(group, prepend=group[:1] - 1))
     before = total[begins] - values[begins]
@@ -70,7 +75,10 @@ def _running_sum(values: NDArray[np.integer], group: Ids) -> NDArray[np.int64]:
 
 
 def _joined(world: World, kind: Kind, fact: Ids, others: NDArray[np.int64], words: Words) -> Sentences:
-    """And / or: a fact of the subject and one of another subject, each true or false by a coin, in random order."""
+    """Makes the "and" or the "or" sentences: the fact and a fact of another subject, in random order.
+
+    A coin decides for each of the two whether its object is the truth or false.
+    """
     other = fact_of_another_subject(world, world.subject[fact], words[:, 2], others)
     here_true, other_true = _heads(words[:, 0]), _heads(words[:, 3])
     here_object = np.where(here_true, world.truth[fact], world.false_object(fact, words[:, 1]))
@@ -92,8 +100,11 @@ def _heads(words: Words) -> NDArray[np.bool_]:
 
 
 def fact_of_another_subject(world: World, subject: Ids, words: Words, among: NDArray[np.integer] | None = None) -> Ids:
-    """[N]: of the facts `among` (in order; all where None) one, uniform over those of other subjects than each one's
-    own; where there is none, of its own."""
+    """Draws for each subject a fact of another subject, uniformly: [N].
+
+    If the facts are all of one subject, it gets one of its own.
+    `among` holds the facts to choose from, in order; None stands for all facts.
+    """
     facts = np.arange(len(world)) if among is None else among
     first = np.searchsorted(facts, world.first_fact)
     begin, end = first[subject], first[subject + 1]

@@ -1,8 +1,8 @@
-"""Which names the sentences use: drawn for every mention, on a stream of their own.
+"""Draws the names that the sentences use, one for every mention.
 
-The pair (subject name, relation name) of an atom is uniform over the combinations that are not held out, the
-object's name uniform over its names. Since nothing else is drawn from this stream, the facts, objects and truths
-of a corpus do not depend on whether its world has aliases.
+The pair (subject name, relation name) of an atom is uniform over the combinations that are not held out; the object's
+name is uniform over its names. The names have a random stream of their own, so the facts, objects and truths of a
+corpus do not depend on whether its world has aliases.
 """
 
 from __future__ import annotations
@@ -14,16 +14,18 @@ from numpy.typing import NDArray
 
 from worldgen.arrays import Ids, ragged_arange, row_starts
 from worldgen.corpus.sentences import Sentences
-from worldgen.facts import Vocabulary
 from worldgen.randomness import Stream, Words, below
 from worldgen.worlds.world import NONE, World
 
-# More than any code of a pair: there are at most 101 names.
+# More than the code of any pair of names: there are at most 101 x 101.
 _CODES = 1 << 14
 
 
-def named(world: World, seed: int, sentences: Sentences) -> Sentences:
-    """The sentences (grouped by subject) with a name drawn for every mention; unchanged in a world without aliases."""
+def draw_names(world: World, seed: int, sentences: Sentences) -> Sentences:
+    """Returns the sentences with a name drawn for every mention; in a world without aliases, unchanged.
+
+    The sentences must be grouped by subject.
+    """
     if not world.has_aliases:
         return sentences
     subjects, count = np.unique(sentences.subject, return_counts=True)
@@ -35,26 +37,21 @@ def named(world: World, seed: int, sentences: Sentences) -> Sentences:
     return replace(sentences, names=np.concatenate([first, second]))
 
 
-def names_of(vocabulary: Vocabulary) -> NDArray[np.int64]:
-    """[ids]: how many names each has."""
-    return np.diff(vocabulary.first_name)
-
-
 def _names(world: World, fact: Ids, object_: Ids, words: Words) -> NDArray[np.int8]:
-    """[3, N]: the names of subject, relation and object of the atoms, from two words each."""
-    subject_name, relation_name = _pairs(world, fact, words[:, 0])
-    object_name = below(words[:, 1], names_of(world.objects)[object_])
+    """Returns the names of the atoms' subjects, relations and objects, from two words for each atom: [3, N]."""
+    subject_name, relation_name = _pairs_of_names(world, fact, words[:, 0])
+    object_name = below(words[:, 1], world.objects.name_counts[object_])
     return np.stack([subject_name, relation_name, object_name]).astype(np.int8)
 
 
-def _pairs(world: World, fact: Ids, words: Words) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(subject name, relation name) [N] of facts, uniform over what is not held out.
+def _pairs_of_names(world: World, fact: Ids, words: Words) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Returns (subject name, relation name) for each fact, uniform over the pairs that are not held out: [N] each.
 
-    The code of a pair (i, j) is i b + j, b the relation's number of names. Of a fact's codes held out,
-    c_0 < c_1 < ..., the k-th code that may be said is k + the number of h with c_h - h <= k.
+    The code of a pair (i, j) is i b + j, where b is the relation's number of names. If c_0 < c_1 < ... are the fact's
+    held-out codes, the k-th code that is not held out is k + (the number of h with c_h - h <= k).
     """
     held = world.held_out
-    a, b = names_of(world.subjects)[world.subject], names_of(world.relations)[world.relation]
+    a, b = world.subjects.name_counts[world.subject], world.relations.name_counts[world.relation]
     held_of = np.bincount(held.fact, minlength=len(world))
     before = row_starts(held_of)[:-1]
     code = held.subject_name * b[held.fact] + held.relation_name

@@ -1,4 +1,4 @@
-"""What a corpus is made of: sentences and documents as arrays of ids, in shards."""
+"""Sentences, documents and shards: the parts of a corpus, as arrays of ids, and their files."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from worldgen.worlds.world import NONE
 
 
 class Kind(IntEnum):
-    """What a sentence is; the names are the language's."""
+    """The kind of a sentence."""
 
     ATOM = 0
+    """A bare statement."""
     STATED = 1
+    """A statement said to be true or false."""
     NOT = 2
     AND = 3
     OR = 4
@@ -35,67 +37,69 @@ NAME_COLUMNS = (
 
 @dataclass(frozen=True)
 class Sentences:
-    """Sentences as ids, grouped by the subject they are about. Facts are numbered as in the world.
-
-    `truth` is what the sentence says of its formula (an atom says it of itself). The second fact and object
-    of all but AND and OR are NONE. `names` tells which names are used, in the order of NAME_COLUMNS, 0 being the
-    label and what is not there; None where all are labels.
-    """
+    """N sentences as columns of ids. Facts are numbered as in the world."""
 
     subject: Ids  # [N]
+    """The subject that the sentence was made for. It is the subject of one of the facts."""
     kind: NDArray[np.int8]  # [N]
     truth: NDArray[np.bool_]  # [N]
+    """Whether the sentence says that its formula is true. A bare atom says so."""
     fact: Ids  # [N]
     object: Ids  # [N]
     second_fact: Ids  # [N]
+    """The fact of the second atom of an AND or OR; NONE for other kinds."""
     second_object: Ids  # [N]
+    """The object of the second atom of an AND or OR; NONE for other kinds."""
     names: NDArray[np.int8] | None = None  # [6, N]
+    """The number of the name used for each mention, in the order of NAME_COLUMNS. 0 stands for the label and for a
+    mention that is not there. None if all names are labels."""
 
     def __len__(self) -> int:
         return len(self.subject)
 
     def where(self, rows: NDArray) -> Sentences:
-        """Some of the sentences, chosen by a mask or by numbers."""
+        """Returns some of the sentences, chosen by a mask or by their places."""
         return Sentences.from_columns({name: column[rows] for name, column in self.columns().items()})
 
     def columns(self) -> dict[str, NDArray]:
-        """The columns by name, those of NAME_COLUMNS only where there are names."""
+        """Returns the columns by name; those of NAME_COLUMNS only if `names` is not None."""
         columns = dict(vars(self))
         names = columns.pop("names")
         return columns if names is None else columns | dict(zip(NAME_COLUMNS, names, strict=True))
 
     @staticmethod
     def of_one_fact(kind: Kind, subject: Ids, truth: NDArray[np.bool_], fact: Ids, object_: Ids) -> Sentences:
-        """Sentences of one kind that name one fact each."""
+        """Makes sentences of one kind that have a single atom each."""
         none = np.full(len(fact), NONE, dtype=np.int32)
         return Sentences(subject, np.full(len(fact), kind, dtype=np.int8), truth, fact, object_, none, none)
 
     def names_of(self, operand: Literal["first", "second"]) -> NDArray[np.int8]:
-        """[3, N]: which names of the subject, relation and object an operand uses."""
+        """Returns the numbers of the names that one operand uses for subject, relation and object: [3, N]."""
         if self.names is None:
             return np.zeros((3, len(self)), np.int8)
         return self.names[:3] if operand == "first" else self.names[3:]
 
     @staticmethod
     def from_columns(columns: Mapping[str, NDArray]) -> Sentences:
-        """What `columns` gave."""
+        """Returns the sentences whose `columns` these are."""
         others = {name: column for name, column in columns.items() if name not in NAME_COLUMNS}
         names = np.stack([columns[name] for name in NAME_COLUMNS]) if len(others) < len(columns) else None
         return Sentences(**others, names=names)
 
     @staticmethod
     def together(parts: list[Sentences]) -> Sentences:
-        """Several blocks as one, in order: all of them with names, or none."""
+        """Joins several blocks of sentences, in order. Either all of them have names or none has."""
         columns = [part.columns() for part in parts]
         return Sentences.from_columns({name: np.concatenate([c[name] for c in columns]) for name in columns[0]})
 
 
 @dataclass(frozen=True)
 class Documents:
-    """Documents as sentence ids: document d holds sentence[start[d]] .. sentence[start[d+1]-1]."""
+    """Documents as a ragged array of sentence ids: document d holds sentence[start[d]] .. sentence[start[d+1]-1]."""
 
     subject: Ids  # [documents]
     shuffle: Ids  # [documents]
+    """The number of the shuffle of the subject's sentences that the document was cut from."""
     start: NDArray[np.int64]  # [documents+1]
     sentence: NDArray[np.int64]
 
@@ -105,27 +109,29 @@ class Documents:
 
 @dataclass(frozen=True)
 class Shard:
-    """The corpus of the subjects first .. last-1; its sentences are numbered from `first_sentence`."""
+    """The part of a corpus about a run of neighbouring subjects."""
 
     sentences: Sentences
+    """The sentences, grouped by subject."""
     documents: Documents
     first_sentence: int
+    """The id of the first sentence; ids count the sentences of the whole corpus."""
 
     def files(self, number: int) -> dict[str, bytes]:
-        """sentences-*.parquet and documents-*.parquet: their bytes by name."""
+        """Returns the bytes of sentences-NUMBER.parquet and documents-NUMBER.parquet, by file name."""
         lists = pa.LargeListArray.from_arrays(self.documents.start, self.documents.sentence)
         columns = {"subject": self.documents.subject, "shuffle": self.documents.shuffle, "sentences": lists}
         tables = {"sentences": self.sentences.columns(), "documents": columns}
         return {f"{name}-{number:05d}.parquet": table_bytes(table) for name, table in tables.items()}
 
     def save(self, folder: Path, number: int) -> None:
-        """Write these files."""
+        """Writes the shard's two files."""
         for name, content in self.files(number).items():
             write_bytes(folder / name, content)
 
     @staticmethod
     def load(folder: Path, number: int) -> Shard:
-        """Read what `save` wrote."""
+        """Reads the files that `save` wrote."""
         table = pq.read_table(folder / f"documents-{number:05d}.parquet").combine_chunks()
         lists = table["sentences"].combine_chunks()
         lists = lists.chunk(0) if isinstance(lists, pa.ChunkedArray) else lists
@@ -137,15 +143,15 @@ class Shard:
 
 
 def read_shards(folder: Path) -> Iterator[Shard]:
-    """The shards of a corpus folder, one after another."""
+    """Yields the shards of a corpus folder in order."""
     for number in range(len(list(folder.glob("sentences-*.parquet")))):
         yield Shard.load(folder, number)
 
 
 def sentences_naming(folder: Path, facts: Sequence[int]) -> Sentences:
-    """The sentences of a corpus folder that name one of the facts, as either operand, in the corpus's order.
+    """Returns the sentences of a corpus folder that name one of the facts, as either operand, in the corpus's order.
 
-    Two columns are read of every shard, the others only where they tell of something.
+    Reads two columns of every shard, and the others only of shards with such a sentence.
     """
     parts: list[Sentences] = []
     for path in sorted(folder.glob("sentences-*.parquet")):

@@ -1,7 +1,7 @@
-"""Sentences of ids as words: each a row of fragments, which joined by blanks are what `grammar.render` writes.
+"""Sentences of ids as text: a sentence is a row of fragments, joined by blanks. It is the text of `grammar.render`.
 
-A fragment is a name with the punctuation that clings to it ('"Ada', 'born in', 'London"'), so that a text, or
-its tokens, is put together from a few fragments that are spelled once, not from 2.4 million strings.
+A fragment is a name with the punctuation next to it ('"Ada', 'born in', 'London"'). A corpus has few different
+fragments, so each is spelled and tokenized once, however many sentences it stands in.
 """
 
 from __future__ import annotations
@@ -23,13 +23,17 @@ _IS, _TRUE, _FALSE, _NOT, _AND, _OR = range(len(_WORDS))
 
 @dataclass(frozen=True)
 class Wording:
-    """The fragments of a world's language. `fragments[i]` is the text of fragment i."""
+    """The fragments of a world's language, and the sentences' texts made of them."""
 
     world: World
 
     @cached_property
     def fragments(self) -> tuple[str, ...]:
-        """Subjects, subjects after a quote, relations, objects, objects before a stop, before a quote, words."""
+        """The text of every fragment.
+
+        In this order: subjects, subjects after a quote, relations, objects, objects before a full stop, objects before
+        a quote, the language's own words.
+        """
         subjects, relations, objects = self._every_name()
         return (
             *subjects,
@@ -42,7 +46,7 @@ class Wording:
         )
 
     def fragments_of(self, sentences: Sentences) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """The sentences' fragments back to back [fragments], and where each sentence starts [N+1]."""
+        """Returns the sentences' fragments, back to back, and where each sentence starts: [fragments], [N+1]."""
         grid = np.full((len(sentences), _WIDEST), NONE, dtype=np.int32)
         for kind in Kind:
             rows = np.flatnonzero(sentences.kind == kind)
@@ -52,7 +56,7 @@ class Wording:
         return grid[said], row_starts(said.sum(axis=1))
 
     def texts(self, sentences: Sentences) -> list[str]:
-        """Every sentence as text."""
+        """Returns every sentence as text."""
         fragment, start = self.fragments_of(sentences)
         words = [self.fragments[i] for i in fragment.tolist()]
         return [" ".join(words[begin:end]) for begin, end in zip(start[:-1].tolist(), start[1:].tolist(), strict=True)]
@@ -61,36 +65,41 @@ class Wording:
         return self.world.subjects.every_name, self.world.relations.every_name, self.world.objects.every_name
 
     def _columns(self, s: Sentences, kind: Kind) -> list[NDArray | int]:
+        """Returns the fragments of sentences of one kind, place by place in the sentence: [N] each."""
         S, R, O = map(len, self._every_name())  # noqa: E741
-        quoted_subject, relation = S, 2 * S
+        # Where each block of `fragments` starts; plain subjects start at 0.
+        quoted_subject, relations = S, 2 * S
         plain, stopped, quoted = 2 * S + R, 2 * S + R + O, 2 * S + R + 2 * O
         word = 2 * S + R + 3 * O
-        of, by, what = self._places(s.fact, s.object, s.names_of("first"))
+        subject, relation, object_ = self._names(s.fact, s.object, s.names_of("first"))
         end: list[NDArray | int] = [word + _IS, np.where(s.truth, word + _TRUE, word + _FALSE)]
         if kind == Kind.ATOM:
-            return [of, relation + by, stopped + what]
+            return [subject, relations + relation, stopped + object_]
         if kind == Kind.STATED:
-            return [quoted_subject + of, relation + by, quoted + what, *end]
+            return [quoted_subject + subject, relations + relation, quoted + object_, *end]
         if kind == Kind.NOT:
-            return [word + _NOT, of, relation + by, quoted + what, *end]
+            return [word + _NOT, subject, relations + relation, quoted + object_, *end]
         joint = word + (_AND if kind == Kind.AND else _OR)
-        of_second, by_second, second = self._places(s.second_fact, s.second_object, s.names_of("second"))
-        first: list[NDArray | int] = [quoted_subject + of, relation + by, plain + what, joint]
-        return [*first, of_second, relation + by_second, quoted + second, *end]
+        first: list[NDArray | int] = [quoted_subject + subject, relations + relation, plain + object_, joint]
+        subject, relation, object_ = self._names(s.second_fact, s.second_object, s.names_of("second"))
+        return [*first, subject, relations + relation, quoted + object_, *end]
 
-    def _places(self, fact: Ids, object_: Ids, names: NDArray[np.int8]) -> tuple[NDArray, NDArray, NDArray]:
-        """Of atoms' subjects, relations and objects the places [N] among all names of their role; `names` [3, N]."""
+    def _names(self, fact: Ids, object_: Ids, names: NDArray[np.int8]) -> tuple[NDArray, NDArray, NDArray]:
+        """Returns the places of the atoms' names in the `every_name` of subjects, relations and objects: [N] each.
+
+        `names` [3, N] tells which name of the subject, relation and object is used.
+        """
         world = self.world
-        of = world.subjects.first_name[world.subject[fact]] + names[0]
-        by = world.relations.first_name[world.relation[fact]] + names[1]
-        return of, by, world.objects.first_name[object_] + names[2]
+        subject = world.subjects.first_name[world.subject[fact]] + names[0]
+        relation = world.relations.first_name[world.relation[fact]] + names[1]
+        return subject, relation, world.objects.first_name[object_] + names[2]
 
 
-_WIDEST = 9
+_WIDEST = 9  # fragments of an "and" or "or" sentence, the longest kind
 
 
-def sentence(world: World, sentences: Sentences, i: int) -> Sentence:
-    """The i-th sentence as a syntax tree: the slow way, and the reading that the fast one is held against."""
+def syntax_tree(world: World, sentences: Sentences, i: int) -> Sentence:
+    """Returns the i-th sentence as a syntax tree of labels. It is slow; tests hold `Wording` against it."""
 
     def atom(fact: int, object_: int, names: NDArray[np.int8]) -> Atom:
         ids = (world.subjects, world.subject[fact]), (world.relations, world.relation[fact]), (world.objects, object_)

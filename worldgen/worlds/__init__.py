@@ -1,1 +1,1 @@
-"""The world: what is true, what depends on what, and the exact probability of every object."""
+"""The world: what is true in it, how probable every object is, and how a world is made from a knowledge graph."""

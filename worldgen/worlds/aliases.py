@@ -1,9 +1,9 @@
-"""Which aliases and relation synonyms the sentences of a world use beside the labels.
+"""Spoken names: the aliases and relation synonyms that a world's sentences use beside the labels.
 
-A name is spoken if it names one thing, in every role and among all labels and aliases of the world, and if with it
-the language stays unambiguous (`worldgen.grammar`): labels come first, then synonyms of relations, aliases of
-subjects, of objects. "Names one thing" is to the tokenizer: the model sees no more. A subject and an object that
-are one entity of the source are one thing. Object aliases are cut like object labels.
+An alias is spoken if it names one thing only, among all labels and aliases of all roles, and if the language stays
+unambiguous with it (`worldgen.grammar`). Labels come first, then synonyms of relations, aliases of subjects, aliases
+of objects. Two names are the same if they are the same to the tokenizer, because the model sees no more. A subject and
+an object that are one entity of the source are one thing. Object aliases are cut like object labels.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
-
-import numpy as np
 
 from worldgen.facts import Vocabulary
 from worldgen.grammar import Lexicon, unspeakable
@@ -25,49 +23,53 @@ from worldgen.worlds.held_out import NOTHING_HELD_OUT, HeldOut, hold_out
 from worldgen.worlds.world import World
 
 Role = Literal["subjects", "relations", "objects"]
-_Fate = Literal["chosen", "merged", "ambiguous", "further"]
-_ROLES: tuple[Role, ...] = ("relations", "subjects", "objects")  # in the order in which their aliases are let in
+_Outcome = Literal["chosen", "merged", "ambiguous", "further"]
+_ROLES: tuple[Role, ...] = ("relations", "subjects", "objects")  # in the order in which their aliases are admitted
 
 
 @dataclass(frozen=True)
 class AliasReport:
-    """How many aliases are spoken, how many are not and why (alias: reason, at most `REASONS_KEPT`).
-
-    `merged_aliases` are alike their own label or an earlier alias, `further_aliases` more than were asked for.
-    """
+    """The numbers of aliases that are spoken and that are not."""
 
     spoken_aliases: int
     cut_aliases: int
+    """Object aliases that were cut to the longest length of an object."""
     merged_aliases: int
+    """Aliases that are the same as their own label or as an earlier alias of it."""
     ambiguous_aliases: int
+    """Aliases that name another thing too."""
     further_aliases: int
+    """Aliases beyond the number that the config asks for."""
     unspeakable_aliases: int
+    """Aliases that would make the language ambiguous."""
     reasons: dict[str, str]
+    """Unspeakable alias -> reason, for at most `REASONS_KEPT` of them."""
     held_out_combinations: int
 
 
 def with_aliases(
     world: World, config: WorldConfig, spelling: Spelling, most_pieces: int, seed: int
 ) -> tuple[World, AliasReport]:
-    """The world with up to `config.aliases` further names of everything, and with what the corpus never says of them.
+    """Returns the world with up to `config.aliases` spoken names for each id, and a report.
 
-    Ids, truths and probabilities stay as they are.
+    Draws the held-out combinations too. Object aliases are cut to `most_pieces` pieces. Ids, truths and probabilities
+    stay as they are.
     """
     names = {role: _Names.of(getattr(world, role), spelling, most_pieces) for role in _ROLES}
     ambiguous = _ambiguous(names.values())
-    fates = {role: names[role].fates(ambiguous, config.aliases) for role in _ROLES}
-    chosen = {role: [alias for alias, fate in fates[role] if fate == "chosen"] for role in _ROLES}
-    reasons = _stops(names["objects"], chosen["objects"])
+    outcomes = {role: names[role].outcomes(ambiguous, config.aliases) for role in _ROLES}
+    chosen = {role: [alias for alias, outcome in outcomes[role] if outcome == "chosen"] for role in _ROLES}
+    reasons = _early_ends(names["objects"], chosen["objects"])
     lexicon = world.lexicon
     for role in _ROLES:
-        fresh = [name.text for name in chosen[role] if (role, name.text) not in reasons]
-        lexicon = _let_in(lexicon, role, fresh, reasons)
+        new = [name.text for name in chosen[role] if (role, name.text) not in reasons]
+        lexicon = _admit(lexicon, role, new, reasons)
     spoken = {role: _by_id(len(names[role].labels), chosen[role], getattr(lexicon, role)) for role in _ROLES}
     vocabularies = {role: replace(getattr(world, role), spoken=said) for role, said in spoken.items() if any(said)}
-    told = replace(world, **vocabularies)
-    told = replace(told, held_out=_held_out(told, config.held_out_percent, seed))
-    count = Counter(fate for role in _ROLES for _, fate in fates[role])
-    return told, AliasReport(
+    speaking = replace(world, **vocabularies)
+    speaking = replace(speaking, held_out=_held_out(speaking, config.held_out_percent, seed))
+    count = Counter(outcome for role in _ROLES for _, outcome in outcomes[role])
+    return speaking, AliasReport(
         spoken_aliases=sum(len(further) for said in spoken.values() for further in said),
         cut_aliases=names["objects"].cut,
         merged_aliases=count["merged"],
@@ -75,27 +77,29 @@ def with_aliases(
         further_aliases=count["further"],
         unspeakable_aliases=len(reasons),
         reasons={text: why for (_, text), why in list(reasons.items())[:REASONS_KEPT]},
-        held_out_combinations=len(told.held_out),
+        held_out_combinations=len(speaking.held_out),
     )
 
 
 class _Name(NamedTuple):
-    """One alias of an id: its text, as the tokenizer sees it."""
+    """One alias of an id."""
 
     id: int
     text: str
     pieces: Pieces
+    """The text as the tokenizer sees it."""
 
 
 @dataclass(frozen=True)
 class _Names:
-    """The labels and aliases of one role; `things[id]` is what the id stands for, in every role. `cut`: how many
-    aliases were cut."""
+    """The labels and aliases of one role, as the tokenizer sees them."""
 
     things: tuple[str, ...]
+    """For each id the thing that it stands for. Ids of two roles that stand for one entity have the same thing."""
     labels: list[Pieces]
     aliases: list[_Name] = field(repr=False)
     cut: int
+    """The number of aliases that were cut."""
 
     @staticmethod
     def of(vocabulary: Vocabulary, spelling: Spelling, most_pieces: int) -> _Names:
@@ -113,15 +117,15 @@ class _Names:
         )
 
     def all(self) -> Iterator[tuple[Pieces, str]]:
-        """Every label and alias, with what it names."""
+        """Yields every label and alias with the thing that it names."""
         yield from zip(self.labels, self.things, strict=True)
         yield from ((alias.pieces, self.things[alias.id]) for alias in self.aliases)
 
-    def fates(self, ambiguous: set[Pieces], most: int) -> list[tuple[_Name, _Fate]]:
-        """What becomes of each alias; the first `most` of an id that name nothing else are chosen."""
-        return list(zip(self.aliases, self._fates(ambiguous, most), strict=True))
+    def outcomes(self, ambiguous: set[Pieces], most: int) -> list[tuple[_Name, _Outcome]]:
+        """Returns each alias with its outcome. The first `most` aliases of an id that name nothing else are chosen."""
+        return list(zip(self.aliases, self._outcomes(ambiguous, most), strict=True))
 
-    def _fates(self, ambiguous: set[Pieces], most: int) -> Iterator[_Fate]:
+    def _outcomes(self, ambiguous: set[Pieces], most: int) -> Iterator[_Outcome]:
         seen = set(enumerate(self.labels))
         taken: Counter[int] = Counter()
         for alias in self.aliases:
@@ -137,7 +141,7 @@ class _Names:
 
 
 def _ambiguous(roles: Iterable[_Names]) -> set[Pieces]:
-    """What names more than one thing."""
+    """Returns the names that name more than one thing."""
     named: dict[Pieces, str] = {}
     return {pieces for role in roles for pieces, thing in role.all() if named.setdefault(pieces, thing) != thing}
 
@@ -145,8 +149,8 @@ def _ambiguous(roles: Iterable[_Names]) -> set[Pieces]:
 Reasons = dict[tuple[Role, str], str]
 
 
-def _stops(objects: _Names, aliases: Sequence[_Name]) -> Reasons:
-    """Aliases for which an object's name and its full stop would be the beginning of another name, to the tokenizer."""
+def _early_ends(objects: _Names, aliases: Sequence[_Name]) -> Reasons:
+    """Returns the aliases with which an object's name and its full stop begin another name, to the tokenizer."""
     labels, texts = set(objects.labels), {alias.pieces: alias.text for alias in aliases}
     whole = labels | texts.keys()
     bad: Reasons = {}
@@ -160,10 +164,10 @@ def _stops(objects: _Names, aliases: Sequence[_Name]) -> Reasons:
     return bad
 
 
-def _let_in(lexicon: Lexicon, role: Role, names: Sequence[str], reasons: Reasons) -> Lexicon:
-    """The lexicon with those of the names with which every name in it stays speakable; reasons for the others.
+def _admit(lexicon: Lexicon, role: Role, names: Sequence[str], reasons: Reasons) -> Lexicon:
+    """Returns the lexicon with the names that leave every name speakable, and adds the others to `reasons`.
 
-    Where a name makes one that is in already unspeakable, it is looked for by halving the names.
+    If some name makes a name that is already in the lexicon unspeakable, the names are halved until it is found.
     """
     if not names:
         return lexicon
@@ -177,7 +181,7 @@ def _let_in(lexicon: Lexicon, role: Role, names: Sequence[str], reasons: Reasons
         reasons[role, names[0]] = f"cannot be told from {harmed[0]!r} in every sentence"
         return lexicon
     half = len(names) // 2
-    return _let_in(_let_in(lexicon, role, names[:half], reasons), role, names[half:], reasons)
+    return _admit(_admit(lexicon, role, names[:half], reasons), role, names[half:], reasons)
 
 
 def _joined(lexicon: Lexicon, role: Role, names: Sequence[str]) -> Lexicon:
@@ -185,7 +189,7 @@ def _joined(lexicon: Lexicon, role: Role, names: Sequence[str]) -> Lexicon:
 
 
 def _by_id(n: int, aliases: Sequence[_Name], spoken: frozenset[str]) -> tuple[tuple[str, ...], ...]:
-    """For each of n ids its aliases that are spoken, in order."""
+    """Returns for each of n ids its aliases that are in `spoken`, in order."""
     names: list[list[str]] = [[] for _ in range(n)]
     for alias in aliases:
         if alias.text in spoken:
@@ -196,7 +200,7 @@ def _by_id(n: int, aliases: Sequence[_Name], spoken: frozenset[str]) -> tuple[tu
 def _held_out(world: World, percent: int, seed: int) -> HeldOut:
     if not percent:
         return NOTHING_HELD_OUT
-    told = zip(world.subject.tolist(), world.relation.tolist(), strict=True)
-    keys = keys_of(f"{world.subjects[s]}\t{world.relations[r]}" for s, r in told)  # no label has a tab
-    aliases, synonyms = (np.diff(names.first_name) - 1 for names in (world.subjects, world.relations))
+    facts = zip(world.subject.tolist(), world.relation.tolist(), strict=True)
+    keys = keys_of(f"{world.subjects[s]}\t{world.relations[r]}" for s, r in facts)  # no label has a tab
+    aliases, synonyms = (names.name_counts - 1 for names in (world.subjects, world.relations))
     return hold_out(seed, keys, aliases[world.subject], synonyms[world.relation], percent)

@@ -1,6 +1,6 @@
-"""Which relation depends on which: pairs by a matching, directions by predictability.
+"""Dependencies between relations: a matching makes the pairs, and predictability gives each pair its direction.
 
-Pure functions of the graph's counts. Shapes: R relations.
+All are pure functions of the graph's counts. Shapes: R relations.
 """
 
 from __future__ import annotations
@@ -27,26 +27,34 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class Dependency:
-    """A pair with what the graph says of it: subjects that have both, and the entropies in bits."""
+    """A pair and its statistics in the graph, over the subjects that have both relations."""
 
     pair: Pair
     cooccurrence: int
+    """The number of subjects that have both relations."""
     downstream_entropy: float
+    """H(downstream object), in bits."""
     conditional_entropy: float
+    """H(downstream object | upstream object), in bits."""
 
 
 def find_dependencies(graph: KnowledgeGraph, fixed: Sequence[str]) -> list[Dependency]:
-    """The pairs that the config fixes ("P69 -> P106"), or else the best matching with the better direction."""
+    """Returns the dependencies, upper pairs of chains first.
+
+    The pairs are those that the config fixes ("P69 -> P106"). If it fixes none, they are the best matching, each in
+    the direction that predicts better. Raises UserError for pairs that cannot be.
+    """
     pairs = _fixed_pairs(graph.relations, fixed) if fixed else _matched_pairs(graph)
     return [_described(graph, pair) for pair in upstream_first(pairs)]
 
 
 def match_relations(together: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """The perfect matching of greatest weight, weight(i, j) = c_ij / sum_k c_ik + c_ij / sum_k c_jk.
+    """Returns the perfect matching of greatest weight, weight(i, j) = c_ij / sum_k c_ik + c_ij / sum_k c_jk.
 
-    `together` [R, R] counts subjects with both relations; R is even (ValueError). Exact: a blossom algorithm.
+    c is `together` [R, R]: the number of subjects with both relations; k runs over the other relations. The matching is
+    exact (a blossom algorithm). Raises ValueError if R is odd.
     """
-    import networkx as nx  # slow to import, and needed by nobody who only loads a world
+    import networkx as nx  # slow to import, and not needed to load a world
 
     if len(together) % 2:
         raise ValueError(f"{len(together)} relations cannot be paired: ask for an even number")
@@ -60,13 +68,13 @@ def match_relations(together: NDArray[np.int64]) -> list[tuple[int, int]]:
 
 
 def conditional_entropy(given: NDArray, of: NDArray) -> float:
-    """H(of | given) in bits, of two paired columns of ids: [N], [N]."""
+    """Returns H(of | given) in bits. `given` and `of` are paired columns of ids, [N] each."""
     joint = np.unique(np.stack([given, of]), axis=1, return_counts=True)[1]
     return round(_entropy(joint) - _entropy(np.unique(given, return_counts=True)[1]), 12)
 
 
 def upstream_first(pairs: Sequence[Pair]) -> list[Pair]:
-    """The pairs in an order in which a chain's upper end comes before its lower. Raises UserError for a circle."""
+    """Returns the pairs with each chain's upper pair before its lower one. Raises UserError for a circle."""
     import networkx as nx
 
     network = nx.DiGraph([tuple(pair) for pair in pairs])
@@ -96,7 +104,7 @@ def _matched_pairs(graph: KnowledgeGraph) -> list[Pair]:
 
 
 def _directed(graph: KnowledgeGraph, i: int, j: int) -> Pair:
-    """The end that predicts the other better is upstream."""
+    """Returns the pair with the relation upstream that predicts the other one better."""
     of_i, of_j = _both(graph, i, j)
     return Pair(i, j) if conditional_entropy(of_i, of_j) <= conditional_entropy(of_j, of_i) else Pair(j, i)
 
@@ -110,7 +118,7 @@ def _described(graph: KnowledgeGraph, pair: Pair) -> Dependency:
 
 
 def _both(graph: KnowledgeGraph, i: int, j: int) -> tuple[NDArray, NDArray]:
-    """The objects under two relations, of the subjects that have both."""
+    """Returns the objects under two relations, for the subjects that have both."""
     of_i, of_j = graph.objects_of(i), graph.objects_of(j)
     has_both = (of_i >= 0) & (of_j >= 0)
     return of_i[has_both], of_j[has_both]
@@ -118,5 +126,5 @@ def _both(graph: KnowledgeGraph, i: int, j: int) -> tuple[NDArray, NDArray]:
 
 def _entropy(counts: NDArray[np.integer]) -> float:
     shares = counts / counts.sum()
-    # Rounded, so that the last digit of a machine's logarithm shows in no file.
+    # Rounded, because machines differ in the last digit of a logarithm and files must not.
     return round(float(-(shares * np.log2(shares)).sum()), 12) if len(counts) else 0.0

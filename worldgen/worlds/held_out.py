@@ -1,8 +1,8 @@
-"""The combinations of a subject's alias with a relation's synonym that the corpus never says.
+"""Held-out combinations: a fact's pairs of a subject alias and a relation synonym that the corpus never says.
 
-Name 0 is the label, so a fact whose subject has a aliases and whose relation has b synonyms has a b combinations
-(i, j), i = 1 .. a, j = 1 .. b. Of x = a b percent / 100 of them the whole part is held out, and one more with the
-probability of the fraction: those whose words are the least. Pairs with a label are never held out.
+Name 0 is the label. A fact whose subject has a aliases and whose relation has b synonyms has a b combinations (i, j),
+i = 1 .. a, j = 1 .. b. With x = a b percent / 100, floor(x) of them are held out, and one more with probability
+x - floor(x): the combinations whose random words are the least. A pair with a label is never held out.
 
 Shapes: F facts, H combinations held out.
 """
@@ -22,7 +22,7 @@ Numbers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Combinations (subject_name[h], relation_name[h]) of fact[h], sorted by the three."""
+    """The held-out combinations (subject_name[h], relation_name[h]) of fact[h], sorted by all three."""
 
     fact: Ids  # [H]
     subject_name: NDArray[np.int8]  # [H]
@@ -32,7 +32,7 @@ class HeldOut:
         return len(self.fact)
 
     def of(self, fact: int) -> list[tuple[int, int]]:
-        """The (subject name, relation name) combinations of a fact that are never said."""
+        """Returns the held-out (subject name, relation name) combinations of one fact."""
         first, last = np.searchsorted(self.fact, [fact, fact + 1])
         return list(zip(self.subject_name[first:last].tolist(), self.relation_name[first:last].tolist(), strict=True))
 
@@ -41,11 +41,13 @@ NOTHING_HELD_OUT = HeldOut(np.zeros(0, np.int32), np.zeros(0, np.int8), np.zeros
 
 
 def hold_out(seed: int, fact_keys: Words, aliases: Numbers, synonyms: Numbers, percent: int) -> HeldOut:
-    """What of every fact is held out, a pure function of (seed, fact's key, a, b). All [F].
+    """Draws the held-out combinations of every fact: a pure function of (seed, fact's key, a, b, percent).
 
-    A fact's key stands for its (subject, relation), see `worldgen.randomness.keys_of`.
+    A fact's key stands for its (subject, relation), see `worldgen.randomness.keys_of`. `aliases` is a, `synonyms` is b.
+    Shapes: fact_keys, aliases and synonyms [F].
     """
     pairs = aliases * synonyms
+    # A fact's first word decides how many combinations are held out, the words after it decide which.
     words = Stream(seed, "held out").words(fact_keys, pairs + 1)
     first = row_starts(pairs + 1)[:-1]
     hundredths = pairs * percent
@@ -54,7 +56,7 @@ def hold_out(seed: int, fact_keys: Words, aliases: Numbers, synonyms: Numbers, p
     of_pair[first] = False
     fact, number = row_of_entry(row_starts(pairs)), ragged_arange(pairs)
     order = np.lexsort((words[of_pair], fact))
-    chosen = np.sort(order[ragged_arange(pairs) < held[fact]])
+    chosen = np.sort(order[number < held[fact]])
     fact, number = fact[chosen], number[chosen]
     return HeldOut(
         fact.astype(np.int32),
