@@ -17,7 +17,7 @@ from typing import Any, Final
 from worldgen.evaluate.runs.load import finished, load_world
 from worldgen.evaluate.testbed.cases import Case, load_cases
 from worldgen.evaluate.testbed.questions import Probe, load_probes
-from worldgen.export.documents import export_into
+from worldgen.export.export_folder import export_into
 from worldgen.storage.files import write_text
 from worldgen.storage.manifests import Manifest, read_manifest
 from worldgen.worlds.world import World

@@ -1,7 +1,7 @@
-"""A corpus as text for other programs: a file for each of its shards, and a dataset card beside them.
+"""Exports a corpus as text for other programs: a file for each shard, and a dataset card.
 
-A document is a row: id (its place in the corpus), subject, shuffle (which of the subject's orders), text, and
-its sentences with the ids of the corpus told in words. The same corpus gives the same files.
+A row is a document: id (its place in the corpus), subject, shuffle (the number of the shuffle it was cut from), text,
+and its sentences with labels instead of ids. The same corpus gives the same files.
 """
 
 from __future__ import annotations
@@ -24,44 +24,23 @@ from worldgen.corpus.sentences import Kind, Shard, read_shards
 from worldgen.corpus.wording import Wording
 from worldgen.errors import UserError
 from worldgen.export.card import card
+from worldgen.export.export_folder import export_into
+from worldgen.export.schema import DOCUMENT, SENTENCE
 from worldgen.storage.files import write_atomically, write_text
-from worldgen.storage.manifests import (
-    INPUTS,
-    MANIFEST,
-    Inputs,
-    Manifest,
-    begin,
-    differences,
-    finish,
-    read_manifest,
-    verify,
-)
+from worldgen.storage.manifests import Manifest, read_manifest
 from worldgen.worlds.world import NONE, World
 
 Format = Literal["parquet", "jsonl", "txt"]
 
-_SENTENCE: Final = pa.struct(
-    {
-        "text": pa.string(), "kind": pa.string(), "truth": pa.bool_(),
-        "subject": pa.string(), "relation": pa.string(), "object": pa.string(),
-        "second_subject": pa.string(), "second_relation": pa.string(), "second_object": pa.string(),
-    }
-)  # fmt: skip
-_DOCUMENT: Final = pa.schema(
-    {
-        "id": pa.int64(), "subject": pa.string(), "shuffle": pa.int32(), "text": pa.string(),
-        "sentences": pa.list_(_SENTENCE),
-    }
-)  # fmt: skip
-# Documents that are in memory as text at a time: some megabytes of them.
+# The number of documents that are in memory as text at a time: some megabytes.
 _DOCUMENTS_AT_A_TIME: Final = 8192
 
 
 def export_corpus(run_folder: Path, format_: Format, out: Path, say: Callable[[str], None]) -> Manifest:
-    """Write `out`/data/train-*.FORMAT, README.md and, last, manifest.json; returns the manifest.
+    """Writes `out`/data/train-*.FORMAT, README.md and, last, manifest.json. Returns the manifest.
 
-    A killed export goes on with the same call; a whole one is left as it is. Raises UserError if the corpus is not
-    there, and for a folder that holds anything else.
+    The same call completes an export that was killed, and leaves a finished one as it is. Raises UserError if there is
+    no corpus, and for a folder that holds anything else.
     """
     corpus = read_manifest(run_folder / "corpus")
     if corpus is None:
@@ -77,36 +56,8 @@ def export_corpus(run_folder: Path, format_: Format, out: Path, say: Callable[[s
     return export_into(out, inputs, write, say)
 
 
-def export_into(out: Path, inputs: Inputs, write: Callable[[], dict[str, int]], say: Callable[[str], None]) -> Manifest:
-    """Have `write` fill the folder `out`, and count, unless it has been filled from these inputs already.
-
-    Raises UserError for a folder that holds anything else.
-    """
-    done = read_manifest(out) if _is_ours(out, inputs) else None
-    if done is not None and not verify(out):
-        say(f"{out}: done already")
-        return done
-    (out / MANIFEST).unlink(missing_ok=True)
-    started = begin(out, inputs)
-    finish(out, "export", inputs, write(), started)
-    manifest = read_manifest(out)
-    assert manifest is not None
-    return manifest
-
-
-def _is_ours(out: Path, inputs: Inputs) -> bool:
-    """Whether `out` holds this export, whole or begun. Raises UserError if it holds anything else."""
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return False
-    if not (out / INPUTS).exists():
-        raise UserError(f"{out} is not empty: name a new folder with --out")
-    if differing := differences(out, inputs):
-        raise UserError(f"{out} holds another export ({'; '.join(differing[:3])}): name a new folder with --out")
-    return True
-
-
 def _write_shards(run_folder: Path, format_: Format, data: Path, shards: int, say: Callable[[str], None]) -> int:
-    """Every shard's file; returns how many documents there are."""
+    """Writes the file of every shard. Returns the number of documents."""
     wording, first = Wording(World.load(run_folder / "world")), 0
     for number, shard in enumerate(read_shards(run_folder / "corpus")):
         path = data / f"train-{number:05d}-of-{shards:05d}.{format_}"
@@ -118,28 +69,33 @@ def _write_shards(run_folder: Path, format_: Format, data: Path, shards: int, sa
 
 @dataclass(frozen=True)
 class ShardText:
-    """A shard in words; its documents are numbered from `first`."""
+    """A shard as text."""
 
     wording: Wording
     shard: Shard
     first: int
+    """The id of the shard's first document."""
 
     @cached_property
     def texts(self) -> list[str]:
-        """Every sentence's text, in the order of the shard."""
+        """The text of every sentence, in the order of the shard."""
         return self.wording.texts(self.shard.sentences)
 
     @cached_property
     def sentences(self) -> pa.StructArray:
-        """Every sentence with its parts; those of a second atom are null where there is none."""
+        """Every sentence as a struct of SENTENCE. The columns of a second atom are null if there is none."""
         world, s = self.wording.world, self.shard.sentences
         kinds = pa.array([kind.name.lower() for kind in Kind]).take(pa.array(s.kind))
         columns = [pa.array(self.texts, pa.string()), kinds, pa.array(s.truth)]
         columns += _atoms(world, s.fact, s.object) + _atoms(world, s.second_fact, s.second_object)
-        return pa.StructArray.from_arrays(columns, fields=list(_SENTENCE))
+        return pa.StructArray.from_arrays(columns, fields=list(SENTENCE))
 
     def slices(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
-        """(documents, their sentences as places in the shard, where each document starts in these), in turn."""
+        """Yields some thousands of documents at a time as (documents, sentences, start).
+
+        `sentences` are the documents' sentences, back to back, as places in the shard; start[d] is where document d
+        starts in them.
+        """
         documents = self.shard.documents
         for begins in range(0, len(documents), _DOCUMENTS_AT_A_TIME):
             rows = np.arange(begins, min(begins + _DOCUMENTS_AT_A_TIME, len(documents)))
@@ -148,11 +104,11 @@ class ShardText:
             yield rows, places, start - start[0]
 
     def subject(self, rows: NDArray[np.int64]) -> list[str]:
-        """The subjects of some documents."""
+        """Returns the labels of the documents' subjects."""
         return [self.wording.world.subjects[i] for i in self.shard.documents.subject[rows].tolist()]
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The documents as a table, some thousands at a time."""
+        """Yields the documents as tables of DOCUMENT, some thousands of rows at a time."""
         for rows, places, start in self.slices():
             sentences = self.sentences.take(pa.array(places))
             columns = [
@@ -162,37 +118,37 @@ class ShardText:
                 pa.array(_joined(self.texts, places, start, " "), pa.string()),
                 pa.ListArray.from_arrays(pa.array(start, pa.int32()), sentences),
             ]
-            yield pa.RecordBatch.from_arrays(columns, schema=_DOCUMENT)
+            yield pa.RecordBatch.from_arrays(columns, schema=DOCUMENT)
 
 
 def _atoms(world: World, fact: Ids, object_: Ids) -> list[pa.Array]:
-    """[subject, relation, object] of atoms as labels; null where there is no fact."""
+    """Returns the atoms' subjects, relations and objects as columns of labels, null where there is no fact."""
     no_fact = fact == NONE
     names = (world.subjects, world.subject[fact]), (world.relations, world.relation[fact]), (world.objects, object_)
     return [pa.array(vocabulary.labels, pa.string()).take(pa.array(ids, mask=no_fact)) for vocabulary, ids in names]
 
 
 def _joined(texts: list[str], places: NDArray[np.int64], start: NDArray[np.int64], between: str) -> list[str]:
-    """The texts of each document as one."""
+    """Returns each document's texts joined by `between`."""
     chosen, ends = [texts[i] for i in places.tolist()], start.tolist()
     return [between.join(chosen[begin:end]) for begin, end in pairwise(ends)]
 
 
 def _write_parquet(text: ShardText, path: Path) -> None:
-    with pq.ParquetWriter(path, _DOCUMENT, compression="zstd") as writer:
+    with pq.ParquetWriter(path, DOCUMENT, compression="zstd") as writer:
         for batch in text.batches():
             writer.write_batch(batch)
 
 
 def _write_jsonl(text: ShardText, path: Path) -> None:
-    # A sentence stands in several documents: it is written as JSON once.
-    told = [_json(row) for row in text.sentences.to_pylist()]
+    # A sentence stands in several documents, so its JSON is made once.
+    structs = [_json(row) for row in text.sentences.to_pylist()]
     escaped = [_json(sentence)[1:-1] for sentence in text.texts]
 
     def lines() -> Iterator[str]:
         for rows, places, start in text.slices():
             shuffles = text.shard.documents.shuffle[rows].tolist()
-            texts, parts = _joined(escaped, places, start, " "), _joined(told, places, start, ", ")
+            texts, parts = _joined(escaped, places, start, " "), _joined(structs, places, start, ", ")
             described = zip((rows + text.first).tolist(), text.subject(rows), shuffles, texts, parts, strict=True)
             for id_, subject, shuffle, whole, sentences in described:
                 head = f'{{"id": {id_}, "subject": {_json(subject)}, "shuffle": {shuffle}'
