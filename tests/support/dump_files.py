@@ -17,7 +17,7 @@ RDF = {"label": "http://www.w3.org/2000/01/rdf-schema#label", "alias": "http://w
 
 def statement(property_: str, target: str | None, rank: str = "normal", **snak: Any) -> dict[str, Any]:
     """A statement as the dumps have it; without a target its value is unknown."""
-    main = {"snaktype": "somevalue", "property": property_, "hash": "0" * 40, "datatype": "wikibase-item"}
+    main: dict[str, Any] = {"snaktype": "somevalue", "property": property_, "hash": "0" * 40, "datatype": "wikibase-item"}
     if target is not None:
         value = {"entity-type": "item", "numeric-id": int(target[1:]), "id": target}
         main |= {"snaktype": "value", "datavalue": {"value": value, "type": "wikibase-entityid"}}
@@ -83,6 +83,6 @@ def nt_of(triples: Iterable[Triple], entities: Names, properties: Names, languag
 
 def write(path: Path, data: bytes) -> Path:
     """The file, compressed as its name says."""
-    pack = {".gz": gzip.compress, ".bz2": bz2.compress}.get(path.suffix, bytes)
-    path.write_bytes(pack(data))
+    packed = {".gz": gzip.compress(data), ".bz2": bz2.compress(data)}
+    path.write_bytes(packed.get(path.suffix, data))
     return path

@@ -1,5 +1,10 @@
 """The smallest run that is whole: the settings that make one, for the tests that need every stage."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
+from worldgen.evaluate.runs.run import Run
+
 SETTINGS = (
     "graph.builtin_facts=200", "graph.min_cooccurrence=20", "world.facts=160", "corpus.shard_subjects=16",
     "corpus.draws=6", "corpus.min_truths=4", "corpus.shuffles=2", "cases.cases=6", "pretrain.hidden=32",
@@ -10,10 +15,9 @@ SETTINGS = (
 OPTIONS = [part for setting in SETTINGS for part in ("--set", setting)]
 
 
-def untrained(folder, settings):
+def untrained(folder: Path, settings: Iterable[str]) -> Run:
     """A run that is built, with a model that nobody trained: for tests to which any model will do."""
     from worldgen.evaluate.runs.config import override, tiny
-    from worldgen.evaluate.runs.run import Run
     from worldgen.evaluate.stages import pipeline
     from worldgen.lm.model import new_model
     from worldgen.lm.tokenizer import load_tokenizer

@@ -70,7 +70,8 @@ class Oracle:
         if (s, r) not in self.evidence:
             return [Fraction(0)] * K
         weights_for, weights_against = self.evidence[s, r]
-        return [weights_for[o] + sum(weights_against[x] for x in range(K) if x != o) / (K - 1) for o in range(K)]
+        others = [sum((weights_against[x] for x in range(K) if x != o), Fraction(0)) for o in range(K)]
+        return [weights_for[o] + others[o] / (K - 1) for o in range(K)]
 
     def predictive(self, n: Vector) -> Vector:
         """Returns (a + n[o]) / (a K + N) of every o."""
@@ -109,7 +110,7 @@ class Oracle:
         if upstream is None:
             return self.root(s, r)
         K, above = self.world.K, self.belief(s, upstream)
-        return [sum(self.conditional(r, o_u)[o] * above[o_u] for o_u in range(K)) for o in range(K)]
+        return [sum((self.conditional(r, o_u)[o] * above[o_u] for o_u in range(K)), Fraction(0)) for o in range(K)]
 
     def unseen_subject(self, r: int) -> Vector:
         """Returns p(. | ., r)."""

@@ -252,7 +252,7 @@ class TestAsk:
         """pandas, scipy, torch or pyarrow's data sets would take longer to import than the answer takes."""
         subject, relation, _ = self.some_fact(built)
         script = (
-            "import sys, cli; sys.argv = ['worldgen', 'ask', *sys.argv[1:]]\n"
+            "import sys; from worldgen import cli; sys.argv = ['worldgen', 'ask', *sys.argv[1:]]\n"
             "try: cli.main()\n"
             "except SystemExit as end: assert not end.code\n"
             "assert not {'pandas', 'scipy', 'torch', 'pyarrow.dataset'} & set(sys.modules)"
