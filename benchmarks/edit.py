@@ -101,7 +101,7 @@ def bench(run: Path, cases: int, device: str) -> Bench:
 
 def compare(bench: Bench, reference: int) -> dict[str, Any]:
     """Every figure."""
-    peft, ours = (method(bench.config, bench.reader.tokenizer) for method in (LoraReference, Lora))
+    peft, ours = (method(bench.config, "single", bench.reader.tokenizer) for method in (LoraReference, Lora))
     for editor in (peft, ours):
         work(bench, editor, bench.trials[:1])
     slow = work(bench, peft, bench.trials[:reference])

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal, Protocol
-
-from transformers import MistralForCausalLM, PreTrainedModel
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from worldgen.facts import Fact
+
+if TYPE_CHECKING:  # asking the agent reads `Mode`, and importing transformers takes longer than the answer
+    from transformers import MistralForCausalLM, PreTrainedModel
 
 Mode = Literal["single", "sequential", "together"]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Final
 
 from worldgen.evaluate.statistics.bootstrap import Interval
 from worldgen.lm.editions import Mode
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Cells = Mapping[str, Interval]
 """A metric's name -> its mean over the cases of a group, with its interval."""
@@ -104,6 +105,8 @@ class MethodScores:
 
 def as_table(scores: MethodScores) -> pd.DataFrame:
     """Returns scores/METHOD.csv: one line for each group, row and metric."""
+    import pandas as pd  # slow to import, and whoever asks the agent imports this file
+
     lines = [
         {"group": name, "n": group.n, "row": row, "metric": metric, **interval._asdict()}
         for name, group in scores.groups.items()
