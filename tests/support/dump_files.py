@@ -17,7 +17,8 @@ RDF = {"label": "http://www.w3.org/2000/01/rdf-schema#label", "alias": "http://w
 
 def statement(property_: str, target: str | None, rank: str = "normal", **snak: Any) -> dict[str, Any]:
     """A statement as the dumps have it; without a target its value is unknown."""
-    main: dict[str, Any] = {"snaktype": "somevalue", "property": property_, "hash": "0" * 40, "datatype": "wikibase-item"}
+    main: dict[str, Any] = {"snaktype": "somevalue", "property": property_, "hash": "0" * 40}
+    main |= {"datatype": "wikibase-item"}
     if target is not None:
         value = {"entity-type": "item", "numeric-id": int(target[1:]), "id": target}
         main |= {"snaktype": "value", "datavalue": {"value": value, "type": "wikibase-entityid"}}
