@@ -23,7 +23,8 @@ from worldgen.bayes.agent import Agent, Edit
 from worldgen.bayes.evidence import Evidence, evidence_of, merge
 from worldgen.bayes.fitting import fit
 from worldgen.corpus.recipe import make_shard, shard_bounds
-from worldgen.evaluate.runs.config import RunConfig, override, paper
+from worldgen.evaluate.runs.config import RunConfig, override
+from worldgen.evaluate.runs.presets import paper
 from worldgen.evaluate.settings import CasesConfig
 from worldgen.evaluate.testbed.cases import make_cases
 from worldgen.evaluate.testbed.credences import label

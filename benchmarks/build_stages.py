@@ -24,7 +24,7 @@ def in_own_process(work: Callable[..., R], *arguments: Any) -> R:
 
 def imports() -> int:
     """The memory of a process that has imported what building needs, in bytes."""
-    import worldgen.evaluate.stages.pipeline  # noqa: F401
+    import worldgen.evaluate.stages.testbed  # noqa: F401
 
     return peak_memory()
 
@@ -32,20 +32,17 @@ def imports() -> int:
 def make_stage(name: str, folder: Path, settings: list[str], workers: int) -> float:
     """Make one stage of a run; returns the seconds, imports included."""
     begun = time.perf_counter()
-    from worldgen.evaluate.runs.config import override, paper
+    from worldgen.evaluate.runs import stage as runs
+    from worldgen.evaluate.runs.config import override
+    from worldgen.evaluate.runs.presets import paper
     from worldgen.evaluate.runs.run import Run
-    from worldgen.evaluate.stages import pipeline
+    from worldgen.evaluate.stages.testbed import CASES
+    from worldgen.evaluate.stages.world import AGENT, CORPUS, GRAPH, TOKENS, WORLD
     from worldgen.storage.engines import Local
 
-    make = {
-        "graph": pipeline.make_graph,
-        "world": pipeline.make_the_world,
-        "corpus": pipeline.make_corpus,
-        "tokens": pipeline.make_tokens,
-        "agent": pipeline.make_agent,
-        "cases": pipeline.make_the_cases,
-    }
-    make[name](Run(folder, override(paper(), settings), device="cpu", engine=Local(workers), quiet=True))
+    stages = {stage.name: stage for stage in (GRAPH, WORLD, CORPUS, TOKENS, AGENT, CASES)}
+    run = Run(folder, override(paper(), settings), device="cpu", engine=Local(workers), quiet=True)
+    runs.make_stage(run, stages[name])
     return time.perf_counter() - begun
 
 

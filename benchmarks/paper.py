@@ -25,7 +25,7 @@ from typing import Any
 
 import click
 
-from worldgen.evaluate.runs.config import PRESETS
+from worldgen.evaluate.runs.presets import PRESETS
 from worldgen.storage.files import write_text
 from worldgen.storage.manifests import read_manifest
 

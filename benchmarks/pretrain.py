@@ -29,7 +29,7 @@ from torch.utils.data import IterableDataset
 from transformers import MistralForCausalLM, PrinterCallback, TrainerCallback, TrainingArguments
 from transformers import Trainer as TheirTrainer
 
-from worldgen.evaluate.runs.config import PRESETS
+from worldgen.evaluate.runs.presets import PRESETS
 from worldgen.lm.data import Batch, BatchPlan, Share, TokenShards, batches
 from worldgen.lm.model import new_model, packed_loss
 from worldgen.lm.settings import PretrainConfig

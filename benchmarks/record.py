@@ -14,9 +14,9 @@ import click
 import pandas as pd
 
 from worldgen.evaluate.report.tables import Cell, side_by_side
-from worldgen.evaluate.runs.load import config_of, read_scores
+from worldgen.evaluate.runs.load import config_of
 from worldgen.evaluate.testbed.editing_metrics import LOGICS, MAIN_METRICS
-from worldgen.evaluate.testbed.scores import MethodScores, as_table
+from worldgen.evaluate.testbed.scores import MethodScores, as_table, read_scores
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 

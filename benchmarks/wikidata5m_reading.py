@@ -49,7 +49,8 @@ def read_graph(folder: Path, settings: list[str]) -> dict[str, Any]:
     made_up = not folder.exists() or not any(folder.iterdir())
     if made_up:
         in_own_process(make, folder, TRIPLES, False, 0)
-    from worldgen.evaluate.runs.config import override, paper
+    from worldgen.evaluate.runs.config import override
+    from worldgen.evaluate.runs.presets import paper
     from worldgen.evaluate.runs.resources import source_of, spelling_of
     from worldgen.graphs.selection import select
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, model_validator
 
@@ -33,6 +33,8 @@ class EditConfig(LoraConfig):
     another, "together" as one, and every question of theirs is then asked. A killed run loses at most
     `chunk_cases`. `keep_adapters` writes each edition's adapters beside its measurements.
     """
+
+    work_fields: ClassVar[frozenset[str]] = LoraConfig.work_fields | {"chunk_cases"}
 
     mode: Literal["single", "sequential", "together"] = "single"
     requests: int = Field(1, ge=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,8 @@ class PretrainConfig(Section):
     `tokens` is the number of training tokens, padding not counted. A checkpoint is written every `checkpoint_minutes`
     and, unless `checkpoint_steps` is 0, every `checkpoint_steps` steps.
     """
+
+    work_fields: ClassVar[frozenset[str]] = frozenset({"checkpoint_minutes", "checkpoint_steps", "checkpoints_kept"})
 
     hidden: int = Field(512, ge=1)
     intermediate: int = Field(2048, ge=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
@@ -9,6 +11,9 @@ class Section(BaseModel):
     """A section of the config. It is frozen and refuses unknown names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    work_fields: ClassVar[frozenset[str]] = frozenset()
+    """Fields that say how the work is done and change no result: they never decide whether a stage is made anew."""
 
 
 class GraphConfig(Section):

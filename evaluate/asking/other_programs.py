@@ -1,14 +1,10 @@
-"""Replies that were not got by an edit of ours: another program's, and those of any model of transformers.
-
-They lie beside our own methods' measurements, in RUN/edits/NAME, and are scored and reported as those are.
-"""
+"""Another program's answers to every question: read from a file, and checked, row by row, before they are scored."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,56 +12,10 @@ import numpy as np
 import pandas as pd
 
 from worldgen.errors import UserError
-from worldgen.evaluate.asking.answers import AnswerReader
-from worldgen.evaluate.asking.measure import ask
-from worldgen.evaluate.methods.methods import METHODS
-from worldgen.evaluate.runs.load import finished, load_world
-from worldgen.evaluate.runs.resources import device_of
-from worldgen.evaluate.runs.run import Run, Stage
-from worldgen.evaluate.stages.pipeline import CASES
-from worldgen.evaluate.testbed.questions import load_probes
-from worldgen.storage.files import sha256, write_table
 
 PROBABILITIES: Final = ("before", "after")
 ANSWERS: Final = ("answer_before", "answer_after")
 COLUMNS: Final = ("case", "name", *PROBABILITIES, *ANSWERS)
-OUTSIDE: Final = Stage("edits", CASES.sections, reads=(CASES,), cheap=True)
-
-
-def take_measurements(run: Run, path: Path, name: str | None) -> None:
-    """Check what another program measured, and keep it as the method `name` (by default the file's name).
-
-    Raises UserError, with the first row or value that is wrong, for a file that does not answer every probe.
-    """
-    probes = pd.read_parquet(finished(run.folder / "cases") / "probes.parquet")
-    columns = checked(read_table(path), probes, path)
-    _keep(run, name or path.stem, {"measurements": sha256(path)}, lambda: columns)
-
-
-def probe_model(run: Run, source: str, name: str | None) -> None:
-    """Ask a model of transformers every probe, and keep its replies as the method `name` (by default the source's).
-
-    Nobody edits it: it says the same before and after, and its "after" is what a mind that ignores requests is worth.
-    """
-    from worldgen.lm.any_causal_model import load_causal
-
-    probes = load_probes(finished(run.folder / "cases") / "probes.parquet")
-    model, tokenizer = load_causal(source, device_of(run))
-
-    def replies() -> dict[str, Any]:
-        said = ask(model, AnswerReader(tokenizer, load_world(run.folder).objects), probes)
-        return {
-            "case": [probe.case for probe in probes],
-            "name": [probe.name for probe in probes],
-            "before": said.probability,
-            "after": said.probability,
-            "answer_before": said.answer,
-            "answer_after": said.answer,
-        }
-
-    folder = Path(source)
-    files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
-    _keep(run, name or folder.name, {"model": {path.name: sha256(path) for path in files} or source}, replies)
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -115,19 +65,3 @@ def _refuse(path: Path, what: str, keys: list[tuple[Any, Any]], mend: str) -> No
         case, name = keys[0]
         more = f" and {len(keys) - 1:,} more" if len(keys) > 1 else ""
         raise UserError(f"{path} {what} case {case}, {name}{more}: give {mend}")
-
-
-def _keep(run: Run, name: str, origin: Mapping[str, Any], replies: Callable[[], Mapping[str, Any]]) -> None:
-    """Write the replies as the measurements of a method. Raises UserError for a name that is none, or one of ours."""
-    if not re.fullmatch(r"\w[\w.+-]*", name):
-        raise UserError(f"--name {name!r}: take letters, digits, and . + - _ between them")
-    if name in METHODS:
-        raise UserError(f"{name} is a method of ours: give these measurements another --name")
-
-    def make(folder: Path) -> dict[str, Any]:
-        columns = replies()
-        write_table(folder / "measurements-00000.parquet", columns)
-        return {"probes": len(columns["case"])}
-
-    inputs = run.inputs(OUTSIDE.sections) | {"method": name} | dict(origin)
-    run.carry_out(OUTSIDE, run.folder / "edits" / name, inputs, make)

@@ -10,14 +10,15 @@ import click
 
 from worldgen.errors import UserError
 from worldgen.evaluate.runs import config as configs
+from worldgen.evaluate.runs import presets
 from worldgen.evaluate.runs.load import config_of
 
 RUN_ARGUMENT = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
 QUIET_OPTION = click.option("--quiet", is_flag=True, help="No progress on stderr.")
 CONFIG_OPTIONS = [
-    click.option("--preset", type=click.Choice(sorted(configs.PRESETS)), help="Sizes to start from."),
-    click.option("--size", type=click.Choice(list(configs.SIZES)), help="A model of the paper's family."),
+    click.option("--preset", type=click.Choice(sorted(presets.PRESETS)), help="Sizes to start from."),
+    click.option("--size", type=click.Choice(list(presets.SIZES)), help="A model of the paper's family."),
     click.option("--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), help="A TOML config."),
     click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one setting (repeatable)."),
     click.option("--kg", metavar="builtin|DIR|FILE", help="Where the facts come from; FILE may be a Wikidata dump."),
@@ -61,9 +62,9 @@ def config_from(
 
     if preset and config_file:
         raise UserError("--preset and --config both say where to start: give one of them")
-    config = configs.load(config_file) if config_file else configs.PRESETS[preset]() if preset else None
-    config = config or (config_of(run) if run else None) or configs.tiny()
-    config = configs.with_size(config, size) if size else config
+    config = configs.load(config_file) if config_file else presets.PRESETS[preset]() if preset else None
+    config = config or (config_of(run) if run else None) or presets.tiny()
+    config = presets.with_size(config, size) if size else config
     options = {"graph.source": _source(kg), "seed": seed, "graph.strict": strict or None}
     given = [f"{key}={json.dumps(value)}" for key, value in options.items() if value is not None]
     return configs.override(config, [*settings, *given])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from worldgen.evaluate.runs.config import RunConfig
-from worldgen.evaluate.runs.load import read_scores
+from worldgen.evaluate.testbed.scores import read_scores
 from worldgen.storage.manifests import MANIFEST, read_manifest
 
 Summary = tuple[dict[str, Any], str]

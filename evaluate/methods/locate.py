@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import torch
 
 from worldgen.corpus.sentences import read_shards
 from worldgen.corpus.wording import Wording
 from worldgen.errors import UserError
-from worldgen.evaluate.methods.tracing import load_effects, strongest_mlp
-from worldgen.evaluate.runs.config import RunConfig
-from worldgen.evaluate.runs.load import finished, load_world
+from worldgen.evaluate.methods.tracing import strongest_mlp
+from worldgen.evaluate.methods.workbench import Workbench
 from worldgen.lm.data import TokenShards
 from worldgen.lm.editors.rewriting.key_covariance import cholesky_factor, key_covariances
 from worldgen.lm.editors.rewriting.weight_update import RewriteSite
@@ -23,61 +22,61 @@ from worldgen.randomness import generator
 from worldgen.storage.files import write_array
 
 
-def locate(method: str, config: RunConfig, model: Any, bos_id: int, run_folder: Path, folder: Path) -> RewriteSite:
-    """The place of a method's rewriting, with the covariances of its layers' keys, which are kept in `folder`.
+def locate(method: str, config: RomeConfig, bench: Workbench) -> RewriteSite:
+    """Returns where a method rewrites the model, with the covariances of its layers' keys, which are kept on disk.
 
     Raises UserError for a layer that the model has not, and where the place is left to a trace that is not there.
     """
-    own: RomeConfig = getattr(config, method)
-    token, layer = _place(method, own, len(model.model.layers), run_folder)
-    layers = _layers(own, layer, len(model.model.layers))
-    shards = TokenShards(run_folder / "tokens", bos_id)
-    covariances = _covariances(model, shards, layers, own.covariance_tokens, config.seed, folder)
-    factors = {number: cholesky_factor(covariance) for number, covariance in covariances.items()}
-    return RewriteSite(token, layers[-1], factors, _contexts(run_folder, own.contexts, config.seed))
+    of = len(bench.model.model.layers)
+    token, layer = _place(method, config, of, bench.effects)
+    layers = _layers(config, layer, of)
+    factors = {
+        number: cholesky_factor(covariance)
+        for number, covariance in _covariances(bench, layers, config.covariance_tokens).items()
+    }
+    return RewriteSite(token, layers[-1], factors, _contexts(bench, config.contexts))
 
 
-def covariances_of(config: RunConfig, model: Any, bos_id: int, run_folder: Path, folder: Path) -> list[torch.Tensor]:
-    """Those of every layer's keys for `belief`, which are kept in `folder`."""
-    layers, shards = range(len(model.model.layers)), TokenShards(run_folder / "tokens", bos_id)
-    covariances = _covariances(model, shards, layers, config.belief.covariance_tokens, config.seed, folder)
+def covariances_of(bench: Workbench, tokens: int) -> list[torch.Tensor]:
+    """Returns the covariance of the keys of every layer, over so many tokens of the corpus."""
+    layers = range(len(bench.model.model.layers))
+    covariances = _covariances(bench, layers, tokens)
     return [covariances[layer] for layer in layers]
 
 
-def _covariances(
-    model: Any, shards: TokenShards, layers: range, tokens: int, seed: int, folder: Path
-) -> dict[int, torch.Tensor]:
-    """The covariance of each layer's keys, read where an earlier try has left it."""
-    files = {number: folder / f"covariance-{number:02d}.npy" for number in layers}
+def _covariances(bench: Workbench, layers: range, tokens: int) -> dict[int, torch.Tensor]:
+    """The covariance of each layer's keys; read from disk where an earlier try has left it."""
+    files = {number: bench.keeps / f"covariance-{number:02d}.npy" for number in layers}
     if missing := [number for number, file in files.items() if not file.exists()]:
-        for number, covariance in key_covariances(model, shards, missing, tokens, seed).items():
+        shards = TokenShards(bench.tokens, bench.tokenizer.bos_token_id)
+        for number, covariance in key_covariances(bench.model, shards, missing, tokens, bench.seed).items():
             write_array(files[number], covariance.cpu().numpy())
-    return {number: torch.from_numpy(np.load(file)).to(model.device) for number, file in files.items()}
+    return {number: torch.from_numpy(np.load(file)).to(bench.model.device) for number, file in files.items()}
 
 
-def _place(method: str, own: RomeConfig, layers: int, run_folder: Path) -> tuple[Token, int]:
-    """The token and the layer; what is not traced is as it is set."""
-    if own.layer != "traced" and not 0 <= own.layer < layers:
-        raise UserError(f"{method}.layer is {own.layer}, but the model has the layers 0 to {layers - 1}")
-    if own.token != "traced" and own.layer != "traced":
-        return own.token, own.layer
-    effects = load_effects(finished(run_folder / "trace"))
-    if own.layer != "traced":
-        effects = effects[effects["layer"] == own.layer]
-    strongest = strongest_mlp(effects, TOKENS if own.token == "traced" else (own.token,))
+def _place(method: str, config: RomeConfig, layers: int, traced: Callable[[], pd.DataFrame]) -> tuple[Token, int]:
+    """The token and the layer; the strongest site of the trace where they are left to it."""
+    if config.layer != "traced" and not 0 <= config.layer < layers:
+        raise UserError(f"{method}.layer is {config.layer}, but the model has the layers 0 to {layers - 1}")
+    if config.token != "traced" and config.layer != "traced":
+        return config.token, config.layer
+    effects = traced()
+    if config.layer != "traced":
+        effects = effects[effects["layer"] == config.layer]
+    strongest = strongest_mlp(effects, TOKENS if config.token == "traced" else (config.token,))
     return strongest.token, strongest.layer
 
 
-def _layers(own: RomeConfig, layer: int, of: int) -> range:
+def _layers(config: RomeConfig, layer: int, of: int) -> range:
     """The layers that are rewritten, of so many."""
-    if not isinstance(own, MemitConfig):
+    if not isinstance(config, MemitConfig):
         return range(layer, layer + 1)
-    last = max(layer, min(own.layers, of) - 1)
-    return range(max(0, last + 1 - own.layers), last + 1)
+    last = max(layer, min(config.layers, of) - 1)
+    return range(max(0, last + 1 - config.layers), last + 1)
 
 
-def _contexts(run_folder: Path, many: int, seed: int) -> tuple[str, ...]:
+def _contexts(bench: Workbench, many: int) -> tuple[str, ...]:
     """No text, and sentences of the corpus's first shard, drawn without replacement."""
-    sentences = next(read_shards(run_folder / "corpus")).sentences
-    drawn = generator(seed, "contexts").permutation(len(sentences))[: many - 1]
-    return ("", *Wording(load_world(run_folder)).texts(sentences.where(drawn)))
+    sentences = next(read_shards(bench.corpus)).sentences
+    drawn = generator(bench.seed, "contexts").permutation(len(sentences))[: many - 1]
+    return ("", *Wording(bench.world).texts(sentences.where(drawn)))

@@ -1,115 +1,162 @@
-"""The editing methods by name: the one place where a method is added.
-
-A method whose settings are its own has a section of the config that bears its name ("ft-l": `ft_l`).
-"""
+"""The editing methods by name: one value each, and the one place where a method is added."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-from worldgen.evaluate.runs.config import RunConfig, field_names
-from worldgen.evaluate.runs.load import load_agent, load_world
-from worldgen.evaluate.testbed.cases import load_cases
-from worldgen.lm.editors.settings import RomeConfig
+from worldgen.lm.editors.settings import (
+    BeliefConfig,
+    ConstrainedFineTuningConfig,
+    FineTuningConfig,
+    InContextConfig,
+    LoraConfig,
+    MemitConfig,
+    RetrainConfig,
+    RomeConfig,
+)  # fmt: skip
+from worldgen.settings import Section
 
 if TYPE_CHECKING:
-    from worldgen.evaluate.teaching.teacher import Teacher
+    from worldgen.evaluate.methods.workbench import Workbench
     from worldgen.lm.editions import Editor
 
-METHODS = ("lora", "belief", "lora-reference", "ft", "ft-l", "in-context", "retrain", "rome", "memit", "none")
-# What `edit` holds beside LoRA's settings: the task, which is one for all methods, and what changes no result.
-_NOT_THE_METHODS = {f"edit.{name}" for name in ("mode", "requests", "keep_adapters", "batch_tokens", "chunk_cases")}
+Need = Literal["agent", "corpus", "trace"]
 
 
-def section_of(method: str) -> tuple[str, ...]:
-    """The section of the config that holds a method's own settings, if there is one."""
-    name = method.replace("-", "_")
-    return (name,) if name in RunConfig.model_fields else ()
+@dataclass(frozen=True)
+class Method:
+    """An editing method: its settings, what it is made of, and how."""
+
+    name: str
+    """What users call it, and the name of its folder."""
+
+    make: Callable[[Workbench], Editor]
+    """Makes the editor."""
+
+    section: str = "edit"
+    """The section of the config that holds its settings."""
+
+    fields: tuple[str, ...] = ()
+    """The names of its settings within that section."""
+
+    needs: Callable[[Section], tuple[Need, ...]] = lambda _: ()
+    """What it is made of beside the model, by its settings: the agent, the corpus, the places that tracing found."""
+
+    keeps_adapters: bool = False
+    """Whether it writes adapters where `edit.keep_adapters` asks for them."""
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Its settings as `--set` takes them: "ft.learning_rate"."""
+        return tuple(f"{self.section}.{field}" for field in self.fields)
+
+    @property
+    def steps(self) -> str | None:
+        """The setting that bounds its steps; None for a method that takes none."""
+        return f"{self.section}.steps" if "steps" in self.fields else None
 
 
-def is_traced(method: str, config: RunConfig) -> bool:
-    """Whether a method goes to where tracing sends it."""
-    own = getattr(config, method, None)
-    return isinstance(own, RomeConfig) and "traced" in (own.token, own.layer)
+def _fields(section: type[Section]) -> tuple[str, ...]:
+    """The settings of a section that can change a result."""
+    return tuple(name for name in section.model_fields if name not in section.work_fields)
 
 
-def settings_of(method: str) -> list[str]:
-    """The settings of the method itself, "ft.learning_rate": its own section's or, where it has none, LoRA's."""
-    section, *_ = *section_of(method), "edit"
-    return [name for name in field_names() if name.partition(".")[0] == section and name not in _NOT_THE_METHODS]
+def _lora(bench: Workbench) -> Editor:
+    from worldgen.lm.editors.lowrank.lora import Lora
+
+    return Lora(bench.edit, bench.edit.mode, bench.tokenizer, bench.adapters)
 
 
-def steps_setting(method: str) -> str | None:
-    """The setting that bounds a method's steps; None for a method without any, and for one that is not ours."""
-    steps = [name for name in settings_of(method) if name.endswith(".steps")]
-    return steps[0] if steps and method in METHODS and method != "none" else None
+def _lora_reference(bench: Workbench) -> Editor:
+    from worldgen.lm.editors.lowrank.lora_reference import LoraReference
+
+    return LoraReference(bench.edit, bench.edit.mode, bench.tokenizer, bench.adapters)
 
 
-def editor_of(
-    method: str, config: RunConfig, tokenizer: Any, run_folder: Path, model: Any,
-    folder: Path | None = None, cases_folder: Path | None = None,
-) -> Editor:  # fmt: skip
-    """The editor of that name for this model; what it keeps goes into `folder`, beside its measurements.
-
-    By default these are the benchmark's, and so are the cases.
-    """
-    folder = folder or run_folder / "edits" / method
-    adapters = folder / "adapters" if config.edit.keep_adapters else None
-    match method:
-        case "lora":
-            from worldgen.lm.editors.lowrank.lora import Lora
-
-            return Lora(config.edit, config.edit.mode, tokenizer, adapters)
-        case "lora-reference":
-            from worldgen.lm.editors.lowrank.lora_reference import LoraReference
-
-            return LoraReference(config.edit, config.edit.mode, tokenizer, adapters)
-        case "belief":
-            from worldgen.evaluate.methods.locate import covariances_of
-            from worldgen.lm.editors.belief.belief import Belief
-
-            teacher = _teacher(config, tokenizer, run_folder, cases_folder or run_folder / "cases")
-            covariances = covariances_of(config, model, tokenizer.bos_token_id, run_folder, folder)
-            return Belief(config.belief, config.edit.mode, tokenizer, teacher, covariances, adapters)
-        case "ft":
-            from worldgen.lm.editors.fine_tuning import FineTuning
-
-            return FineTuning(config.ft, config.edit.mode, tokenizer)
-        case "ft-l":
-            from worldgen.lm.editors.fine_tuning import ConstrainedFineTuning
-
-            return ConstrainedFineTuning(config.ft_l, config.edit.mode, tokenizer)
-        case "in-context":
-            from worldgen.lm.editors.in_context import InContext
-
-            return InContext(config.in_context, tokenizer)
-        case "retrain":
-            from worldgen.lm.data import TokenShards
-            from worldgen.lm.editors.retrain import Retrain
-
-            corpus = TokenShards(run_folder / "tokens", tokenizer.bos_token_id)
-            return Retrain(config.retrain, config.pretrain, config.edit.mode, tokenizer, corpus)
-        case "rome" | "memit":
-            from worldgen.evaluate.methods.locate import locate
-            from worldgen.lm.editors.rewriting.memit import Memit
-            from worldgen.lm.editors.rewriting.rome import Rome
-
-            located = locate(method, config, model, tokenizer.bos_token_id, run_folder, folder)
-            if method == "rome":
-                return Rome(config.rome, config.edit.mode, tokenizer, located)
-            return Memit(config.memit, config.edit.mode, tokenizer, located)
-        case "none":
-            from worldgen.lm.editors.unedited import Unedited
-
-            return Unedited()
-    raise AssertionError(f"no method {method}")
-
-
-def _teacher(config: RunConfig, tokenizer: Any, run_folder: Path, cases_folder: Path) -> Teacher:
-    """Who teaches `belief`, and will not speak of these cases' other subjects."""
+def _belief(bench: Workbench) -> Editor:
+    from worldgen.evaluate.methods.locate import covariances_of
     from worldgen.evaluate.teaching.teacher import teacher_of
+    from worldgen.lm.editors.belief.belief import Belief
 
-    world, cases = load_world(run_folder), load_cases(cases_folder / "cases.parquet")
-    agent = load_agent(run_folder, world, config.agent)
-    return teacher_of(world, agent, tokenizer, config.belief, config.edit.mode, cases)
+    config = bench.settings
+    assert isinstance(config, BeliefConfig)
+    teacher = teacher_of(bench.world, bench.agent(), bench.tokenizer, config, bench.edit.mode, bench.cases)
+    covariances = covariances_of(bench, config.covariance_tokens)
+    return Belief(config, bench.edit.mode, bench.tokenizer, teacher, covariances, bench.adapters)
+
+
+def _fine_tuning(bench: Workbench) -> Editor:
+    from worldgen.lm.editors.fine_tuning import FineTuning
+
+    assert isinstance(bench.settings, FineTuningConfig)
+    return FineTuning(bench.settings, bench.edit.mode, bench.tokenizer)
+
+
+def _constrained_fine_tuning(bench: Workbench) -> Editor:
+    from worldgen.lm.editors.fine_tuning import ConstrainedFineTuning
+
+    assert isinstance(bench.settings, ConstrainedFineTuningConfig)
+    return ConstrainedFineTuning(bench.settings, bench.edit.mode, bench.tokenizer)
+
+
+def _in_context(bench: Workbench) -> Editor:
+    from worldgen.lm.editors.in_context import InContext
+
+    assert isinstance(bench.settings, InContextConfig)
+    return InContext(bench.settings, bench.tokenizer)
+
+
+def _retrain(bench: Workbench) -> Editor:
+    from worldgen.lm.data import TokenShards
+    from worldgen.lm.editors.retrain import Retrain
+
+    assert isinstance(bench.settings, RetrainConfig)
+    corpus = TokenShards(bench.tokens, bench.tokenizer.bos_token_id)
+    return Retrain(bench.settings, bench.pretrain, bench.edit.mode, bench.tokenizer, corpus)
+
+
+def _rome(bench: Workbench) -> Editor:
+    from worldgen.evaluate.methods.locate import locate
+    from worldgen.lm.editors.rewriting.rome import Rome
+
+    assert isinstance(bench.settings, RomeConfig)
+    return Rome(bench.settings, bench.edit.mode, bench.tokenizer, locate("rome", bench.settings, bench))
+
+
+def _memit(bench: Workbench) -> Editor:
+    from worldgen.evaluate.methods.locate import locate
+    from worldgen.lm.editors.rewriting.memit import Memit
+
+    assert isinstance(bench.settings, MemitConfig)
+    return Memit(bench.settings, bench.edit.mode, bench.tokenizer, locate("memit", bench.settings, bench))
+
+
+def _unedited(_: Workbench) -> Editor:
+    from worldgen.lm.editors.unedited import Unedited
+
+    return Unedited()
+
+
+def _needs_of_rewriting(settings: Section) -> tuple[Need, ...]:
+    """The corpus for the keys' covariance; the trace, unless both token and layer are set."""
+    assert isinstance(settings, RomeConfig)
+    return ("corpus", "trace") if "traced" in (settings.token, settings.layer) else ("corpus",)
+
+
+_EVERY = (
+    Method("lora", _lora, "edit", _fields(LoraConfig), keeps_adapters=True),
+    Method("belief", _belief, "belief", _fields(BeliefConfig), lambda _: ("agent", "corpus"), keeps_adapters=True),
+    Method("lora-reference", _lora_reference, "edit", _fields(LoraConfig), keeps_adapters=True),
+    Method("ft", _fine_tuning, "ft", _fields(FineTuningConfig)),
+    Method("ft-l", _constrained_fine_tuning, "ft_l", _fields(ConstrainedFineTuningConfig)),
+    Method("in-context", _in_context, "in_context", _fields(InContextConfig)),
+    Method("retrain", _retrain, "retrain", _fields(RetrainConfig), lambda _: ("corpus",)),
+    Method("rome", _rome, "rome", _fields(RomeConfig), _needs_of_rewriting),
+    Method("memit", _memit, "memit", _fields(MemitConfig), _needs_of_rewriting),
+    Method("none", _unedited),
+)
+METHODS: dict[str, Method] = {method.name: method for method in _EVERY}
+# Every edit depends on these: how many requests the edited model holds, and how they are made.
+TASK = ("edit.mode", "edit.requests")

@@ -1,4 +1,4 @@
-"""One complete, frozen config of a run; presets are functions that return one.
+"""One complete, frozen config of a run.
 
 A config is written into the run folder whole, and every field that can change a result is in it. What
 cannot change a result (number of workers, verbosity) is not.
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import tomli_w
 from pydantic import Field, ValidationError
@@ -24,9 +24,14 @@ from worldgen.lm.settings import PretrainConfig, TokensConfig, TraceConfig
 
 
 class RunConfig(Section):
-    """Everything that decides what a run contains."""
+    """All that decides what a run contains.
+
+    `seed` decides the world, its corpus, its cases and what is asked; `model_seed` the model and its edits. By default
+    they are one.
+    """
 
     seed: int = Field(0, ge=0, lt=2**63)
+    model_seed: Annotated[int, Field(ge=0, lt=2**63)] | Literal["seed"] = "seed"
     graph: GraphConfig = GraphConfig()
     world: WorldConfig = WorldConfig()
     corpus: CorpusConfig = CorpusConfig()
@@ -47,64 +52,26 @@ class RunConfig(Section):
     trajectory: TrajectoryConfig = TrajectoryConfig()
     score: ScoreConfig = ScoreConfig()
 
+    @property
+    def training_seed(self) -> int:
+        """The seed of the model and its edits, as a number."""
+        return self.seed if self.model_seed == "seed" else self.model_seed
 
-def paper() -> RunConfig:
-    """The published sizes."""
-    return RunConfig()
-
-
-def small() -> RunConfig:
-    """10k facts and a model of about 10M parameters."""
-    return RunConfig(
-        graph=GraphConfig(builtin_facts=10_000, min_cooccurrence=100),
-        world=WorldConfig(facts=10_000),
-        tokens=TokensConfig(tokenizer="words"),
-        cases=CasesConfig(cases=1000),
-        pretrain=PretrainConfig(
-            hidden=320, intermediate=1280, layers=4, heads=5, kv_heads=5, tokens=12_000_000, row_tokens=192,
-            rows_per_step=8, learning_rate=1e-3, final_learning_rate_share=0.0, warmup_share=0.02, adam_beta2=0.98,
-        ),
-        edit=EditConfig(learning_rate=4e-4),
-    )  # fmt: skip
-
-
-def tiny() -> RunConfig:
-    """About 600 facts and a model of 1.2M parameters: the whole run in minutes on two CPU cores."""
-    return RunConfig(
-        graph=GraphConfig(builtin_facts=600, min_cooccurrence=100, relations=4),
-        world=WorldConfig(facts=600),
-        tokens=TokensConfig(tokenizer="words"),
-        cases=CasesConfig(cases=120),
-        pretrain=PretrainConfig(
-            hidden=128, intermediate=512, layers=4, heads=4, kv_heads=4, tokens=700_000, row_tokens=192,
-            rows_per_step=3, learning_rate=1.5e-3, final_learning_rate_share=0.0, warmup_share=0.02, adam_beta2=0.98,
-            checkpoint_minutes=0.5, evaluations=10, evaluation_facts=100,
-        ),
-        belief=BeliefConfig(learning_rate=7e-3),
-        edit=EditConfig(learning_rate=1.2e-3, chunk_cases=60),
-        ft_l=ConstrainedFineTuningConfig(learning_rate=1e-3, max_norm=2e-3),
-        trace=TraceConfig(facts=100, draws=5),
-        tune=TuneConfig(cases=60),
-        rome=RomeConfig(contexts=4),
-        memit=MemitConfig(contexts=4, layers=2),
-        retrain=RetrainConfig(learning_rate=2e-4, steps=20, rows_per_step=1),
-    )  # fmt: skip
-
-
-PRESETS: dict[str, Callable[[], RunConfig]] = {"tiny": tiny, "small": small, "paper": paper}
-
-
-# (hidden size, layers) of the paper's family. It gives the shape of the smallest only; the others' are ours, with heads
-# of 64 and an MLP of four times the hidden size as there, so that 32,000 pieces come to the count in the name.
-SIZES = {"83m": (512, 12), "162m": (768, 12), "334m": (1024, 16), "1b": (1536, 24)}
-
-
-def with_size(config: RunConfig, size: str) -> RunConfig:
-    """The config with a model of the paper's family."""
-    hidden, layers = SIZES[size]
-    heads = hidden // 64
-    shape = {"hidden": hidden, "intermediate": 4 * hidden, "layers": layers, "heads": heads, "kv_heads": heads}
-    return config.model_copy(update={"pretrain": config.pretrain.model_copy(update=shape)})
+    def inputs(self, settings: Iterable[str]) -> dict[str, Any]:
+        """The values of some settings: a field ("world.facts"), or a section with all its fields but `work_fields`."""
+        flat: dict[str, Any] = {}
+        for setting in settings:
+            section, _, name = setting.partition(".")
+            value = getattr(self, section)
+            if setting == "model_seed":
+                flat[setting] = self.training_seed
+            elif not isinstance(value, Section):
+                flat[setting] = value
+            else:
+                fields = [name] if name else [field for field in type(value).model_fields]
+                plain = value.model_dump(mode="json")
+                flat |= {f"{section}.{field}": plain[field] for field in fields if field not in value.work_fields}
+        return flat
 
 
 def to_toml(config: RunConfig) -> str:

@@ -12,7 +12,7 @@ from worldgen.bayes.fitting import fit
 from worldgen.bayes.evidence import Evidence
 from worldgen.evaluate.runs.config import RunConfig, load
 from worldgen.errors import UserError
-from worldgen.storage.manifests import INPUTS, MANIFEST, read_manifest
+from worldgen.storage.manifests import MANIFEST, read_manifest
 from worldgen.bayes.settings import AgentConfig
 from worldgen.worlds.world import World
 
@@ -43,15 +43,6 @@ def load_agent(run_folder: Path, world: World, config: AgentConfig) -> Agent:
 def measured_methods(run_folder: Path) -> list[str]:
     """The editing methods whose measurements are complete, by name."""
     return sorted(path.parent.name for path in run_folder.glob(f"edits/*/{MANIFEST}"))
-
-
-def read_scores(run_folder: Path) -> Iterator[MethodScores]:
-    """The scores of every method that is scored."""
-    from worldgen.evaluate.testbed.scores import MethodScores  # pandas, which plain asking does not need
-
-    for path in sorted((run_folder / "scores").glob("*.json")):
-        if path.name not in (MANIFEST, INPUTS):
-            yield MethodScores.from_json(json.loads(path.read_text()))
 
 
 def finished(folder: Path) -> Path:

@@ -1,11 +1,10 @@
-"""What a run's config names, as things to work with: its graph, its tokenizer, its device."""
+"""What a run's config names, as things to work with: its graph and its tokenizer."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from worldgen.evaluate.runs.run import Run
 from worldgen.lm.tokenizer import cut_labels, load_mistral_tokenizer, pieces, spelt, train_word_tokenizer
 from worldgen.evaluate.runs.config import RunConfig
 from worldgen.errors import UserError
@@ -39,12 +38,3 @@ def tokenizer_for(config: RunConfig, world: World) -> Any:
         return load_mistral_tokenizer()
     roles = world.relations, world.objects, world.subjects
     return train_word_tokenizer([name for names in roles for name in names.every_name])
-
-
-def device_of(run: Run) -> str:
-    """The device to work on: CUDA where there is one, unless the user chose."""
-    import torch
-
-    if run.device == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: no GPU is to be seen here, take --device cpu")
-    return ("cuda" if torch.cuda.is_available() else "cpu") if run.device == "auto" else run.device

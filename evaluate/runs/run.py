@@ -1,47 +1,36 @@
-"""A run folder: its config, its lock, and which of its stages are done.
+"""A run folder: what it is, how this process works on it, and whose it is.
 
-A stage is skipped when it is done, goes on when it is half done, and is refused, with the fields that differ,
-when the folder holds it under another config: nothing is reused silently and nothing is destroyed.
+A folder is a run's when it holds the marker, which is the first thing that is written into a new one. A folder with
+anything else in it is somebody else's: it is refused, and nothing in it is touched.
 """
 
 from __future__ import annotations
 
-import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+import tomllib
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 from filelock import FileLock, Timeout
 
-from worldgen.evaluate.runs.load import CONFIG, finished
-from worldgen.evaluate.runs.config import RunConfig, to_toml
-from worldgen.storage.engines import Engine, Local
 from worldgen.errors import UserError
+from worldgen.evaluate.runs.config import RunConfig, to_toml
+from worldgen.evaluate.runs.load import CONFIG
+from worldgen.storage.engines import Engine, Local
 from worldgen.storage.files import write_text
-from worldgen.storage.manifests import MANIFEST, begin, differences, differing, finish, read_manifest, stage_files
+from worldgen.storage.manifests import INPUTS, MANIFEST
 
-
-@dataclass(frozen=True)
-class Stage:
-    """One step of the pipeline. `sections` are the config's parts that its result depends on, `reads` the stages.
-
-    A stage that `resumes` goes on with what a killed process left; the others start anew. A finished `cheap`
-    stage of another config is made anew too, with a word about it; the others are refused.
-    """
-
-    name: str
-    sections: tuple[str, ...]
-    reads: tuple[Stage, ...] = ()
-    resumes: bool = False
-    cheap: bool = False
+MARKER: Final = ".worldgen-run"
+LOCK: Final = ".lock"
+_MARK: Final = "This folder belongs to a worldgen run. config.toml says which; worldgen writes and removes files here.\n"
 
 
 @dataclass(frozen=True)
 class Run:
-    """Where a run lies, what it is, and how this process works on it (which decides no result)."""
+    """A run folder, its config, and how this process works on it (which decides no result)."""
 
     folder: Path
     config: RunConfig
@@ -50,85 +39,76 @@ class Run:
     quiet: bool = False
 
     def say(self, text: str) -> None:
-        """Tell the person at the terminal."""
+        """Tells the person at the terminal, on stderr."""
         if not self.quiet:
             print(text, file=sys.stderr, flush=True)
 
-    def inputs(self, sections: tuple[str, ...]) -> dict[str, Any]:
-        """The fields of some of the config's sections, flat: "world.facts" -> 600."""
-        whole = self.config.model_dump(mode="json")
-        flat: dict[str, Any] = {"seed": whole["seed"]}
-        for section in sections:
-            flat |= {f"{section}.{name}": value for name, value in whole[section].items()}
-        return flat
+    @property
+    def torch_device(self) -> str:
+        """The torch device to work on: CUDA where there is one, unless the user chose. Raises UserError if none."""
+        import torch
 
-    def carry_out(
-        self, stage: Stage, folder: Path, inputs: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any]]
-    ) -> None:
-        """Make a stage unless it is done; `make` fills the folder and returns what the manifest shall count."""
-        is_done = read_manifest(folder) is not None
-        worth_keeping = is_done or (stage.resumes and bool(stage_files(folder)))
-        changed = differences(folder, inputs)
-        if changed and worth_keeping and not stage.cheap:
-            raise _another_config(folder, changed)
-        if is_done and not changed:
-            self.say(f"{stage.name}: done already")
-            return
-        for read in stage.reads:
-            made_with(self.folder / read.name, self.inputs(read.sections))
-        if changed or not stage.resumes:
-            if is_done:
-                self.say(f"{stage.name}: made anew ({changed[0]})")
-            shutil.rmtree(folder, ignore_errors=True)
-        self.say(f"{stage.name} ...")
-        started = begin(folder, inputs)
-        rows = make(folder)
-        finish(folder, stage.name, inputs, rows, started)
-        done = read_manifest(folder)
-        assert done is not None
-        self.say(f"{stage.name}: {done.seconds:.1f} s, peak {done.peak_memory_bytes / 2**20:.0f} MiB")
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise UserError("--device cuda: no GPU is to be seen here, take --device cpu")
+        if self.device == "auto":
+            return "cuda" if torch.cuda.is_available() else "cpu"
+        return self.device
 
 
-def made_with(folder: Path, inputs: Mapping[str, Any]) -> None:
-    """Raises UserError where a stage is not finished, or was made with other values of these inputs of its."""
-    manifest = read_manifest(finished(folder))
-    assert manifest is not None
-    noted = {name: value for name, value in manifest.inputs.items() if name in inputs}
-    if changed := differing(noted, inputs):
-        raise _another_config(folder, changed)
+def refuse_foreign_folder(folder: Path) -> None:
+    """Raises UserError for a folder that holds files and is no run: nothing in it has been touched."""
+    if not folder.exists() or (folder / MARKER).exists():
+        return
+    others = sorted(path.name for path in folder.iterdir() if path.name != LOCK)
+    if others and not _is_run_without_marker(folder):
+        raise UserError(
+            f"{folder} is not a run folder and is not empty (it holds {others[0]}): "
+            "give the name of a new folder, or of an empty one"
+        )
 
 
-def _another_config(folder: Path, changed: list[str]) -> UserError:
-    return UserError(
-        f"{folder} was made with another config ({'; '.join(changed[:3])}): use another run folder, "
-        f"leave the setting out, or delete {folder} and what follows it to make it anew"
-    )
+def _is_run_without_marker(folder: Path) -> bool:
+    """Whether the folder is a run of a version that wrote no marker: a complete config and a stage's inputs."""
+    try:
+        fields = tomllib.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    sections = {name for name in RunConfig.model_fields if name != "model_seed"}
+    return sections <= set(fields) and any(folder.glob(f"*/{INPUTS}"))
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the run folder for this process; a new one that nothing came of is gone again afterwards.
+    """Holds the run folder for this process, and marks it; a new one that nothing came of is gone again afterwards.
 
-    Raises UserError while another process holds it.
+    Raises UserError for somebody else's folder, and while another process holds this one.
     """
-    is_new, lock = not folder.exists(), folder / ".lock"
+    refuse_foreign_folder(folder)
+    is_new, lock, marker = not folder.exists(), folder / LOCK, folder / MARKER
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(lock, timeout=0):
+            if not marker.exists():
+                write_text(marker, _MARK)
             yield
     except Timeout:
         raise UserError(
             f"another worldgen process is working in {folder}: wait for it, or use another folder"
         ) from None
     finally:
-        if is_new and set(folder.iterdir()) <= {lock}:
-            shutil.rmtree(folder)
+        if is_new and set(folder.iterdir()) <= {lock, marker}:
+            lock.unlink(missing_ok=True)
+            marker.unlink(missing_ok=True)
+            folder.rmdir()
 
 
 @contextmanager
 def keeping_config(run: Run) -> Iterator[None]:
-    """Have RUN/config.toml hold the config: from the start in a new folder (a killed run goes on with it), at the
-    end in an old one (a refused command changes nothing), and not at all where nothing came of it."""
+    """Has RUN/config.toml hold the config.
+
+    In a new folder it is written at the start, so that a killed run goes on with it, and removed if nothing came of
+    it; in an old one at the end, so that a refused command changes nothing.
+    """
     path, text = run.folder / CONFIG, to_toml(run.config)
     is_new = not path.exists()
     if is_new:

@@ -20,8 +20,9 @@ from worldgen.errors import UserError
 from worldgen.evaluate.runs.load import finished, load_world
 from worldgen.evaluate.runs.resources import tokenizer_for
 from worldgen.evaluate.runs.run import Run
-from worldgen.evaluate.stages.pipeline import CORPUS, TOKENS, make_graph, make_the_world
+from worldgen.evaluate.runs.stage import carry_out
 from worldgen.evaluate.stages.shard_files import Order, make_files, record_name
+from worldgen.evaluate.stages.world import CORPUS, TOKENS, WORLD
 from worldgen.lm.encode import Encoder, token_rows
 from worldgen.lm.tokenizer import save_tokenizer
 from worldgen.storage.manifests import INPUTS, MANIFEST, Inputs, differing, inputs_text, manifest_text
@@ -36,9 +37,8 @@ def generate(run: Run, store: Store) -> dict[str, Any]:
 
     Raises UserError if another corpus is there.
     """
-    make_graph(run)
-    make_the_world(run)
-    inputs, started = run.inputs(CORPUS.sections), time.monotonic()
+    carry_out(run, WORLD)
+    inputs, started = {stage.name: stage.inputs(run) for stage in (CORPUS, TOKENS)}, time.monotonic()
     mark = _mark(run, inputs)
     _refuse_another(store, inputs, mark)
     done = [_read_json(store, f"{stage}/{MANIFEST}") for stage in STAGES]
@@ -49,7 +49,7 @@ def generate(run: Run, store: Store) -> dict[str, Any]:
     tokenizer = tokenizer_for(run.config, world)
     order = Order(Recipe(world, run.config.corpus, run.config.seed), Encoder.of(world, tokenizer), mark)
     for stage in STAGES:
-        store.write(f"{stage}/{INPUTS}", inputs_text(inputs).encode())
+        store.write(f"{stage}/{INPUTS}", inputs_text(inputs[stage]).encode())
     files = _write_tokenizer(tokenizer, store)
     records = _all_shards(run, order, store)
     rows = {
@@ -60,7 +60,7 @@ def generate(run: Run, store: Store) -> dict[str, Any]:
         files |= record["files"]
     for stage in STAGES:
         of_stage = {name.removeprefix(f"{stage}/"): files[name] for name in sorted(files) if name.startswith(stage)}
-        store.write(f"{stage}/{MANIFEST}", manifest_text(stage, inputs, rows[stage], of_stage, started).encode())
+        store.write(f"{stage}/{MANIFEST}", manifest_text(stage, inputs[stage], rows[stage], of_stage, started).encode())
     return rows["corpus"] | rows["tokens"]
 
 
@@ -87,9 +87,9 @@ def _record(store: Store, number: int, mark: str) -> dict[str, Any] | None:
     return record
 
 
-def _refuse_another(store: Store, inputs: Inputs, mark: str) -> None:
+def _refuse_another(store: Store, inputs: Mapping[str, Inputs], mark: str) -> None:
     for stage in STAGES:
-        others = differing(_read_json(store, f"{stage}/{INPUTS}") or inputs, inputs)
+        others = differing(_read_json(store, f"{stage}/{INPUTS}") or inputs[stage], inputs[stage])
         if others:
             raise UserError(f"another {stage} is there already ({'; '.join(others[:3])}): write to another URL")
     _record(store, 0, mark)
@@ -103,10 +103,10 @@ def _read_json(store: Store, name: str) -> dict[str, Any] | None:
         return None
 
 
-def _mark(run: Run, inputs: Mapping[str, Any]) -> str:
+def _mark(run: Run, inputs: Mapping[str, Inputs]) -> str:
     """A hash of the config and of the world's files: a path in the config does not tell what lies there."""
     world = json.loads((finished(run.folder / "world") / MANIFEST).read_text())["files"]
-    return hashlib.sha256(json.dumps([dict(inputs), world]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([inputs, world]).encode()).hexdigest()
 
 
 def _write_tokenizer(tokenizer: Any, store: Store) -> dict[str, str]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
 
 import pandas as pd
 
@@ -15,40 +14,43 @@ from worldgen.evaluate.methods.tracing import averages, load_effects
 from worldgen.evaluate.report.material import MeasuredMethod, PageSettings, ReportMaterial
 from worldgen.evaluate.report.page import write_page
 from worldgen.evaluate.runs.config import RunConfig, to_toml
-from worldgen.evaluate.runs.load import load_world, read_scores
+from worldgen.evaluate.runs.load import load_world
+from worldgen.evaluate.runs.run import Run
+from worldgen.evaluate.runs.stage import in_order
+from worldgen.evaluate.stages.language_model import EXAM, LM, TRACE
+from worldgen.evaluate.stages.testbed import CASES, SCORES
+from worldgen.evaluate.stages.world import CORPUS, TOKENS
 from worldgen.evaluate.statistics.bootstrap import Interval
 from worldgen.evaluate.testbed.cases import load_cases
+from worldgen.evaluate.testbed.scores import read_scores
 from worldgen.storage.files import read_columns
 from worldgen.storage.manifests import Manifest, read_manifest
 
-_STAGES: Final = ("graph", "world", "corpus", "tokens", "agent", "cases", "lm", "trace", "edits/*", "scores")
 
-
-def write_report(run_folder: Path, config: RunConfig, methods: Sequence[str], folder: Path) -> None:
+def write_report(run: Run, methods: Sequence[str], folder: Path) -> None:
     """Writes folder/index.html and folder/figures/*.svg about a run whose `methods` are measured and scored.
 
     Raises UserError where the world, or the scores of a method, are missing.
     """
-    write_page(read_report_material(run_folder, config, methods, finished_stages(run_folder)), folder)
+    write_page(read_report_material(run, methods), folder)
 
 
-def finished_stages(run_folder: Path) -> dict[str, Manifest]:
+def finished_stages(run_folder: Path, methods: Sequence[str]) -> dict[str, Manifest]:
     """Returns the manifests of the finished stages by name ("world", "edits/lora", ...), in the order of the run."""
-    folders = [folder for stage in _STAGES for folder in sorted(run_folder.glob(stage))]
-    found = {str(folder.relative_to(run_folder)): read_manifest(folder) for folder in folders}
+    names = [stage.name for stage in in_order((TOKENS, CASES, EXAM, TRACE))]
+    names += [*(f"edits/{method}" for method in methods), SCORES.name]
+    found = {name: read_manifest(run_folder / name) for name in names}
     return {name: manifest for name, manifest in found.items() if manifest is not None}
 
 
-def read_report_material(
-    run_folder: Path, config: RunConfig, methods: Sequence[str], manifests: Mapping[str, Manifest]
-) -> ReportMaterial:
+def read_report_material(run: Run, methods: Sequence[str]) -> ReportMaterial:
     """Returns what the page shows about a run whose `methods` are measured and scored.
 
-    `manifests` are those of the stages that the page lists. Raises UserError where the world, or the scores of a
-    method, are missing.
+    Raises UserError where the world, or the scores of a method, are missing.
     """
+    config = run.config
     return ReportMaterial(
-        world=load_world(run_folder),
+        world=load_world(run.folder),
         settings=PageSettings(
             seed=config.seed,
             cases=config.cases,
@@ -57,12 +59,12 @@ def read_report_material(
             examined_facts=config.pretrain.evaluation_facts,
             toml=to_toml(config),
         ),
-        manifests=manifests,
-        sentences=_sentences(run_folder / "corpus" / "sentences-00000.parquet"),
-        history=_history(run_folder / "lm" / "training.parquet"),
-        effects=_effects(run_folder / "trace", config),
-        cases=load_cases(run_folder / "cases" / "cases.parquet") if methods else [],
-        methods=list(_measured(run_folder, methods)),
+        manifests=finished_stages(run.folder, methods),
+        sentences=_sentences(run.folder / CORPUS.name / "sentences-00000.parquet"),
+        history=_history(run.folder / LM.name / "training.parquet", run.folder / EXAM.name / "coherence.parquet"),
+        effects=_effects(run.folder / TRACE.name, config),
+        cases=load_cases(run.folder / CASES.name / "cases.parquet") if methods else [],
+        methods=list(_measured(run.folder, methods)),
     )
 
 
@@ -70,8 +72,12 @@ def _sentences(path: Path) -> Sentences | None:
     return Sentences.from_columns(read_columns(path)) if path.exists() else None
 
 
-def _history(path: Path) -> pd.DataFrame | None:
-    return pd.read_parquet(path) if path.exists() else None
+def _history(training: Path, compared: Path) -> pd.DataFrame | None:
+    """The training's history, with the distance from the agent where the model has been compared with it."""
+    if not training.exists():
+        return None
+    history = pd.read_parquet(training)
+    return history.merge(pd.read_parquet(compared), "left", on=["step", "tokens"]) if compared.exists() else history
 
 
 def _effects(folder: Path, config: RunConfig) -> dict[tuple[str, str], list[Interval]] | None:

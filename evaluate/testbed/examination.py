@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from transformers import PreTrainedModel
 
 from worldgen.arrays import Ids
 from worldgen.bayes.agent import Agent
@@ -34,51 +35,69 @@ _NOT_BOTH = np.array([(True, False), (False, True), (False, False)])
 
 @dataclass(frozen=True)
 class Examination:
-    """Questions with their answers: the truth of each "s r", the agent's credence in it, labelled statements.
+    """Questions about F facts with their answers: the truth of each "s r", and labelled statements.
 
     `statements[kind]` are F prompts '"..." is', and whether each is true.
     """
 
     prompts: list[str]
     truths: list[str]
-    credences: NDArray[np.float64]
     statements: dict[str, tuple[list[str], NDArray[np.bool_]]]
 
 
-def examination_about(world: World, agent: Agent, facts: Ids, seed: int) -> Examination:
-    """Ask about these facts. The statements are drawn anew, not taken from the corpus; half of each kind are true.
+class Examined(NamedTuple):
+    """A model's marks, each a mean over the questions of its kind, and [F]: its p("truth." | "s r") of each fact."""
+
+    marks: dict[str, float]
+    truth_probabilities: NDArray[np.float64]
+
+
+def examination_about(world: World, facts: Ids, seed: int) -> Examination:
+    """Asks about these facts. The statements are drawn anew, not taken from the corpus; half of each kind are true.
 
     A false one has the objects that the corpus has in false ones; an "and" that is not true has one of the
     three ways of it, with equal chance, and so has an "or" that is true.
     """
     draw = generator(seed, "examination")
-    columns = (ids[facts].tolist() for ids in (world.subject, world.relation, world.truth))
-    told = [Fact(*ids) for ids in zip(*columns, strict=True)]
+    asked = _facts(world, facts)
     return Examination(
-        [f"{world.subjects[fact.subject]} {world.relations[fact.relation]}" for fact in told],
-        [world.objects[fact.object] for fact in told],
-        ask_statements(agent, [Statement("", fact) for fact in told], [()] * len(told)),
+        [f"{world.subjects[fact.subject]} {world.relations[fact.relation]}" for fact in asked],
+        [world.objects[fact.object] for fact in asked],
         {name: _prompts(world, statements_about(world, facts, kind, draw)) for kind, name in STATEMENTS.items()},
     )
 
 
-def examine(model: Any, reader: AnswerReader, asked: Examination) -> dict[str, float]:
-    """A model's marks, each a mean over the questions of its kind.
+def examine(model: PreTrainedModel, reader: AnswerReader, asked: Examination) -> Examined:
+    """Examines a model. It needs no agent.
 
     generative_accuracy [greedy("s r") is the truth];  truth_probability p("truth." | "s r");
-    coherence_error |p("truth." | "s r") - credence|;
     KIND_accuracy [p(true | '"F" is') > p(false | '"F" is') where F is true, < where it is false].
     """
     said = reader.answers(model, asked.prompts)
-    probability = reader.probabilities(model, asked.prompts, [f"{truth}." for truth in asked.truths])
+    probabilities = reader.probabilities(model, asked.prompts, [f"{truth}." for truth in asked.truths])
     marks = {
         "generative_accuracy": np.mean([a == b for a, b in zip(said, asked.truths, strict=True)]),
-        "truth_probability": probability.mean(),
-        "coherence_error": probabilistic_error(probability, asked.credences).mean(),
+        "truth_probability": probabilities.mean(),
     }
     for name, (prompts, labels) in asked.statements.items():
         marks[f"{name}_accuracy"] = (_margins(model, reader, prompts) * np.where(labels, 1, -1) > 0).mean()
-    return {name: float(mark) for name, mark in marks.items()}
+    return Examined({name: float(mark) for name, mark in marks.items()}, probabilities)
+
+
+def credences_in_truths(world: World, agent: Agent, facts: Ids) -> NDArray[np.float64]:
+    """Returns [F]: the agent's credence in the truth of each fact."""
+    asked = _facts(world, facts)
+    return ask_statements(agent, [Statement("", fact) for fact in asked], [()] * len(asked))
+
+
+def coherence_error(truth_probabilities: NDArray[np.float64], credences: NDArray[np.float64]) -> float:
+    """Returns the mean of |p("truth." | "s r") - credence| over F facts, both [F]."""
+    return float(probabilistic_error(truth_probabilities, credences).mean())
+
+
+def _facts(world: World, facts: Ids) -> list[Fact]:
+    columns = (ids[facts].tolist() for ids in (world.subject, world.relation, world.truth))
+    return [Fact(*ids) for ids in zip(*columns, strict=True)]
 
 
 def statements_about(world: World, facts: Ids, kind: Kind, draw: np.random.Generator) -> Sentences:
@@ -122,7 +141,7 @@ def _prompts(world: World, statements: Sentences) -> tuple[list[str], NDArray[np
     return [truth_prompt(formula) for formula in formulas], statements.truth
 
 
-def _margins(model: Any, reader: AnswerReader, prompts: Sequence[str]) -> NDArray[np.float64]:
+def _margins(model: PreTrainedModel, reader: AnswerReader, prompts: Sequence[str]) -> NDArray[np.float64]:
     """[F]: log p(true) - log p(false) after each prompt."""
     pairs = [(prompt, word) for prompt in prompts for word in ("true", "false")]
     scores = log_probabilities(model, reader.tokenizer, pairs).reshape(-1, 2)

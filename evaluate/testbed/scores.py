@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from worldgen.evaluate.statistics.bootstrap import Interval
 from worldgen.lm.editions import Mode
+from worldgen.storage.manifests import INPUTS, MANIFEST
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,3 +127,10 @@ def _group_as_json(group: GroupScores) -> dict[str, Any]:
 def _group_from_json(record: Mapping[str, Any]) -> GroupScores:
     pre, post, delta = ({name: Interval(**interval) for name, interval in record[row].items()} for row in ROWS)
     return GroupScores(record["n"], pre, post, delta)
+
+
+def read_scores(run_folder: Path) -> Iterator[MethodScores]:
+    """The scores of every method that is scored."""
+    for path in sorted((run_folder / "scores").glob("*.json")):
+        if path.name not in (MANIFEST, INPUTS):
+            yield MethodScores.from_json(json.loads(path.read_text()))

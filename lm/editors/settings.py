@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,8 @@ class LoraConfig(Section):
     An edition takes no further step once its target's probability is above `stop_probability` (1.0: it takes all
     steps). `batch_tokens` bounds the tokens of one step, and so the memory.
     """
+
+    work_fields: ClassVar[frozenset[str]] = frozenset({"batch_tokens"})
 
     rank: int = Field(1, ge=1)
     alpha: float = Field(8.0, gt=0)
@@ -37,6 +39,8 @@ class BeliefConfig(Section):
     keys as they are. The preservation loss (`worldgen.lm.editors.belief.preservation`) counts `restraint` nats,
     divided by the number of requests in a turn.
     """
+
+    work_fields: ClassVar[frozenset[str]] = frozenset({"editions_at_once"})
 
     rank: int = Field(4, ge=1)
     alpha: float = Field(16.0, gt=0)

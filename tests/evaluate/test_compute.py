@@ -12,17 +12,19 @@ import pytest
 
 from worldgen.errors import UserError
 from worldgen.evaluate.asking.measure import read_costs, read_measurements
-from worldgen.evaluate.methods.methods import METHODS, steps_setting
+from worldgen.evaluate.methods.methods import METHODS
 from worldgen.evaluate.report.equal_compute import at_equal_compute, cheapest, points_of
 from worldgen.evaluate.report.figures.compute_curves import draw_cost
 from worldgen.evaluate.report.figures.svg import svg_of
 from worldgen.evaluate.report.methods_compared import curves_of
-from worldgen.evaluate.runs.load import read_scores
 from worldgen.evaluate.runs.run import Run
-from worldgen.evaluate.stages import pipeline
+from worldgen.evaluate.runs.stage import make_stage
+from worldgen.evaluate.stages import testbed
+from worldgen.evaluate.stages.page import REPORT
+from worldgen.evaluate.stages.trajectory import shorter_edits
 from worldgen.evaluate.statistics.bootstrap import Interval
 from worldgen.evaluate.testbed.editing_metrics import GROUPS, METRIC_NAMES
-from worldgen.evaluate.testbed.scores import EditCost, GroupScores, MethodScores
+from worldgen.evaluate.testbed.scores import EditCost, GroupScores, MethodScores, read_scores
 from worldgen.storage.manifests import verify
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -37,10 +39,10 @@ SETTINGS = [
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A model that nobody trained, edited by three methods; of two of them the trajectory is known."""
     run = miniature.untrained(tmp_path_factory.mktemp("run"), SETTINGS)
-    pipeline.record_trajectory(run, "lora")
-    pipeline.record_trajectory(run, "ft")
-    pipeline.edit(run, "in-context")
-    pipeline.score_methods(run)
+    testbed.record_trajectory(run, METHODS["lora"])
+    testbed.record_trajectory(run, METHODS["ft"])
+    testbed.edit(run, METHODS["in-context"])
+    testbed.score_methods(run)
     return run
 
 
@@ -89,18 +91,17 @@ def test_other_settings_trajectory_is_left_out(run: Run) -> None:
     manifest = json.loads(text)
     manifest["inputs"]["edit.learning_rate"] = 0.5
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    assert sorted(pipeline.shorter_edits(run.folder, "lora")) == [0, 1]
+    assert sorted(shorter_edits(run.folder, "lora")) == [0, 1]
     (folder / "manifest.json").write_text(text)
-    assert sorted(pipeline.shorter_edits(run.folder, "lora")) == [0, 1, 2]
+    assert sorted(shorter_edits(run.folder, "lora")) == [0, 1, 2]
 
 
 def test_a_method_without_steps_has_none(run: Run) -> None:
     for method in ("none", "in-context"):
-        assert steps_setting(method) is None
+        assert METHODS[method].steps is None
         with pytest.raises(UserError, match=f"{method} takes no steps.*lora"):
-            pipeline.record_trajectory(run, method)
-    assert steps_setting("somebody's") is None
-    assert {steps_setting(method) for method in METHODS} >= {"edit.steps", "ft.steps", "belief.steps", "rome.steps"}
+            testbed.record_trajectory(run, METHODS[method])
+    assert {method.steps for method in METHODS.values()} >= {"edit.steps", "ft.steps", "belief.steps", "rome.steps"}
 
 
 def scored(method: str, flops: float | None, *shorter: tuple[int, float, float], mean: float = 0.5) -> MethodScores:
@@ -162,7 +163,7 @@ def test_every_method_is_on_the_figure() -> None:
 
 
 def test_the_page_has_all_of_it(run: Run) -> None:
-    pipeline.report(run)
+    make_stage(run, REPORT)
     page = (run.folder / "report" / "index.html").read_text()
     for shown in ('id="trajectories"', "At equal compute", "lora, 3 steps", "Small marks"):
         assert shown in page

@@ -19,9 +19,10 @@ from worldgen import cli
 from worldgen.corpus.recipe import Recipe, write_corpus
 from worldgen.corpus.sentences import read_shards
 from worldgen.errors import UserError
-from worldgen.evaluate.runs.config import RunConfig, override, tiny
+from worldgen.evaluate.runs.config import RunConfig, override
+from worldgen.evaluate.runs.presets import tiny
 from worldgen.evaluate.runs.run import Run
-from worldgen.evaluate.stages import pipeline
+from worldgen.evaluate.stages import whole
 from worldgen.evaluate.stages.generate import generate
 from worldgen.evaluate.stages.shard_files import Order, make_files
 from worldgen.lm.encode import Encoder, write_tokens
@@ -174,7 +175,7 @@ def config() -> RunConfig:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Run:
     run = Run(tmp_path_factory.mktemp("generate") / "run", config(), device="cpu", quiet=True)
-    pipeline.build(run)
+    whole.build(run)
     return run
 
 

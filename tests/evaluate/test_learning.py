@@ -9,7 +9,14 @@ from worldgen.bayes.statements import p_atom
 from worldgen.corpus.sentences import Kind
 from worldgen.corpus.wording import syntax_tree
 from worldgen.evaluate.asking.answers import AnswerReader
-from worldgen.evaluate.testbed.examination import STATEMENTS, examination_about, examine, statements_about
+from worldgen.evaluate.testbed.examination import (
+    STATEMENTS,
+    coherence_error,
+    credences_in_truths,
+    examination_about,
+    examine,
+    statements_about,
+)
 from worldgen.facts import Fact
 from worldgen.grammar import truth_prompt
 from worldgen.lm.model import new_model
@@ -24,7 +31,7 @@ FACTS = np.arange(0, 400, 4, dtype=np.int32)
 
 @pytest.fixture(scope="module")
 def asked():
-    return examination_about(worlds.world(), worlds.agent(), FACTS, seed=3)
+    return examination_about(worlds.world(), FACTS, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -65,18 +72,19 @@ def test_a_false_statement_has_the_objects_that_the_corpus_has():
 
 def test_the_prompts_and_credences_are_those_of_the_facts(asked):
     world, agent = worlds.world(), worlds.agent()
+    believed = credences_in_truths(world, agent, FACTS)
     for i in (0, 17, 99):
         fact = Fact(*(int(column[FACTS[i]]) for column in (world.subject, world.relation, world.truth)))
         assert asked.prompts[i] == f"{world.subjects[fact.subject]} {world.relations[fact.relation]}"
         assert asked.truths[i] == world.objects[fact.object]
-        assert asked.credences[i] == pytest.approx(p_atom(agent, fact), abs=1e-12)
+        assert believed[i] == pytest.approx(p_atom(agent, fact), abs=1e-12)
     statements = statements_about(world, FACTS, Kind.STATED, np.random.default_rng(0))
     assert truth_prompt(syntax_tree(world, statements, 0).formula).endswith('" is')
     assert all(prompt.startswith('"not ') for prompt in asked.statements["not"][0])
 
 
 def test_the_seed_decides_what_is_asked(asked):
-    again, other = (examination_about(worlds.world(), worlds.agent(), FACTS, seed) for seed in (3, 4))
+    again, other = (examination_about(worlds.world(), FACTS, seed) for seed in (3, 4))
     assert again.statements["or"][0] == asked.statements["or"][0]
     assert other.statements["or"][0] != asked.statements["or"][0]
 
@@ -97,12 +105,12 @@ def flat_model(tokenizer, liked):
 
 def test_the_marks_of_a_model_that_knows_nothing(asked, reader):
     """The uniform one gives each truth V^-n; who always says "true" is right half of the time, whatever is asked."""
-    marks = examine(flat_model(reader.tokenizer, {"true": 1.0}), reader, asked)
+    marks, probabilities = examine(flat_model(reader.tokenizer, {"true": 1.0}), reader, asked)
     z = len(reader.tokenizer) - 1 + np.e
     lengths = np.array([len(ids) for ids in encode(reader.tokenizer, [f"{truth}." for truth in asked.truths])])
     # float32 log-softmax and its sum round.
     assert marks["truth_probability"] == pytest.approx((z**-lengths).mean(), rel=1e-4)
-    assert marks["coherence_error"] == pytest.approx(np.abs(z**-lengths - asked.credences).mean(), rel=1e-4)
+    assert probabilities == pytest.approx(z**-lengths, rel=1e-4)
     assert marks["generative_accuracy"] == 0
     for name in STATEMENTS.values():
         assert marks[f"{name}_accuracy"] == 0.5
@@ -122,6 +130,11 @@ def test_a_model_that_knows_the_labels_gets_full_marks(asked, reader, monkeypatc
         for door in ("worldgen.evaluate.testbed.examination", "worldgen.evaluate.asking.answers"):
             monkeypatch.setattr(f"{door}.log_probabilities", score)
         monkeypatch.setattr(AnswerReader, "answers", lambda self, model, prompts: list(asked.truths))
-        marks = examine(None, reader, asked)
+        marks, _ = examine(None, reader, asked)
         assert marks["generative_accuracy"] == 1
         assert {marks[f"{name}_accuracy"] for name in STATEMENTS.values()} == {expected}
+
+
+def test_the_coherence_error_is_the_mean_distance():
+    """By hand: (|0.5 - 0.25| + |0 - 1|) / 2 = 0.625."""
+    assert coherence_error(np.array([0.5, 0.0]), np.array([0.25, 1.0])) == 0.625

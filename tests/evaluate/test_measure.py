@@ -10,7 +10,8 @@ import torch
 from worldgen.errors import UserError
 from worldgen.evaluate.asking.answers import AnswerReader
 from worldgen.evaluate.asking.measure import make_trials, measure, read_costs, read_measurements
-from worldgen.evaluate.runs.config import override, tiny
+from worldgen.evaluate.runs.config import override
+from worldgen.evaluate.runs.presets import tiny
 from worldgen.evaluate.settings import EditConfig
 from worldgen.evaluate.testbed.questions import Probe
 from worldgen.facts import Vocabulary

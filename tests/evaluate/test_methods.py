@@ -7,11 +7,14 @@ import pytest
 
 from worldgen.errors import UserError
 from worldgen.evaluate.asking.measure import read_costs, read_measurements
-from worldgen.evaluate.methods.methods import METHODS, section_of
-from worldgen.evaluate.runs.config import RunConfig, override, tiny
-from worldgen.evaluate.runs.load import read_scores
+from worldgen.evaluate.methods.methods import METHODS
+from worldgen.evaluate.runs.config import RunConfig, override
+from worldgen.evaluate.runs.presets import tiny
 from worldgen.evaluate.runs.run import Run
-from worldgen.evaluate.stages import pipeline
+from worldgen.evaluate.runs.stage import make_stage
+from worldgen.evaluate.stages import testbed, whole
+from worldgen.evaluate.stages.language_model import LM
+from worldgen.evaluate.testbed.scores import read_scores
 from worldgen.lm.model import new_model
 from worldgen.lm.tokenizer import load_tokenizer
 from worldgen.storage.manifests import begin, finish, read_manifest
@@ -34,12 +37,12 @@ SETTINGS = [
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A model that nobody trained: what is measured of it is not looked at here."""
     run = Run(tmp_path_factory.mktemp("run"), override(tiny(), SETTINGS), device="cpu", quiet=True)
-    pipeline.build(run)
+    whole.build(run)
     folder = run.folder / "lm"
-    started = begin(folder, run.inputs(pipeline.LM.sections))
+    started = begin(folder, LM.inputs(run))
     model = new_model(run.config.pretrain, load_tokenizer(run.folder / "tokens" / "tokenizer"), 0)
     model.save_pretrained(folder / "final")
-    finish(folder, "lm", run.inputs(pipeline.LM.sections), {}, started)
+    finish(folder, "lm", LM.inputs(run), {}, started)
     return run
 
 
@@ -49,7 +52,7 @@ def with_settings(run: Run, *settings: str) -> Run:
 
 @pytest.mark.parametrize("method", OURS)
 def test_a_method_is_measured_by_its_name(run: Run, method: str) -> None:
-    pipeline.edit(run, method)
+    testbed.edit(run, METHODS[method])
     folder = run.folder / "edits" / method
     measured, costs = read_measurements(folder), read_costs(folder)
     assert set(measured["case"]) == {0, 1}
@@ -57,31 +60,33 @@ def test_a_method_is_measured_by_its_name(run: Run, method: str) -> None:
     assert costs["steps"].tolist() == ([0, 0] if method == "in-context" else [2, 2])
     manifest = read_manifest(folder)
     assert manifest is not None
-    sections = {name.partition(".")[0] for name in manifest.inputs}
-    assert set(section_of(method)) <= sections
-    assert not {section for other in OURS if other != method for section in section_of(other)} & sections
+    others = {setting for name in METHODS for setting in METHODS[name].settings} - {*METHODS[method].settings}
+    assert set(METHODS[method].settings) <= set(manifest.inputs)
+    assert not others & set(manifest.inputs)
 
 
 def test_settings_of_one_method_are_nothing_to_another(run: Run) -> None:
     for method in OURS:
-        pipeline.edit(run, method)
+        testbed.edit(run, METHODS[method])
     changed = with_settings(run, "ft.steps=1")
-    pipeline.edit(changed, "ft-l")
-    pipeline.edit(changed, "retrain")
+    testbed.edit(changed, METHODS["ft-l"])
+    testbed.edit(changed, METHODS["retrain"])
     with pytest.raises(UserError, match=r"ft\.steps: 2 there, 1 now"):
-        pipeline.edit(changed, "ft")
-    pipeline.score_methods(run)
+        testbed.edit(changed, METHODS["ft"])
+    testbed.score_methods(run)
     assert {scores.method for scores in read_scores(run.folder)} == set(OURS)
 
 
 @pytest.mark.parametrize("otherwise", ["belief.ridge=1e9", "belief.restraint=0"])
 def test_what_belief_knows_of_keys_decides_what_it_gives(run: Run, otherwise: str) -> None:
     """The covariances are kept beside the measurements; without whitening or restraint the same edits end elsewhere."""
-    pipeline.edit(run, "belief")
+    testbed.edit(run, METHODS["belief"])
     folder = run.folder / "edits" / "belief"
     assert len(list(folder.glob("covariance-*.npy"))) == run.config.pretrain.layers
-    plain, elsewhere = with_settings(run, otherwise), run.folder / "plain" / otherwise
-    pipeline.measure_edits(plain, "belief", run.folder / "cases", elsewhere, pipeline.edit_inputs(plain, "belief"))
+    plain = with_settings(run, otherwise)
+    stage = testbed.edits(METHODS["belief"], plain, name=f"plain/{otherwise}")
+    make_stage(plain, stage)
+    elsewhere = run.folder / stage.name
     by_keys, without = (read_measurements(each)["after"].dropna() for each in (folder, elsewhere))
     assert (by_keys - without).abs().max() > 1e-5  # float32 knows these probabilities of 0.01 to 1e-9
 
@@ -89,7 +94,7 @@ def test_what_belief_knows_of_keys_decides_what_it_gives(run: Run, otherwise: st
 def test_belief_goes_on_from_one_request_to_the_next(run: Run) -> None:
     """Two requests in turn: both are in the one model that is left, after the steps of both."""
     in_turn, folder = with_settings(run, "edit.mode=sequential", "edit.requests=2"), run.folder / "in-turn"
-    pipeline.measure_edits(in_turn, "belief", run.folder / "cases", folder, pipeline.edit_inputs(in_turn, "belief"))
+    make_stage(in_turn, testbed.edits(METHODS["belief"], in_turn, name="in-turn"))
     assert read_costs(folder)["steps"].tolist() == [4]
     measured = read_measurements(folder)
     assert set(measured["case"]) == {0, 1}
@@ -97,15 +102,11 @@ def test_belief_goes_on_from_one_request_to_the_next(run: Run) -> None:
 
 
 def test_names_and_sections_go_together() -> None:
-    assert {section for method in OURS for section in section_of(method)} == {
-        "belief",
-        "ft",
-        "ft_l",
-        "in_context",
-        "retrain",
-    }
-    assert section_of("none") == ()
-    assert len(set(METHODS)) == len(METHODS)
+    assert {METHODS[method].section for method in OURS} == {"belief", "ft", "ft_l", "in_context", "retrain"}
+    assert METHODS["none"].settings == ()
+    assert METHODS["none"].steps is None
+    assert METHODS["lora"].steps == "edit.steps"
+    assert all(name == method.name for name, method in METHODS.items())
     assert set(OURS) <= set(METHODS)
 
 

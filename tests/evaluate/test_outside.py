@@ -16,12 +16,14 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from worldgen import cli
 from worldgen.errors import UserError
 from worldgen.evaluate.asking.measure import read_measurements
-from worldgen.evaluate.asking.other_programs import COLUMNS, probe_model, take_measurements
-from worldgen.evaluate.runs.config import override, tiny
-from worldgen.evaluate.runs.load import read_scores
+from worldgen.evaluate.asking.other_programs import COLUMNS
+from worldgen.evaluate.runs.config import override
+from worldgen.evaluate.runs.presets import tiny
 from worldgen.evaluate.runs.run import Run, keeping_config
-from worldgen.evaluate.stages import pipeline
+from worldgen.evaluate.stages import testbed, whole
+from worldgen.evaluate.stages.other_programs import probe_model, take_measurements
 from worldgen.evaluate.testbed.editing_metrics import ACCURACIES, COHERENCES
+from worldgen.evaluate.testbed.scores import read_scores
 from worldgen.lm.any_causal_model import load_causal
 from worldgen.lm.score import log_probabilities
 from worldgen.storage.manifests import verify
@@ -33,7 +35,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     run = Run(tmp_path_factory.mktemp("run"), override(tiny(), [*miniature.SETTINGS]), device="cpu", quiet=True)
     with keeping_config(run):
-        pipeline.build(run)
+        whole.build(run)
     return run
 
 
@@ -74,7 +76,7 @@ def write(table: pd.DataFrame, path: Path) -> Path:
 def test_a_program_that_believes_what_the_agent_does_is_perfect(run, perfect, tmp_path, suffix):
     shuffled = perfect.sample(frac=1, random_state=0)
     take_measurements(run, write(shuffled, tmp_path / f"agent-{suffix}.{suffix}"), None)
-    pipeline.score_methods(run)
+    testbed.score_methods(run)
     assert verify(run.folder / "edits" / f"agent-{suffix}") == []
     kept = read_measurements(run.folder / "edits" / f"agent-{suffix}")
     pd.testing.assert_frame_equal(kept, perfect, check_exact=True)
@@ -90,7 +92,7 @@ def test_measurements_that_changed_are_scored_anew(run, perfect, tmp_path):
     def answers(said: str) -> float:
         changed = perfect.assign(answer_after=perfect["answer_after"].where(perfect["answer_after"] == "", said))
         take_measurements(run, write(changed, tmp_path / "changing.parquet"), None)
-        pipeline.score_methods(run)
+        testbed.score_methods(run)
         (scores,) = [scores for scores in read_scores(run.folder) if scores.method == "changing"]
         return scores.groups["all"].post["acc_s2r2"].mean
 
@@ -150,7 +152,16 @@ def test_a_file_that_cannot_be_read_is_refused(run, tmp_path, file, text, messag
         take_measurements(run, tmp_path / file, None)
 
 
-@pytest.mark.parametrize(("name", "message"), [("lora", "method of ours"), ("../x", "take letters")])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("lora", "method of ours"),
+        ("../x", "take letters"),
+        ("x" * 101, "at most 100"),
+        ("manifest", "a file that every stage has"),
+        ("inputs", "a file that every stage has"),
+    ],
+)
 def test_a_name_that_will_not_do_is_refused(run, perfect, tmp_path, name, message):
     with pytest.raises(UserError, match=message):
         take_measurements(run, write(perfect, tmp_path / "theirs.parquet"), name)

@@ -5,6 +5,7 @@ import shutil
 from dataclasses import replace
 
 import miniature
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -12,12 +13,19 @@ from transformers import AutoModelForCausalLM
 
 from worldgen.errors import UserError
 from worldgen.evaluate.asking.measure import case_seed, read_costs, read_measurements, request_of
-from worldgen.evaluate.runs.config import override, tiny
-from worldgen.evaluate.runs.load import load_agent, load_world, read_scores
+from worldgen.evaluate.methods.methods import METHODS
+from worldgen.evaluate.runs.config import override
+from worldgen.evaluate.runs.load import load_agent, load_world
+from worldgen.evaluate.runs.presets import tiny
 from worldgen.evaluate.runs.run import Run
-from worldgen.evaluate.stages import pipeline
+from worldgen.evaluate.runs.stage import carry_out, make_stage
+from worldgen.evaluate.stages import testbed, whole
+from worldgen.evaluate.stages.language_model import EXAM, examined_facts
+from worldgen.evaluate.stages.page import REPORT
+from worldgen.evaluate.stages.testbed import CASES
 from worldgen.evaluate.testbed.editing_metrics import METRIC_NAMES
 from worldgen.evaluate.testbed.questions import load_probes
+from worldgen.evaluate.testbed.scores import read_scores
 from worldgen.lm.editions import Edition
 from worldgen.lm.editors.lowrank.lora_reference import LoraReference
 from worldgen.lm.tokenizer import encode, load_tokenizer
@@ -27,12 +35,12 @@ from worldgen.storage.manifests import read_manifest
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Run:
     run = Run(tmp_path_factory.mktemp("run"), override(tiny(), miniature.SETTINGS), device="cpu", quiet=True)
-    pipeline.run_all(run, "lora")
+    whole.run_everything(run, METHODS["lora"])
     return run
 
 
 def test_what_lies_on_disk(run):
-    stages = ("graph", "world", "corpus", "tokens", "agent", "cases", "lm", "edits/lora", "scores", "report")
+    stages = ("graph", "world", "corpus", "tokens", "agent", "cases", "lm", "exam", "edits/lora", "scores", "report")
     for stage in stages:
         manifest = read_manifest(run.folder / stage)
         assert manifest is not None
@@ -79,7 +87,7 @@ def test_a_measured_probability_can_be_had_the_slow_way(run):
 
 def test_many_edits_at_once_are_pefts_one_at_a_time(run):
     """On every case of the run, by way of the files; three steps of float32 in another order."""
-    pipeline.edit(run, "lora-reference")
+    testbed.edit(run, METHODS["lora-reference"])
     folders = [run.folder / "edits" / method for method in ("lora", "lora-reference")]
     ours, theirs = map(read_measurements, folders)
     assert ours["after"].to_numpy() == pytest.approx(theirs["after"].to_numpy(), rel=1e-4, nan_ok=True)
@@ -117,9 +125,39 @@ def test_training_is_logged_with_what_the_model_knows(run):
     history = pd.read_parquet(run.folder / "lm" / "training.parquet")
     evaluated = history.dropna(subset=["generative_accuracy"])
     assert len(evaluated) == 2
-    assert evaluated[["coherence_error", "and_accuracy"]].stack().between(0, 1).all()
+    assert evaluated["and_accuracy"].between(0, 1).all()
+    assert (evaluated["truth_probabilities"].map(len) == run.config.pretrain.evaluation_facts).all()
     assert history["tokens"].is_monotonic_increasing
     assert history["loss"].iloc[-1] < history["loss"].iloc[0]
+
+
+def test_the_exam_compares_the_model_with_the_agent(run):
+    """While it was trained, on some facts, and at the end, on all: |p("truth." | "s r") - credence|, fact by fact."""
+    history = pd.read_parquet(run.folder / "lm" / "training.parquet").dropna(subset=["truth_probabilities"])
+    compared = pd.read_parquet(run.folder / "exam" / "coherence.parquet")
+    world = load_world(run.folder)
+    agent = load_agent(run.folder, world, run.config.agent)
+    facts = list(zip(world.subject.tolist(), world.relation.tolist(), world.truth.tolist(), strict=True))
+    credences = np.array([agent.belief(s, r)[o] for s, r, o in facts])
+    assert compared["tokens"].tolist() == history["tokens"].tolist()
+    some = credences[examined_facts(run, world)]
+    for error, said in zip(compared["coherence_error"], history["truth_probabilities"], strict=True):
+        assert error == pytest.approx(np.abs(said - some).mean(), abs=1e-12)
+    said = pd.read_parquet(run.folder / "lm" / "truths.parquet")["probability"].to_numpy()
+    manifest = read_manifest(run.folder / "exam")
+    assert manifest.rows["coherence_error"] == pytest.approx(np.abs(said - credences).mean(), abs=1e-12)
+
+
+def test_another_prior_leaves_the_model_and_its_training_alone(run, tmp_path):
+    shutil.copytree(run.folder, tmp_path / "run")
+    flat = replace(run, folder=tmp_path / "run", config=override(run.config, ["agent.prior=flat"]))
+    made = read_manifest(flat.folder / "lm")
+    carry_out(flat, EXAM)
+    assert read_manifest(flat.folder / "lm") == made
+    before, after = (read_manifest(each.folder / "exam").rows["coherence_error"] for each in (run, flat))
+    assert before != after
+    with pytest.raises(UserError, match=r'cases was made .*agent\.prior: "unit" there, "flat" now'):
+        make_stage(flat, CASES)
 
 
 def test_the_agent_is_the_one_that_labelled(run):
@@ -142,22 +180,22 @@ def test_a_stage_of_another_config_is_not_read(run, tmp_path):
 
     shutil.copytree(run.folder, tmp_path / "run")
     with pytest.raises(UserError, match=r"cases was made .*cases\.cases: 6 there, 5 now"):
-        pipeline.edit(changed("cases.cases=5"), "ft")
+        testbed.edit(changed("cases.cases=5"), METHODS["ft"])
     with pytest.raises(UserError, match=r"lm was made .*pretrain\.layers: 1 there, 2 now"):
-        pipeline.edit(changed("pretrain.layers=2"), "ft")
+        testbed.edit(changed("pretrain.layers=2"), METHODS["ft"])
     with pytest.raises(UserError, match=r"lora was made .*pretrain\.layers: 1 there, 2 now"):
-        pipeline.score_methods(changed("pretrain.layers=2"))
+        testbed.score_methods(changed("pretrain.layers=2"))
     with pytest.raises(UserError, match=r'lora was made .*edit\.mode: "single" there, "together" now'):
-        pipeline.score_methods(changed("edit.mode=together"))
+        testbed.score_methods(changed("edit.mode=together"))
     with pytest.raises(UserError, match=r"scores was made .*score\.confidence: 0\.95 there, 0\.9 now"):
-        pipeline.report(changed("score.confidence=0.9"))
+        make_stage(changed("score.confidence=0.9"), REPORT)
     assert not (tmp_path / "run" / "edits" / "ft").exists()
     shutil.rmtree(tmp_path / "run" / "cases")
     with pytest.raises(UserError, match="cases is not there or not finished"):
-        pipeline.edit(changed(), "ft")
-    pipeline.make_the_cases(changed("cases.cases=5"))
+        testbed.edit(changed(), METHODS["ft"])
+    make_stage(changed("cases.cases=5"), CASES)
     with pytest.raises(UserError, match=r"lora was made .*cases\.cases: 6 there, 5 now"):
-        pipeline.score_methods(changed("cases.cases=5"))
+        testbed.score_methods(changed("cases.cases=5"))
 
 
 def test_manifests_record_what_decided_the_result(run):

@@ -64,11 +64,10 @@ def test_torchrun_trains_with_two_processes(built):
 
 
 def test_paused_is_not_taken_for_a_fault(built, monkeypatch):
-    def pause(*_):
+    def pause(*_, **__):
         raise Paused("enough")
 
-    monkeypatch.setattr("worldgen.evaluate.stages.pretraining.pretrain", pause, raising=False)
-    monkeypatch.setattr("worldgen.evaluate.stages.pretraining.train", pause)
+    monkeypatch.setattr("worldgen.lm.training.pretrain.pretrain", pause)
     result = CliRunner().invoke(cli, ["pretrain", str(built), "--quiet"])
     assert isinstance(result.exception, Paused)
     assert not (built / "logs").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,11 +19,14 @@ from worldgen.evaluate.report.figures.style import COLORS
 from worldgen.evaluate.report.figures.svg import for_page, svg_of
 from worldgen.evaluate.report.figures.training_curves import EXAMINATIONS
 from worldgen.evaluate.report.quantities import amount, memory
-from worldgen.evaluate.runs.config import override, tiny
+from worldgen.evaluate.runs.config import override
 from worldgen.evaluate.runs.load import load_world
+from worldgen.evaluate.runs.presets import tiny
 from worldgen.evaluate.runs.run import Run
-from worldgen.evaluate.stages import pipeline
+from worldgen.evaluate.stages import testbed, whole
+from worldgen.evaluate.stages.language_model import LM
 from worldgen.evaluate.stages.report_material import write_report
+from worldgen.evaluate.stages.testbed import CASES
 from worldgen.evaluate.testbed.editing_metrics import METRIC_NAMES
 from worldgen.storage.files import write_table, write_text
 from worldgen.storage.manifests import begin, finish
@@ -60,10 +64,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     write_text(folder / "kg.tsv", _triples())
     config = override(tiny(), [*SETTINGS, f"graph.source={folder / 'kg.tsv'}"])
     run = Run(folder / "run", config, quiet=True)
-    pipeline.build(run)
+    whole.build(run)
     _pretend_training(run)
     _pretend_editing(run)
-    pipeline.score_methods(run)
+    testbed.score_methods(run)
     return run
 
 
@@ -71,12 +75,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def page(run: Run) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        write_report(run.folder, run.config, [METHOD], run.folder / "report")
+        write_report(run, [METHOD], run.folder / "report")
     return (run.folder / "report" / "index.html").read_text()
 
 
 def _pretend_training(run: Run) -> None:
-    folder, inputs = run.folder / "lm", run.inputs(pipeline.LM.sections)
+    folder, inputs = run.folder / "lm", LM.inputs(run)
     started = begin(folder, inputs)
     steps = np.arange(1, 41)
     known = np.where(steps % 10 == 0, steps / 50, np.nan)
@@ -94,7 +98,7 @@ def _pretend_editing(run: Run) -> None:
     believed = probes["credence_before"].where(~edited, probes["credence_after"])
     answers = probes["expected_before"].where(~edited, probes["expected_after"])
     noise = rng.uniform(0, 0.1, len(probes))
-    folder, inputs = run.folder / "edits" / METHOD, run.inputs(pipeline.CASES.sections)
+    folder, inputs = run.folder / "edits" / METHOD, CASES.inputs(run)
     started = begin(folder, inputs)
     measured = {
         "case": probes["case"], "name": probes["name"],
@@ -149,7 +153,7 @@ class _Reader(HTMLParser):
 def test_it_says_how_many_facts_are_edited_at_a_time(
     settings: list[str], lead: str, cost: str, run: Run, tmp_path: Path
 ) -> None:
-    write_report(run.folder, override(run.config, settings), [METHOD], tmp_path)
+    write_report(replace(run, config=override(run.config, settings)), [METHOD], tmp_path)
     page = " ".join((tmp_path / "index.html").read_text().split())
     assert f"Then {lead}, and model and agent" in page
     assert cost in page
@@ -210,7 +214,7 @@ def test_tells_one_edit_whose_downstream_answer_changes(run: Run, page: str) -> 
 
 
 def test_the_same_bytes_again(run: Run, page: str, tmp_path: Path) -> None:
-    write_report(run.folder, run.config, [METHOD], tmp_path)
+    write_report(run, [METHOD], tmp_path)
     files = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
     assert len(files) == 6
     for file in files:
@@ -218,13 +222,13 @@ def test_the_same_bytes_again(run: Run, page: str, tmp_path: Path) -> None:
 
 
 def test_a_run_without_edits_has_a_page_too(run: Run, tmp_path: Path) -> None:
-    write_report(run.folder, run.config, [], tmp_path)
+    write_report(run, [], tmp_path)
     assert "no edits" in (tmp_path / "index.html").read_text()
 
 
 def test_measured_but_not_scored_is_told(run: Run, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="edits with other are not scored yet: run `worldgen score"):
-        write_report(run.folder, run.config, ["other"], tmp_path)
+        write_report(run, ["other"], tmp_path)
 
 
 def test_labels_keep_the_colours_that_they_spell() -> None:

@@ -12,10 +12,11 @@ import pytest
 
 from worldgen import cli
 from worldgen.errors import UserError
-from worldgen.evaluate.runs.config import override, tiny
+from worldgen.evaluate.runs.config import override
 from worldgen.evaluate.runs.load import load_agent, load_world
+from worldgen.evaluate.runs.presets import tiny
 from worldgen.evaluate.runs.run import Run, keeping_config
-from worldgen.evaluate.stages import pipeline
+from worldgen.evaluate.stages import whole
 from worldgen.evaluate.testbed.cases import load_cases
 from worldgen.evaluate.testbed.export import easyedit_records, export_requests
 from worldgen.evaluate.testbed.questions import load_probes
@@ -30,7 +31,7 @@ EASYEDIT_OPTIONAL = {"subject", "rephrase_prompt", "case_id"}
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     run = Run(tmp_path_factory.mktemp("run"), override(tiny(), [*miniature.SETTINGS, "cases.cases=40"]), quiet=True)
     with keeping_config(run):
-        pipeline.build(run)
+        whole.build(run)
     return run
 
 

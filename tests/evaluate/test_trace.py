@@ -1,6 +1,8 @@
 """tracing and locate: from a model's effects to the place that is rewritten; the stages of a run."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import miniature
 import numpy as np
@@ -10,14 +12,19 @@ import pytest
 from worldgen.errors import UserError
 from worldgen.evaluate.asking.measure import read_costs, read_measurements
 from worldgen.evaluate.commands import summary
-from worldgen.evaluate.methods.locate import _layers, locate
-from worldgen.evaluate.methods.methods import editor_of, is_traced, section_of
+from worldgen.evaluate.methods.locate import _layers
+from worldgen.evaluate.methods.methods import METHODS
 from worldgen.evaluate.methods.tracing import averages, in_words, load_effects, save_effects, strongest_mlp, trace_facts
-from worldgen.evaluate.runs.config import override, tiny
+from worldgen.evaluate.runs.config import override
+from worldgen.evaluate.runs.presets import tiny
 from worldgen.evaluate.runs.run import Run
+from worldgen.evaluate.runs.stage import carry_out, make_stage
 from worldgen.evaluate.settings import ScoreConfig
-from worldgen.evaluate.stages import pipeline
+from worldgen.evaluate.stages import testbed
+from worldgen.evaluate.stages.language_model import LM, TRACE
 from worldgen.evaluate.stages.report_material import write_report
+from worldgen.evaluate.stages.testbed import CASES
+from worldgen.evaluate.stages.workbench import workbench_of
 from worldgen.lm.editors.settings import MemitConfig, RomeConfig
 from worldgen.lm.inspection.causal_tracing import KINDS, TOKENS, Site, sites_of
 from worldgen.lm.model import load_model
@@ -72,12 +79,13 @@ def test_the_layers_that_memit_rewrites():
 
 
 def test_what_is_traced_and_on_what_it_depends():
-    config = tiny()
-    assert is_traced("rome", config)
-    assert is_traced("memit", override(config, ["memit.layer=1"]))
-    assert not is_traced("rome", override(config, ["rome.layer=1", "rome.token=subject"]))
-    assert not is_traced("lora", config)
-    assert section_of("rome") == ("rome",)
+    def needs(name, *settings):
+        return METHODS[name].needs(getattr(override(tiny(), settings), METHODS[name].section))
+
+    assert needs("rome") == ("corpus", "trace")
+    assert needs("memit", "memit.layer=1") == ("corpus", "trace")
+    assert needs("rome", "rome.layer=1", "rome.token=subject") == ("corpus",)
+    assert needs("lora") == ()
 
 
 SETTINGS = [
@@ -90,15 +98,14 @@ SETTINGS = [
 @pytest.fixture(scope="module")
 def run(tmp_path_factory) -> Run:
     run = Run(tmp_path_factory.mktemp("traced"), override(tiny(), SETTINGS), device="cpu", quiet=True)
-    pipeline.build(run)
-    pipeline.pretrain_model(run)
+    carry_out(run, CASES, LM)
     return run
 
 
 @pytest.mark.slow
 def test_rome_goes_where_it_is_traced(run):
     """The stage is carried out by the edit that needs it; the place in its manifest is the one that is rewritten."""
-    pipeline.edit(run, "rome")
+    testbed.edit(run, METHODS["rome"])
     traced, edited = read_manifest(run.folder / "trace"), read_manifest(run.folder / "edits" / "rome")
     assert traced.rows["facts"] == 5
     assert edited.inputs["trace.facts"] == 5
@@ -137,11 +144,10 @@ def test_the_facts_traced_are_known(run):
 
 @pytest.mark.slow
 def test_where_the_user_says(run):
-    tokenizer = load_tokenizer(run.folder / "tokens" / "tokenizer")
-    model = load_model(run.folder / "lm" / "final", "cpu")
-
-    def editor(method, *settings):
-        return editor_of(method, override(run.config, settings), tokenizer, run.folder, model)
+    def editor(name, *settings):
+        its_run = replace(run, config=override(run.config, settings))
+        keeps = run.folder / "kept" / name
+        return METHODS[name].make(workbench_of(its_run, METHODS[name], keeps, run.folder / "cases"))
 
     place = editor("memit", "memit.layer=1", "memit.token=subject").located
     assert (place.token, place.layer, list(place.factors), len(place.contexts)) == ("subject", 1, [0, 1], 2)
@@ -151,15 +157,17 @@ def test_where_the_user_says(run):
     assert all(np.array_equal(place.factors[layer], again.factors[layer]) for layer in (0, 1))
     with pytest.raises(UserError, match=r"rome.layer is 2, but the model has the layers 0 to 1"):
         editor("rome", "rome.layer=2", "rome.token=subject")
-    moved = Run(run.folder / "elsewhere", run.config, quiet=True)
+    make_stage(run, TRACE)
+    shutil.move(run.folder / "trace", run.folder / "hidden")
     with pytest.raises(UserError, match="not there or not finished"):
-        locate("rome", run.config, model, tokenizer.bos_token_id, moved.folder, moved.folder)
+        editor("rome")
+    shutil.move(run.folder / "hidden", run.folder / "trace")
 
 
 @pytest.mark.slow
 def test_the_page_draws_it(run, tmp_path):
-    pipeline.trace(run)
-    write_report(run.folder, run.config, [], tmp_path)
+    make_stage(run, TRACE)
+    write_report(run, [], tmp_path)
     page = (tmp_path / "index.html").read_text()
     layer = read_manifest(run.folder / "trace").rows["layer"]
     assert f"The MLP that brings back the most is that of layer {layer} at the" in page

@@ -13,13 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worldgen.errors import UserError
+from worldgen.evaluate.asking import measure
 from worldgen.evaluate.asking.measure import case_seed, read_measurements
 from worldgen.evaluate.methods import tune
-from worldgen.evaluate.methods.methods import METHODS, settings_of
-from worldgen.evaluate.runs.config import field_names, override, tiny
+from worldgen.evaluate.methods.methods import METHODS
+from worldgen.evaluate.runs.config import field_names, override
+from worldgen.evaluate.runs.presets import tiny
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.settings import CasesConfig
-from worldgen.evaluate.stages import pipeline
+from worldgen.evaluate.stages import tuning
 from worldgen.evaluate.statistics.bootstrap import Interval
 from worldgen.evaluate.testbed.cases import load_cases, make_cases
 from worldgen.evaluate.testbed.coherence import negation_error
@@ -39,23 +41,29 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.fixture(scope="module")
 def found(run: Run) -> dict:
-    return tune.tune(run, "lora", GRID)
+    return tuning.tune(run, METHODS["lora"], GRID)
 
 
 def test_a_grid_is_every_combination() -> None:
-    assert tune.read_grid("lora", GRID) == [
+    assert tune.read_grid(METHODS["lora"], GRID) == [
         ("edit.learning_rate=0.001", "edit.steps=1"), ("edit.learning_rate=0.001", "edit.steps=2"),
         ("edit.learning_rate=0.1", "edit.steps=1"), ("edit.learning_rate=0.1", "edit.steps=2"),
     ]  # fmt: skip
-    assert tune.read_grid("ft-l", ["ft_l.layers=[0, 1],[2]"]) == [("ft_l.layers=[0, 1]",), ("ft_l.layers=[2]",)]
-    assert tune.read_grid("ft", ["ft.optimizer=sgd, adamw"]) == [("ft.optimizer=sgd",), ("ft.optimizer=adamw",)]
-    assert tune.read_grid("ft", ['ft.optimizer="sgd"']) == [("ft.optimizer=sgd",)]
+    assert tune.read_grid(METHODS["ft-l"], ["ft_l.layers=[0, 1],[2]"]) == [
+        ("ft_l.layers=[0, 1]",),
+        ("ft_l.layers=[2]",),
+    ]
+    assert tune.read_grid(METHODS["ft"], ["ft.optimizer=sgd, adamw"]) == [
+        ("ft.optimizer=sgd",),
+        ("ft.optimizer=adamw",),
+    ]
+    assert tune.read_grid(METHODS["ft"], ['ft.optimizer="sgd"']) == [("ft.optimizer=sgd",)]
 
 
 @given(rates=st.lists(st.floats(1e-12, 1e3), min_size=1, max_size=5), steps=st.lists(st.integers(0, 99), min_size=1))
 def test_a_point_gives_the_values_that_were_written(rates: list[float], steps: list[int]) -> None:
     grid = [f"ft.learning_rate={','.join(map(str, rates))}", f"ft.steps={','.join(map(str, steps))}"]
-    configs = [override(tiny(), point).ft for point in tune.read_grid("ft", grid)]
+    configs = [override(tiny(), point).ft for point in tune.read_grid(METHODS["ft"], grid)]
     assert [(config.learning_rate, config.steps) for config in configs] == [(r, s) for r in rates for s in steps]
 
 
@@ -73,19 +81,18 @@ def test_a_point_gives_the_values_that_were_written(rates: list[float], steps: l
 )
 def test_a_bad_grid_is_told(method: str, grid: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        tune.read_grid(method, grid)
+        tune.read_grid(METHODS[method], grid)
 
 
 def test_a_bad_value_is_told_before_anything_is_done(run: Run) -> None:
     with pytest.raises(UserError, match=r"ft\.learning_rate"):
-        tune.tune(run, "ft", ["ft.learning_rate=1e-3,-1"])
+        tuning.tune(run, METHODS["ft"], ["ft.learning_rate=1e-3,-1"])
     assert not (run.folder / "tune" / "ft").exists()
 
 
 def test_every_methods_settings_are_settings() -> None:
     for method in METHODS:
-        assert settings_of(method)
-        assert set(settings_of(method)) <= set(field_names())
+        assert set(METHODS[method].settings) <= set(field_names())
 
 
 def test_held_out_cases_are_of_other_facts_and_are_not_drawn_alike(run: Run, found: dict) -> None:
@@ -172,15 +179,15 @@ def test_a_killed_search_goes_on_and_a_larger_grid_asks_its_own_points(
     run: Run, found: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    whole = pipeline.measure
-    monkeypatch.setattr(pipeline, "measure", lambda *args: (asked.append(args[5].name), whole(*args)))
-    assert tune.tune(run, "lora", GRID) == found
+    whole = measure.measure
+    monkeypatch.setattr(measure, "measure", lambda *args: (asked.append(args[5].name), whole(*args)))
+    assert tuning.tune(run, METHODS["lora"], GRID) == found
     assert asked == []
     # A point that was half done: its second chunk and its manifest are not there.
     folder = run.folder / "tune" / "lora" / found["points"][2]["measurements"]
     for name in ("manifest.json", "measurements-00001.parquet", "costs-00001.parquet"):
         (folder / name).unlink()
-    again = tune.tune(run, "lora", [GRID[0], "edit.steps=1,2,3"])
+    again = tuning.tune(run, METHODS["lora"], [GRID[0], "edit.steps=1,2,3"])
     assert len(again["points"]) == 6
     assert len(asked) == 3
     assert folder.name in asked
@@ -192,7 +199,9 @@ def test_a_killed_search_goes_on_and_a_larger_grid_asks_its_own_points(
 def test_nothing_of_a_search_is_taken_for_the_benchmark(run: Run, found: dict) -> None:
     """A method's files beside its measurements are the point's own; kept adapters, and the cases that are taught."""
     config = override(run.config, ["edit.keep_adapters=true", "belief.steps=1", "tune.cases=2"])
-    point = tune.tune(Run(run.folder, config, device="cpu", quiet=True), "belief", ["belief.rank=1"])["points"][0]
+    point = tuning.tune(Run(run.folder, config, device="cpu", quiet=True), METHODS["belief"], ["belief.rank=1"])[
+        "points"
+    ][0]
     kept = run.folder / "tune" / "belief" / point["measurements"] / "adapters"
     assert len(list(kept.iterdir())) == 2
     assert not (run.folder / "edits").exists()
@@ -205,5 +214,5 @@ def test_belief_keeps_out_the_held_out_cases_subjects(run: Run, monkeypatch: pyt
     whole = teaching.teacher_of
     monkeypatch.setattr(teaching, "teacher_of", lambda *args: (told.extend(args[5]), whole(*args))[1])
     config = override(run.config, ["belief.steps=1", "tune.cases=2"])
-    tune.tune(Run(run.folder, config, device="cpu", quiet=True), "belief", ["belief.rank=2"])
+    tuning.tune(Run(run.folder, config, device="cpu", quiet=True), METHODS["belief"], ["belief.rank=2"])
     assert told == load_cases(run.folder / "tune" / "cases" / "cases.parquet")

@@ -5,7 +5,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from worldgen.errors import UserError
-from worldgen.evaluate.runs.config import paper, with_size
+from worldgen.evaluate.runs.presets import paper, with_size
 from worldgen.lm.data import IGNORED, Batch
 from worldgen.lm.model import count_parameters, new_model, next_token_logits, packed_loss
 from worldgen.lm.settings import PretrainConfig

@@ -17,15 +17,18 @@ OPTIONS = [part for setting in SETTINGS for part in ("--set", setting)]
 
 def untrained(folder: Path, settings: Iterable[str]) -> Run:
     """A run that is built, with a model that nobody trained: for tests to which any model will do."""
-    from worldgen.evaluate.runs.config import override, tiny
-    from worldgen.evaluate.stages import pipeline
+    from worldgen.evaluate.runs.config import override
+    from worldgen.evaluate.runs.presets import tiny
+    from worldgen.evaluate.runs.run import Run
+    from worldgen.evaluate.stages import whole
+    from worldgen.evaluate.stages.language_model import LM
     from worldgen.lm.model import new_model
     from worldgen.lm.tokenizer import load_tokenizer
     from worldgen.storage.manifests import begin, finish
 
     run = Run(folder, override(tiny(), [*SETTINGS, *settings]), device="cpu", quiet=True)
-    pipeline.build(run)
-    lm, inputs = run.folder / "lm", run.inputs(pipeline.LM.sections)
+    whole.build(run)
+    lm, inputs = run.folder / "lm", LM.inputs(run)
     started = begin(lm, inputs)
     model = new_model(run.config.pretrain, load_tokenizer(run.folder / "tokens" / "tokenizer"), 0)
     model.save_pretrained(lm / "final")

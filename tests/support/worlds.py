@@ -7,7 +7,8 @@ from worldgen.bayes.evidence import evidence_of
 from worldgen.bayes.fitting import fit
 from worldgen.corpus.recipe import make_shard
 from worldgen.corpus.sentences import Shard
-from worldgen.evaluate.runs.config import RunConfig, tiny
+from worldgen.evaluate.runs.config import RunConfig
+from worldgen.evaluate.runs.presets import tiny
 from worldgen.graphs.builtin.builtin_graph import BuiltinGraph
 from worldgen.graphs.selection import select
 from worldgen.graphs.spelling import Spelling

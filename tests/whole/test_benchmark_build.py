@@ -15,9 +15,11 @@ import pytest
 from click.testing import CliRunner
 
 from worldgen.corpus.wording import Wording
-from worldgen.evaluate.runs.config import override, tiny
+from worldgen.evaluate.runs.config import override
+from worldgen.evaluate.runs.presets import tiny
 from worldgen.evaluate.runs.run import Run, keeping_config
-from worldgen.evaluate.stages import pipeline
+from worldgen.evaluate.runs.stage import carry_out
+from worldgen.evaluate.stages.world import CORPUS
 from worldgen.graphs.reading.opening import open_graph
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
@@ -84,9 +86,7 @@ def test_a_small_build_says_everything(build: ModuleType, made_up: Path, tmp_pat
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = Run(tmp_path_factory.mktemp("run"), override(tiny(), miniature.SETTINGS), quiet=True)
     with keeping_config(run):
-        pipeline.make_graph(run)
-        pipeline.make_the_world(run)
-        pipeline.make_corpus(run)
+        carry_out(run, CORPUS)
     return run.folder
 
 

@@ -9,9 +9,10 @@ import miniature
 import pytest
 from click.testing import CliRunner
 
-from worldgen.evaluate.runs.config import override, tiny
+from worldgen.evaluate.runs.config import override
+from worldgen.evaluate.runs.presets import tiny
 from worldgen.evaluate.runs.run import Run, keeping_config
-from worldgen.evaluate.stages import pipeline
+from worldgen.evaluate.stages import whole
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -31,7 +32,7 @@ def built(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     run = Run(folder, override(tiny(), miniature.SETTINGS), device="cpu", quiet=True)
     with keeping_config(run):
-        pipeline.build(run)
+        whole.build(run)
     return folder
 
 

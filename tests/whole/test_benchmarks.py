@@ -11,7 +11,8 @@ import miniature
 import pandas as pd
 import pytest
 
-from worldgen.evaluate.runs.config import override, tiny, to_toml
+from worldgen.evaluate.runs.config import override, to_toml
+from worldgen.evaluate.runs.presets import tiny
 from worldgen.evaluate.statistics.bootstrap import Interval
 from worldgen.evaluate.testbed.editing_metrics import METRIC_NAMES
 from worldgen.evaluate.testbed.scores import GroupScores, MethodScores

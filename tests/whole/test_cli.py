@@ -104,6 +104,36 @@ def test_verify(worldgen, built, tmp_path):
     assert "world" in err
 
 
+class TestWhatIsNotOurs:
+    def test_a_project_with_a_folder_of_our_name_is_refused_and_left_as_it_was(self, worldgen, tmp_path):
+        project = tmp_path / "proj"
+        (project / "corpus").mkdir(parents=True)
+        (project / "corpus" / "thesis.txt").write_text("mine")
+        (project / "config.toml").write_text("[tool.mine]\nkey = 1\n")
+        before = sorted(project.rglob("*"))
+        for command in ("build", "run", "edit"):
+            assert "is not a run folder and is not empty" in refused(worldgen(command, project, *miniature.OPTIONS))
+        assert sorted(project.rglob("*")) == before
+        assert (project / "corpus" / "thesis.txt").read_text() == "mine"
+        assert (project / "config.toml").read_text() == "[tool.mine]\nkey = 1\n"
+
+    def test_the_current_folder_is_no_run_because_one_stands_in_it(self, worldgen, tmp_path, monkeypatch):
+        (tmp_path / "setup.py").write_text("")
+        monkeypatch.chdir(tmp_path)
+        assert "it holds setup.py" in refused(worldgen("run", "."))
+        assert [path.name for path in tmp_path.iterdir()] == ["setup.py"]
+
+    def test_a_file_of_the_users_in_a_stages_folder_is_told_and_kept(self, worldgen, built, tmp_path):
+        import shutil
+
+        copy = shutil.copytree(built, tmp_path / "copy")
+        shutil.rmtree(copy / "cases")
+        (copy / "cases").mkdir()
+        (copy / "cases" / "notes.txt").write_text("mine")
+        assert "not worldgen's (notes.txt)" in refused(worldgen("build", copy))
+        assert (copy / "cases" / "notes.txt").read_text() == "mine"
+
+
 class TestAsk:
     def test_before_and_after(self, worldgen, built):
         subject, relation, object_ = self.some_fact(built)
@@ -367,7 +397,7 @@ class TestMistakes:
         def fault(*_: object) -> None:
             raise RuntimeError("a fault")
 
-        monkeypatch.setattr("worldgen.evaluate.stages.pipeline.make_graph", fault)
+        monkeypatch.setattr("worldgen.evaluate.stages.world.select", fault)
         code, _, err = worldgen("build", tmp_path / "r")
         assert code == 1
         assert "logs/error.log" in err
@@ -377,7 +407,7 @@ class TestMistakes:
         def interrupt(*_: object) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("worldgen.evaluate.stages.pipeline.make_graph", interrupt)
+        monkeypatch.setattr("worldgen.evaluate.stages.world.select", interrupt)
         code, _, err = worldgen("build", tmp_path / "r")
         assert code == 130
         assert "again" in err

@@ -31,9 +31,12 @@ from worldgen.evaluate.inquiry.world_statistics import (
     relations_of,
     row_entropies,
 )
-from worldgen.evaluate.runs.config import override, paper, tiny
+from worldgen.evaluate.runs.config import override
+from worldgen.evaluate.runs.presets import paper, tiny
 from worldgen.evaluate.runs.run import Run, keeping_config
-from worldgen.evaluate.stages import pipeline
+from worldgen.evaluate.runs.stage import carry_out
+from worldgen.evaluate.stages import whole
+from worldgen.evaluate.stages.world import CORPUS
 from worldgen.grammar import Lexicon
 from worldgen.worlds.world import NONE, World
 
@@ -46,8 +49,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     run = Run(tmp_path_factory.mktemp("describe") / "run", override(tiny(), [*miniature.SETTINGS]), quiet=True)
     run.folder.mkdir()
     with keeping_config(run):
-        for make in (pipeline.make_graph, pipeline.make_the_world, pipeline.make_corpus):
-            make(run)
+        carry_out(run, CORPUS)
     return run
 
 
@@ -181,8 +183,7 @@ def test_what_was_left_out_is_told(run: Run, tmp_path: Path) -> None:
     (tmp_path / "kg.tsv").write_text("".join(lines))
     settings = ["world.facts=60", "graph.min_cooccurrence=5", "graph.relations=2", "corpus.shuffles=1"]
     other = Run(tmp_path / "run", override(tiny(), [*settings, f"graph.source={tmp_path / 'kg.tsv'}"]), quiet=True)
-    for make in (pipeline.make_graph, pipeline.make_the_world, pipeline.make_corpus):
-        make(other)
+    carry_out(other, CORPUS)
     text = description_text(described_run(other))
     assert "123 triples read, 120 facts of 60 subjects selected" in text
     assert "1  malformed lines" in text
@@ -196,7 +197,7 @@ def test_the_options_of_a_world_are_told(run: Run, tmp_path: Path) -> None:
     options = ["world.aliases=1", "world.held_out_percent=50", "world.deterministic_percent=50"]
     options += ["corpus.rare_percent=50", "corpus.rare_draws=2"]
     other = Run(tmp_path / "run", override(tiny(), [*miniature.SETTINGS, *options]), quiet=True)
-    pipeline.build(other)
+    whole.build(other)
     world, described = World.load(other.folder / "world"), described_run(other)
     spoken = sum(len(names.every_name) - len(names) for names in (world.subjects, world.relations, world.objects))
     assert (

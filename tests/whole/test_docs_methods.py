@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 import worldgen.evaluate.methods.methods
-from worldgen.evaluate.runs.config import tiny
+from worldgen.evaluate.runs.presets import tiny
 from worldgen.lm.editions import Edition, Request
 from worldgen.lm.model import new_model
 from worldgen.lm.score import log_probabilities
@@ -38,16 +38,14 @@ def executed(name: str, code: str) -> ModuleType:
 @pytest.fixture
 def editor(monkeypatch):
     """The page's method, by the page's entry in the file that the page names."""
-    for name in ("lm.editors.head", "methods_with_head"):
+    for name in ("worldgen.lm.editors.head", "methods_with_head"):
         monkeypatch.delitem(sys.modules, name, raising=False)
         monkeypatch.setitem(sys.modules, name, ModuleType(name))  # so that it is taken out again
-    executed("lm.editors.head", METHOD)
+    executed("worldgen.lm.editors.head", METHOD)
     source = Path(worldgen.evaluate.methods.methods.__file__).read_text()
-    place = '        case "none":\n'
-    assert source.count(place) == 1
-    methods = executed("methods_with_head", source.replace(place, ENTRY + place))
+    methods = executed("methods_with_head", source + ENTRY)
     tokenizer = train_word_tokenizer(["ada", "bob", "born in", "paris", "london"])
-    return lambda config: methods.editor_of("head", config, tokenizer, Path(), None)
+    return lambda edit: methods.HEAD.make(SimpleNamespace(edit=edit, tokenizer=tokenizer))
 
 
 def test_it_is_thirty_lines():
@@ -57,8 +55,7 @@ def test_it_is_thirty_lines():
 
 @pytest.mark.parametrize(("mode", "requests"), [("single", 1), ("sequential", 2), ("together", 2)])
 def test_the_method_of_the_page(editor, mode, requests):
-    config = tiny().model_copy(update={"edit": tiny().edit.model_copy(update={"mode": mode, "requests": requests})})
-    method = editor(config)
+    method = editor(tiny().edit.model_copy(update={"mode": mode, "requests": requests}))
     sizes = PretrainConfig(hidden=32, intermediate=64, layers=2, heads=4, kv_heads=4, row_tokens=64)
     model = new_model(sizes, method.tokenizer, seed=0)
     before = log_probabilities(model, method.tokenizer, PAIRS[:requests])

@@ -20,9 +20,11 @@ import worldgen.export.documents
 from worldgen.corpus.sentences import Sentences, read_shards
 from worldgen.corpus.wording import syntax_tree
 from worldgen.errors import UserError
-from worldgen.evaluate.runs.config import override, tiny
+from worldgen.evaluate.runs.config import override
+from worldgen.evaluate.runs.presets import tiny
 from worldgen.evaluate.runs.run import Run
-from worldgen.evaluate.stages import pipeline
+from worldgen.evaluate.runs.stage import carry_out
+from worldgen.evaluate.stages.world import CORPUS
 from worldgen.export.documents import Format, export_corpus
 from worldgen.grammar import Atom, Both, Lexicon, Not, Sentence, render
 from worldgen.storage.files import read_columns
@@ -37,8 +39,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A corpus of several shards."""
     folder = tmp_path_factory.mktemp("export") / "run"
     run = Run(folder, override(tiny(), [*miniature.SETTINGS]), quiet=True)
-    for make in (pipeline.make_graph, pipeline.make_the_world, pipeline.make_corpus):
-        make(run)
+    carry_out(run, CORPUS)
     return folder
 
 
@@ -282,8 +283,7 @@ def test_hostile_labels_come_back(tmp_path: Path) -> None:
     settings = ["world.facts=60", "graph.min_cooccurrence=5", "graph.relations=2", "graph.max_object_tokens=1000"]
     config = override(tiny(), [*settings, "corpus.shuffles=1", f"graph.source={tmp_path / 'kg.tsv'}"])
     run = Run(tmp_path / "run", config, quiet=True)
-    for make in (pipeline.make_graph, pipeline.make_the_world, pipeline.make_corpus):
-        make(run)
+    carry_out(run, CORPUS)
     world = World.load(run.folder / "world")
     assert any("\\" in label for label in world.objects.labels)
     for format_ in ("parquet", "jsonl"):

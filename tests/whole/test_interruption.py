@@ -9,14 +9,15 @@ import miniature
 import numpy as np
 import pytest
 
-from worldgen.evaluate.runs.config import RunConfig, override, tiny
+from worldgen.evaluate.runs.config import RunConfig, override
+from worldgen.evaluate.runs.presets import tiny
 from worldgen.storage.manifests import MANIFEST, stage_files
 
 # A server that has imported everything once and forks: a fresh process in milliseconds, without any thread.
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
     [
-        "worldgen.evaluate.stages.pipeline",
+        "worldgen.evaluate.stages.testbed",
         "worldgen.evaluate.stages.report_material",
         "worldgen.lm.training.pretrain",
         "worldgen.lm.editors.lowrank.lora",
@@ -35,8 +36,9 @@ def work(folder: Path, stages: str, workers: int) -> None:
 
     import torch
 
+    from worldgen.evaluate.methods.methods import METHODS
     from worldgen.evaluate.runs.run import Run, keeping_config, locked
-    from worldgen.evaluate.stages import pipeline
+    from worldgen.evaluate.stages import whole
     from worldgen.storage.engines import Local
 
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
@@ -44,9 +46,9 @@ def work(folder: Path, stages: str, workers: int) -> None:
     run = Run(folder, config(), device="cpu", engine=Local(workers), quiet=True)
     with locked(folder), keeping_config(run):
         if stages == "build":
-            pipeline.build(run)
+            whole.build(run)
         else:
-            pipeline.run_all(run, "lora")
+            whole.run_everything(run, METHODS["lora"])
 
 
 def start(folder: Path, stages: str, workers: int = 1):

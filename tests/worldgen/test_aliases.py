@@ -200,7 +200,7 @@ def assert_ends_are_events(objects: list[tuple[str, ...]]) -> None:
 def test_the_built_in_names_read_well_and_nearly_all_are_spoken(builtin: str) -> None:
     world = worlds.world()
     if builtin == "wide":
-        from worldgen.evaluate.runs.config import small
+        from worldgen.evaluate.runs.presets import small
         from worldgen.graphs.builtin.builtin_graph import BuiltinGraph
         from worldgen.graphs.selection import select
         from worldgen.worlds.making import make_world

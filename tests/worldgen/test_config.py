@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from worldgen.errors import UserError
 from worldgen.evaluate.runs import config as cfg
-from worldgen.evaluate.runs.config import PRESETS, RunConfig, field_names, from_toml, load, override, to_toml
+from worldgen.evaluate.runs.config import RunConfig, field_names, from_toml, load, override, to_toml
+from worldgen.evaluate.runs.presets import PRESETS
 from worldgen.settings import WorldConfig
 
 

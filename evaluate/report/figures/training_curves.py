@@ -31,7 +31,8 @@ _MOST_POINTS: Final = 300
 def draw_training(figure: Figure, history: pd.DataFrame) -> None:
     """Draws the loss against the tokens seen and, where the model was examined, what it knew of facts and statements.
 
-    `history` has a row for each step; the columns of an examination are empty at the other steps.
+    `history` has a row for each step; the columns of an examination are empty at the other steps. A line whose column
+    is missing is left out: the model has not been compared with the agent yet.
     """
     known = history.dropna(subset=["generative_accuracy"]) if "generative_accuracy" in history else history[:0]
     first, *others = figure.subplots(1, 1 + (len(EXAMINATIONS) if len(known) else 0), squeeze=False)[0]
@@ -42,6 +43,8 @@ def draw_training(figure: Figure, history: pd.DataFrame) -> None:
     for axes, (title, lines) in zip(others, EXAMINATIONS.items(), strict=False):
         looks = zip(lines.items(), ("model", "agent", "ink", "muted"), "osD^", strict=False)
         for (label, column), color, marker in looks:
+            if column not in known:
+                continue
             axes.plot(
                 known["tokens"], known[column], marker=marker, markersize=3.5, linewidth=1.2, color=COLORS[color],
                 markerfacecolor="none", label=label, clip_on=False,

@@ -1,0 +1,65 @@
+"""The workbench: what an editing method may be made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from transformers import MistralForCausalLM, PreTrainedTokenizerFast
+
+from worldgen.evaluate.settings import EditConfig
+from worldgen.lm.settings import PretrainConfig
+from worldgen.settings import Section
+from worldgen.worlds.world import World
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from worldgen.bayes.agent import Agent
+    from worldgen.evaluate.testbed.cases import Case
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """A model to be edited, and what a method may use beside it. What is slow to load is loaded when asked for."""
+
+    settings: Section
+    """The method's own section of the config."""
+
+    edit: EditConfig
+    """How many requests an edition holds, and how they are made."""
+
+    pretrain: PretrainConfig
+    """How the model was trained."""
+
+    seed: int
+    """The seed of the model and its edits."""
+
+    model: MistralForCausalLM
+    tokenizer: PreTrainedTokenizerFast
+    world: World
+
+    cases: Sequence[Case]
+    """The cases whose requests will be made."""
+
+    corpus: Path
+    """The folder of the corpus's sentences."""
+
+    tokens: Path
+    """The folder of the corpus's tokens."""
+
+    keeps: Path
+    """The folder of the method's measurements, where it may keep files."""
+
+    agent: Callable[[], Agent]
+    """Loads the rational agent, for a method that needs it ("agent")."""
+
+    effects: Callable[[], pd.DataFrame]
+    """Loads the effects that causal tracing found, for a method that needs them ("trace")."""
+
+    @property
+    def adapters(self) -> Path | None:
+        """Where adapters are saved; None where nobody asked for them."""
+        return self.keeps / "adapters" if self.edit.keep_adapters else None

@@ -1,0 +1,72 @@
+"""Presets: complete configs of some size, as functions; and the models of the paper's family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from worldgen.evaluate.runs.config import RunConfig
+from worldgen.evaluate.settings import CasesConfig, EditConfig, TuneConfig
+from worldgen.lm.editors.settings import (
+    BeliefConfig, ConstrainedFineTuningConfig, MemitConfig, RetrainConfig, RomeConfig,
+)
+from worldgen.lm.settings import PretrainConfig, TokensConfig, TraceConfig
+from worldgen.settings import GraphConfig, WorldConfig
+
+
+def paper() -> RunConfig:
+    """The published sizes."""
+    return RunConfig()
+
+
+def small() -> RunConfig:
+    """10k facts and a model of about 10M parameters."""
+    return RunConfig(
+        graph=GraphConfig(builtin_facts=10_000, min_cooccurrence=100),
+        world=WorldConfig(facts=10_000),
+        tokens=TokensConfig(tokenizer="words"),
+        cases=CasesConfig(cases=1000),
+        pretrain=PretrainConfig(
+            hidden=320, intermediate=1280, layers=4, heads=5, kv_heads=5, tokens=12_000_000, row_tokens=192,
+            rows_per_step=8, learning_rate=1e-3, final_learning_rate_share=0.0, warmup_share=0.02, adam_beta2=0.98,
+        ),
+        edit=EditConfig(learning_rate=4e-4),
+    )  # fmt: skip
+
+
+def tiny() -> RunConfig:
+    """About 600 facts and a model of 1.2M parameters: the whole run in minutes on two CPU cores."""
+    return RunConfig(
+        graph=GraphConfig(builtin_facts=600, min_cooccurrence=100, relations=4),
+        world=WorldConfig(facts=600),
+        tokens=TokensConfig(tokenizer="words"),
+        cases=CasesConfig(cases=120),
+        pretrain=PretrainConfig(
+            hidden=128, intermediate=512, layers=4, heads=4, kv_heads=4, tokens=700_000, row_tokens=192,
+            rows_per_step=3, learning_rate=1.5e-3, final_learning_rate_share=0.0, warmup_share=0.02, adam_beta2=0.98,
+            checkpoint_minutes=0.5, evaluations=10, evaluation_facts=100,
+        ),
+        belief=BeliefConfig(learning_rate=7e-3),
+        edit=EditConfig(learning_rate=1.2e-3, chunk_cases=60),
+        ft_l=ConstrainedFineTuningConfig(learning_rate=1e-3, max_norm=2e-3),
+        trace=TraceConfig(facts=100, draws=5),
+        tune=TuneConfig(cases=60),
+        rome=RomeConfig(contexts=4),
+        memit=MemitConfig(contexts=4, layers=2),
+        retrain=RetrainConfig(learning_rate=2e-4, steps=20, rows_per_step=1),
+    )  # fmt: skip
+
+
+PRESETS: dict[str, Callable[[], RunConfig]] = {"tiny": tiny, "small": small, "paper": paper}
+
+
+# (hidden size, layers) of the paper's family. It gives the shape of the smallest only; the others' are ours, with heads
+# of 64 and an MLP of four times the hidden size as there, so that 32,000 pieces come to the count in the name.
+SIZES = {"83m": (512, 12), "162m": (768, 12), "334m": (1024, 16), "1b": (1536, 24)}
+
+
+def with_size(config: RunConfig, size: str) -> RunConfig:
+    """The config with a model of the paper's family."""
+    hidden, layers = SIZES[size]
+    heads = hidden // 64
+    shape = {"hidden": hidden, "intermediate": 4 * hidden, "layers": layers, "heads": heads, "kv_heads": heads}
+    return config.model_copy(update={"pretrain": config.pretrain.model_copy(update=shape)})

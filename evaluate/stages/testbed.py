@@ -1,0 +1,185 @@
+"""The stages of the testbed: cases, edits by every method, and scores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from worldgen.evaluate.asking.measure import read_costs, read_measurements
+from worldgen.evaluate.methods.methods import METHODS, TASK, Method, Need
+from worldgen.evaluate.runs.load import load_agent, load_world, measured_methods
+from worldgen.evaluate.runs.run import Run
+from worldgen.evaluate.runs.stage import Stage, check_made_with, make_stage
+from worldgen.evaluate.stages.language_model import LM, TRACE
+from worldgen.evaluate.stages.trajectory import allowed_steps, folder_name, shorter_edits, steps_of, with_steps
+from worldgen.evaluate.stages.world import AGENT, CORPUS, TOKENS, WORLD
+from worldgen.evaluate.testbed.cases import Case, load_cases, make_cases, save_cases
+from worldgen.evaluate.testbed.editing_metrics import METRIC_NAMES
+from worldgen.evaluate.testbed.questions import load_probes, make_probes, save_probes
+from worldgen.evaluate.testbed.scores import MethodScores, as_table
+from worldgen.evaluate.testbed.scoring import Benchmark, score
+from worldgen.storage.files import write_text
+from worldgen.storage.manifests import Inputs, read_manifest
+
+CASE_FILES = ("cases.parquet", "probes.parquet")
+EDIT_FILES = ("measurements-*.parquet", "costs-*.parquet", "covariance-*.npy", "adapters/*")
+_NEEDED: dict[Need, Stage] = {"agent": AGENT, "corpus": CORPUS, "trace": TRACE}
+
+
+def _make_cases(run: Run, folder: Path) -> Mapping[str, Any]:
+    """Draws the cases and has the agent label every question."""
+    return write_cases(run, folder, run.config.cases.cases)
+
+
+def write_cases(run: Run, folder: Path, count: int, apart_from: Iterable[Case] = ()) -> Mapping[str, Any]:
+    """Draws `count` cases, of other facts than some cases are about, and writes them with their labelled questions."""
+    config = run.config.cases.model_copy(update={"cases": count})
+    world = load_world(run.folder)
+    agent = load_agent(run.folder, world, run.config.agent)
+    cases = make_cases(world, agent, config, run.config.seed, tuple(apart_from))
+    probes = make_probes(world, agent, cases, config.certain_weight, config.closing_stop)
+    save_cases(folder / "cases.parquet", cases)
+    save_probes(folder / "probes.parquet", probes)
+    return {
+        "cases": len(cases),
+        "probes": len(probes),
+        "downstream_changes": sum(case.downstream_changes for case in cases),
+    }
+
+
+CASES = Stage("cases", _make_cases, CASE_FILES, settings=("seed", "agent", "cases"), reads=(WORLD, AGENT))
+
+
+def edits(method: Method, run: Run, cases: Stage = CASES, name: str | None = None) -> Stage:
+    """Returns the stage in which a method edits the model for every case, and the model is asked before and after.
+
+    The method's own settings decide it, and those of what it needs; no other method's do. `cases` is the stage of the
+    cases, `name` the stage's folder (by default RUN/edits/METHOD).
+    """
+    needed = tuple(_NEEDED[need] for need in method.needs(getattr(run.config, method.section)))
+    adapters = ("edit.keep_adapters",) if method.keeps_adapters else ()
+    return Stage(
+        name or f"edits/{method.name}",
+        _measuring(method, cases),
+        EDIT_FILES,
+        settings=("model_seed", *TASK, *adapters, *method.settings),
+        reads=(WORLD, TOKENS, cases, LM, *needed),
+        also=lambda _: {"method": method.name},
+        resumes=True,
+    )
+
+
+def _measuring(method: Method, cases: Stage) -> Callable[[Run, Path], Mapping[str, Any]]:
+    """Edits the model for every case of a stage, and keeps what it says before and after."""
+
+    def measure_edits(run: Run, folder: Path) -> Mapping[str, Any]:
+        from worldgen.evaluate.asking.answers import AnswerReader
+        from worldgen.evaluate.asking.measure import make_trials, measure
+        from worldgen.evaluate.stages.workbench import workbench_of
+
+        bench = workbench_of(run, method, folder, run.folder / cases.name)
+        probes = load_probes(run.folder / cases.name / "probes.parquet")
+        weights = {case.case: float(case.weight) for case in bench.cases}
+        subjects = {case.case: bench.world.subjects[case.subject] for case in bench.cases}
+        trials = make_trials(probes, bench.edit.requests, bench.seed, weights, subjects)
+        chunk = max(1, bench.edit.chunk_cases // bench.edit.requests)
+        reader = AnswerReader(bench.tokenizer, bench.world.objects)
+        measure(bench.model, method.make(bench), reader, trials, chunk, folder, run.quiet)
+        return {"probes": len(probes)}
+
+    return measure_edits
+
+
+def edit(run: Run, method: Method) -> None:
+    """Edits the model for every case; traces it before, where the method goes where tracing sends it."""
+    stage = edits(method, run)
+    if TRACE in stage.reads:
+        make_stage(run, TRACE)
+    make_stage(run, stage)
+
+
+def record_trajectory(run: Run, method: Method) -> None:
+    """Edits the model for every case, and again with fewer steps, for each number of `trajectory.steps`."""
+    most = steps_of(method, run.config)
+    edit(run, method)
+    for steps in sorted({steps for steps in run.config.trajectory.steps if steps < most}):
+        shorter, config = with_steps(method, run.config, steps)
+        run.say(f"after {steps} of {most} steps:")
+        its_run = replace(run, config=config)
+        make_stage(its_run, edits(shorter, its_run, name=folder_name(method, steps)))
+
+
+def _make_scores(run: Run, folder: Path) -> Mapping[str, Any]:
+    """Scores every method that has been measured, and what its shorter edits gave."""
+    benchmark = benchmark_of(run, run.folder / CASES.name)
+
+    def scored(method: str, measured: Path, steps: int | None) -> MethodScores:
+        return replace(score_folder(run, method, benchmark, measured), steps=steps)
+
+    methods = measured_methods(run.folder)
+    for method in methods:
+        shorter = shorter_edits(run.folder, method).items()
+        scores = replace(
+            scored(method, run.folder / "edits" / method, allowed_steps(run.folder, method)),
+            trajectory=tuple(scored(method, measured, steps) for steps, measured in shorter),
+            **_at_a_time(run, method),
+        )
+        write_text(folder / f"{method}.json", json.dumps(scores.as_json(), indent=1) + "\n")
+        write_text(folder / f"{method}.csv", as_table(scores).to_csv(index=False))
+    return {"methods": len(methods)}
+
+
+def benchmark_of(run: Run, cases: Path) -> Benchmark:
+    """Returns the benchmark whose cases and questions lie in a folder."""
+    return Benchmark(
+        load_world(run.folder), load_cases(cases / "cases.parquet"), pd.read_parquet(cases / "probes.parquet")
+    )
+
+
+def score_folder(run: Run, method: str, benchmark: Benchmark, measured: Path) -> MethodScores:
+    """Returns the scores of the measurements in a folder."""
+    rows, costs = read_measurements(measured), read_costs(measured)
+    return score(method, benchmark, rows, costs, run.config.score, run.config.seed)
+
+
+def _what_is_scored(run: Run) -> Inputs:
+    """The metrics, how edits were made, and the hash of what each method's measurements were made of."""
+    methods = measured_methods(run.folder)
+    folders = [run.folder / "edits" / method for method in methods]
+    folders += [folder for method in methods for folder in shorter_edits(run.folder, method).values()]
+    manifests = {str(folder.relative_to(run.folder)): read_manifest(folder) for folder in folders}
+    made_of = {name: manifest.inputs_hash for name, manifest in manifests.items() if manifest}
+    return {"metrics": METRIC_NAMES, "mode": run.config.edit.mode, "requests": run.config.edit.requests} | made_of
+
+
+SCORES = Stage(
+    "scores", _make_scores, ("*.json", "*.csv"), settings=("seed", "score"), reads=(WORLD, CASES),
+    also=_what_is_scored, cheap=True,
+)  # fmt: skip
+
+
+def score_methods(run: Run) -> None:
+    """Scores every method that has been measured.
+
+    Raises UserError for one that was measured on other cases, another model or in another mode: one table compares.
+    """
+    for method in measured_methods(run.folder):
+        check_made_with(run.folder / "edits" / method, _common_to_all(run, method))
+    make_stage(run, SCORES)
+
+
+def _common_to_all(run: Run, method: str) -> Inputs:
+    """The inputs that methods in one table share; how another program got its replies is not known."""
+    if method not in METHODS:
+        return CASES.inputs(run)
+    return CASES.inputs(run) | LM.inputs(run) | run.config.inputs(TASK)
+
+
+def _at_a_time(run: Run, method: str) -> dict[str, Any]:
+    """How many requests the edited model held, and how they were made; unknown of another program's replies."""
+    return {"mode": run.config.edit.mode, "requests": run.config.edit.requests} if method in METHODS else {}
