@@ -1,0 +1,1 @@
+"""Runs: their config, their folder, and the stages that fill it."""
