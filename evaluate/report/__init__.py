@@ -1,1 +1,1 @@
-"""The page: its tables, figures and template."""
+"""The report page of a run: its parts, tables, figures and templates."""

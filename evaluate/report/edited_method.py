@@ -51,7 +51,7 @@ def edited_method(world: World, cases: Sequence[Case], measured: MeasuredMethod,
     plots = MethodFigures(
         effects=figures.add(
             f"{name}-effects", "Every metric before and after the edit", (9.6, 4.6),
-            partial(draw_metrics, groups=shown),
+            partial(draw_metrics, metrics=MAIN_METRICS, groups=shown),
         ),
         one_edit=figures.add(
             f"{name}-one-edit", "Agent and model before and after one edit, in eight panels", (9.6, 5.0),

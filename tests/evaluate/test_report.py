@@ -1,4 +1,4 @@
-"""The report of a miniature run whose model is made up and whose labels are as hostile as the language lets them be."""
+"""The report page of a small run. Its model is made up; its labels hold everything hostile that the language allows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from worldgen.storage.files import write_table, write_text
 from worldgen.storage.manifests import begin, finish
 
 METHOD = "made up"
-# Both relations' labels and every object's hold something that HTML, matplotlib or a font could stumble over.
+# The labels of both relations and of every object hold something that can break HTML, matplotlib or a font.
 HOSTILE = [
     "<script>alert({})</script>",
     "$x^{}$",
@@ -59,7 +59,7 @@ def _triples() -> str:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Built as ever; the model is a noisy agent that takes the request and nothing else."""
+    """A run that is built as usual. Its model is a noisy copy of the agent that learns each request and nothing else."""
     folder = tmp_path_factory.mktemp("report")
     write_text(folder / "kg.tsv", _triples())
     config = override(tiny(), [*SETTINGS, f"graph.source={folder / 'kg.tsv'}"])
@@ -114,7 +114,7 @@ def _pretend_editing(run: Run) -> None:
 
 
 class _Reader(HTMLParser):
-    """Every tag with its attributes, and the text outside them."""
+    """The tags of a page with their attributes, and the text outside the tags."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -150,7 +150,7 @@ class _Reader(HTMLParser):
         (["edit.mode=together", "edit.requests=7"], "7 facts at a time are edited, as one", "7 requests take at most"),
     ],
 )
-def test_it_says_how_many_facts_are_edited_at_a_time(
+def test_the_page_says_how_many_facts_are_edited_at_a_time(
     settings: list[str], lead: str, cost: str, run: Run, tmp_path: Path
 ) -> None:
     write_report(replace(run, config=override(run.config, settings)), [METHOD], tmp_path)
@@ -159,7 +159,7 @@ def test_it_says_how_many_facts_are_edited_at_a_time(
     assert cost in page
 
 
-def test_needs_nothing_from_elsewhere(page: str) -> None:
+def test_the_page_needs_no_other_file(page: str) -> None:
     for tag, attributes in _Reader(page).tags:
         assert tag not in ("script", "link", "img", "iframe", "object", "embed", "image")
         assert "src" not in attributes
@@ -171,7 +171,7 @@ def test_needs_nothing_from_elsewhere(page: str) -> None:
     assert "@import" not in page
 
 
-def test_tags_are_balanced_and_ids_unique(page: str) -> None:
+def test_tags_are_balanced_and_ids_are_unique(page: str) -> None:
     reader = _Reader(page)
     assert reader.open == []
     ids = [attributes["id"] for _, attributes in reader.tags if "id" in attributes]
@@ -181,7 +181,7 @@ def test_tags_are_balanced_and_ids_unique(page: str) -> None:
     assert {str(link)[1:] for link in links} <= set(ids)
 
 
-def test_labels_are_text(run: Run, page: str) -> None:
+def test_labels_are_shown_as_text(run: Run, page: str) -> None:
     world, reader = load_world(run.folder), _Reader(page)
     assert any("<script>" in label for label in world.objects.labels)
     for label in world.relations.labels:
@@ -191,7 +191,7 @@ def test_labels_are_text(run: Run, page: str) -> None:
     assert "&lt;script&gt;" in page
 
 
-def test_holds_the_numbers_of_the_table(run: Run, page: str) -> None:
+def test_the_page_holds_the_numbers_of_the_table(run: Run, page: str) -> None:
     scores = json.loads((run.folder / "scores" / f"{METHOD}.json").read_text())
     cells = scores["groups"]["all"]
     titles = {attributes.get("title") for tag, attributes in _Reader(page).tags if tag == "td"}
@@ -203,7 +203,7 @@ def test_holds_the_numbers_of_the_table(run: Run, page: str) -> None:
         assert shown in text
 
 
-def test_tells_one_edit_whose_downstream_answer_changes(run: Run, page: str) -> None:
+def test_the_page_tells_of_an_edit_whose_downstream_answer_changes(run: Run, page: str) -> None:
     cases = pd.read_parquet(run.folder / "cases" / "cases.parquet")
     world = load_world(run.folder)
     shown = cases[cases["downstream_changes"]].iloc[0]
@@ -213,7 +213,7 @@ def test_tells_one_edit_whose_downstream_answer_changes(run: Run, page: str) -> 
     assert "No case of this run" not in text
 
 
-def test_the_same_bytes_again(run: Run, page: str, tmp_path: Path) -> None:
+def test_a_page_written_again_has_the_same_bytes(run: Run, page: str, tmp_path: Path) -> None:
     write_report(run, [METHOD], tmp_path)
     files = sorted(path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file())
     assert len(files) == 6
@@ -221,17 +221,17 @@ def test_the_same_bytes_again(run: Run, page: str, tmp_path: Path) -> None:
         assert (tmp_path / file).read_bytes() == (run.folder / "report" / file).read_bytes()
 
 
-def test_a_run_without_edits_has_a_page_too(run: Run, tmp_path: Path) -> None:
+def test_a_run_without_edits_has_a_page(run: Run, tmp_path: Path) -> None:
     write_report(run, [], tmp_path)
     assert "no edits" in (tmp_path / "index.html").read_text()
 
 
-def test_measured_but_not_scored_is_told(run: Run, tmp_path: Path) -> None:
+def test_a_method_without_scores_is_refused(run: Run, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="edits with other are not scored yet: run `worldgen score"):
         write_report(run, ["other"], tmp_path)
 
 
-def test_labels_keep_the_colours_that_they_spell() -> None:
+def test_a_colour_in_a_label_is_not_replaced() -> None:
     color = COLORS["agent"]
 
     def draw(figure: Figure) -> None:
@@ -243,7 +243,7 @@ def test_labels_keep_the_colours_that_they_spell() -> None:
     assert shown.startswith('<svg role="img"')
 
 
-def test_quantities_in_words() -> None:
+def test_quantities_are_short_texts() -> None:
     assert [amount(x) for x in (0, 607, 9999, 1_310_000, 2.5e9, 0.8125)] == [
         "0",
         "607",

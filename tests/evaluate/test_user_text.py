@@ -1,4 +1,4 @@
-"""What users type: facts, edits and statements, with names that hold the words of the language."""
+"""Facts, edits and statements that users type; some names hold the words "and" and "or"."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WORLD = cast(
 AGENT = fit(evidence_from_lines(*np.zeros((6, 0), dtype=int)), 3, 2, [], 1 / 3)
 
 
-def test_facts_read_back() -> None:
+def test_a_fact_as_text_reads_back() -> None:
     for fact in (Fact(0, 0, 0), Fact(1, 1, 1), Fact(2, 0, 2)):
         assert read_fact(WORLD, fact_text(WORLD, fact)) == fact
     for text in ("", "Ada", "Ada | likes", "Ada | likes | salt | 3"):
@@ -46,23 +46,23 @@ def test_facts_read_back() -> None:
         ("Ada | likes | salt and and Ada | likes | salt", Statement("and", Fact(0, 0, 0), Fact(1, 0, 0))),
     ],
 )
-def test_statements(text: str, statement: Statement) -> None:
+def test_a_statement_is_read(text: str, statement: Statement) -> None:
     assert read_statement(WORLD, text) == statement
 
 
 @pytest.mark.parametrize("text", ["", "not x", "Ada | likes | salt xor Ada | likes | salt", "a and b"])
-def test_statements_that_cannot_be_read(text: str) -> None:
+def test_a_text_that_is_no_statement_is_refused(text: str) -> None:
     with pytest.raises(UserError, match="write it as"):
         read_statement(WORLD, text)
 
 
-def test_the_unknown_name_of_a_statement_is_told() -> None:
+def test_the_error_names_the_unknown_name_of_a_statement() -> None:
     with pytest.raises(UnknownNameError, match="'Ada'"):
         read_statement(WORLD, "Ada | likes | salt and Adda | likes | salt")
 
 
-def test_edits_in_a_row() -> None:
-    """The least weight of the second reckons with the first."""
+def test_each_edit_is_weighed_after_the_edits_before_it() -> None:
+    """The weight "auto" of the second edit counts the first edit."""
     fact = "Ada | likes | salt"
     once = read_edits(WORLD, AGENT, [fact], "auto", 0.9)
     assert once == (Edit(0, 0, 0, AGENT.weight_for(0, 0, 0, 0.9)),)

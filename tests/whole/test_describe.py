@@ -1,4 +1,4 @@
-"""The description of a world, each number had again the slow way."""
+"""The description of a world: a second, slow computation checks each number."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ WORLD = worlds.world()
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A world and its corpus, but no tokens."""
+    """A run with a world and a corpus, and without tokens."""
     run = Run(tmp_path_factory.mktemp("describe") / "run", override(tiny(), [*miniature.SETTINGS]), quiet=True)
     run.folder.mkdir()
     with keeping_config(run):
@@ -63,7 +63,7 @@ def described(run: Run) -> Description:
     return described_run(run)
 
 
-def test_sizes_are_what_the_files_hold(run: Run, described: Description) -> None:
+def test_sizes_are_the_counts_of_the_files(run: Run, described: Description) -> None:
     world, shards = World.load(run.folder / "world"), list(read_shards(run.folder / "corpus"))
     kinds = Counter(int(kind) for shard in shards for kind in shard.sentences.kind)
     upstream = sum(
@@ -92,7 +92,7 @@ def test_sizes_are_what_the_files_hold(run: Run, described: Description) -> None
     assert not described.paper_sized
 
 
-def test_within_five_percent_is_said_of_a_run_of_the_papers_sizes(run: Run) -> None:
+def test_a_run_of_the_papers_sizes_is_compared_within_five_percent(run: Run) -> None:
     pretended = run.config.model_copy(update={"world": paper().world, "corpus": paper().corpus})
     world = describe(read_built_world(run.folder), pretended.world, pretended.corpus)
     assert world.paper_sized
@@ -103,7 +103,7 @@ def test_within_five_percent_is_said_of_a_run_of_the_papers_sizes(run: Run) -> N
     assert any(line.split()[-1] == "NO" for line in text.splitlines() if line.startswith("  true atomic facts"))
 
 
-def test_relations_and_histogram(described: Description, run: Run) -> None:
+def test_relations_and_relations_per_subject(described: Description, run: Run) -> None:
     world = World.load(run.folder / "world")
     facts = [(int(s), int(r), int(o)) for s, r, o in zip(world.subject, world.relation, world.truth, strict=True)]
     for r, relation in enumerate(described.relations):
@@ -151,7 +151,7 @@ def test_gini_is_the_mean_difference(counts: list[int]) -> None:
     assert gini(np.array(sorted(counts, reverse=True))) == pytest.approx(float(exact), abs=1e-15)
 
 
-def test_popularity() -> None:
+def test_popularity_counts_facts_of_objects() -> None:
     counts = Counter(WORLD.truth.tolist())
     popularity, by_rank = popularity_of(WORLD, WORLD.truth), sorted(counts.values(), reverse=True)
     assert facts_per_object(WORLD.truth).tolist() == by_rank
@@ -177,7 +177,7 @@ def test_examples_are_sentences_of_the_corpus(described: Description, run: Run) 
     assert described.document == " ".join(sentences[i] for i in ids)
 
 
-def test_what_was_left_out_is_told(run: Run, tmp_path: Path) -> None:
+def test_the_description_counts_what_the_graph_left_out(run: Run, tmp_path: Path) -> None:
     lines = [f"s{i}\tborn in\ttown {i % 3}\ns{i}\tworks as\tjob {i % 3}\n" for i in range(60)]
     lines += ["only one column\n", "s0\tborn in\ttown 2\n", "s1\tworks as\tis \n"]
     (tmp_path / "kg.tsv").write_text("".join(lines))
@@ -192,8 +192,8 @@ def test_what_was_left_out_is_told(run: Run, tmp_path: Path) -> None:
     assert description_text(described_run(run)).endswith("nothing")
 
 
-def test_the_options_of_a_world_are_told(run: Run, tmp_path: Path) -> None:
-    """Through every stage before the model: names that are spoken, rules, rare facts."""
+def test_the_description_of_a_world_with_all_options(run: Run, tmp_path: Path) -> None:
+    """Every stage before the model runs with spoken aliases, certain dependents and rare facts."""
     options = ["world.aliases=1", "world.held_out_percent=50", "world.deterministic_percent=50"]
     options += ["corpus.rare_percent=50", "corpus.rare_draws=2"]
     other = Run(tmp_path / "run", override(tiny(), [*miniature.SETTINGS, *options]), quiet=True)
@@ -215,12 +215,12 @@ def test_the_options_of_a_world_are_told(run: Run, tmp_path: Path) -> None:
     assert len(texts) < next(size.here or 0 for size in described_run(run).sizes if size.name == "sentences")
 
 
-def test_a_run_without_a_corpus_is_told(tmp_path: Path) -> None:
+def test_a_run_without_a_corpus_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not there or not finished"):
         read_built_world(tmp_path)
 
 
-def test_the_command_says_the_same_as_text_and_as_json(
+def test_the_command_prints_the_description_as_text_and_as_json(
     run: Run, described: Description, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def worldgen(*arguments: str) -> str:
