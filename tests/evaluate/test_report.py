@@ -59,7 +59,7 @@ def _triples() -> str:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run that is built as usual. Its model is a noisy copy of the agent that learns each request and nothing else."""
+    """A run that is built as usual; its model is a noisy copy of the agent that learns each request and no more."""
     folder = tmp_path_factory.mktemp("report")
     write_text(folder / "kg.tsv", _triples())
     config = override(tiny(), [*SETTINGS, f"graph.source={folder / 'kg.tsv'}"])
