@@ -2,6 +2,8 @@
 
 from functools import cache
 
+import numpy as np
+
 from worldgen.bayes.agent import Agent
 from worldgen.bayes.evidence import evidence_of
 from worldgen.bayes.fitting import fit
@@ -15,8 +17,12 @@ from worldgen.graphs.spelling import Spelling
 from worldgen.lm.tokenizer import cut_labels, pieces, spelt
 from worldgen.settings import CorpusConfig, WorldConfig
 from worldgen.worlds.aliases import with_aliases
+from worldgen.worlds.conditionals import Conditionals
+from worldgen.worlds.held_out import HeldOut
 from worldgen.worlds.making import make_world
 from worldgen.worlds.world import World
+
+CHAIN = ("r0 -> r1", "r1 -> r2")  # the dependencies of the graph `chained_graph` as a chain
 
 SPELLING = Spelling(
     lambda labels, most: cut_labels("words", labels, most),
@@ -52,3 +58,18 @@ def agent() -> Agent:
 def speaking() -> World:
     """The same world with aliases and synonyms, half of their combinations held out."""
     return with_aliases(world(), WorldConfig(aliases=3, held_out_percent=50), SPELLING, 4, seed=0)[0]
+
+
+def assert_equal_worlds(one: World, other: World) -> None:
+    """Compares every column and vocabulary of two worlds, and the types of the columns."""
+    for name in World.__dataclass_fields__:
+        a, b = getattr(one, name), getattr(other, name)
+        if isinstance(a, np.ndarray):
+            assert a.dtype == b.dtype, name
+            np.testing.assert_array_equal(a, b)
+        elif isinstance(a, Conditionals | HeldOut):
+            for column in a.__dataclass_fields__:
+                np.testing.assert_array_equal(getattr(a, column), getattr(b, column))
+                assert getattr(a, column).dtype == getattr(b, column).dtype, column
+        else:
+            assert a == b, name

@@ -1,4 +1,4 @@
-"""Names both ways, and the mistakes told in one line."""
+"""Names to ids and ids to names, and the errors for unknown names."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ def test_labels_by_id() -> None:
     assert [TOWNS[i] for i in range(3)] == list(TOWNS.labels)
 
 
-def test_take_numbers_anew() -> None:
+def test_take_gives_new_ids() -> None:
     taken = TOWNS.take([2, 0])
     assert taken.labels == ("Q1", "London")
     assert taken.source_ids == ("Q5", "Q84")

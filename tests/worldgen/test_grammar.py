@@ -1,96 +1,30 @@
-"""The language is unambiguous over every lexicon, once what `unspeakable` names is left out."""
+"""The language can be read back: every sentence over a lexicon, once the labels of `unspeakable` are left out."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterator
 
 import pytest
+from hostile_names import HOSTILE_WORDS, LONG, STRANGE_LETTERS, Labels, assert_unambiguous, lexicons, speakable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from worldgen.grammar import Atom, Both, Lexicon, Not, Sentence, render, truth_prompt, unspeakable
 
-Labels = Collection[str]
 
-
-def kept(subjects: Labels, relations: Labels, objects: Labels) -> Lexicon:
-    bad = unspeakable(subjects, relations, objects)
-    assert bad.subjects.keys() <= set(subjects)
-    assert bad.relations.keys() <= set(relations)
-    assert bad.objects.keys() <= set(objects)
-    return Lexicon(
-        frozenset(subjects) - bad.subjects.keys(),
-        frozenset(relations) - bad.relations.keys(),
-        frozenset(objects) - bad.objects.keys(),
-    )
-
-
-def every_sentence(lexicon: Lexicon) -> Iterator[Sentence]:
-    """All sentences over the lexicon; of a joint formula only that it is true (its end is that of the others)."""
-    names = itertools.product(lexicon.subjects, lexicon.relations, lexicon.objects)
-    return sentences_over(list(itertools.starmap(Atom, names)))
-
-
-def sentences_over(atoms: list[Atom]) -> Iterator[Sentence]:
-    for atom in atoms:
-        yield Sentence(atom)
-        for truth in (True, False):
-            yield Sentence(atom, truth)
-            yield Sentence(Not(atom), truth)
-    for left, right in itertools.product(atoms, atoms):
-        yield Sentence(Both("and", left, right), True)
-        yield Sentence(Both("or", left, right), True)
-
-
-def assert_unambiguous(lexicon: Lexicon) -> None:
-    texts = set()
-    for sentence in every_sentence(lexicon):
-        text = render(sentence)
-        assert lexicon.parse(text) == sentence, text
-        assert text not in texts, text
-        texts.add(text)
-    for one, other in itertools.permutations(lexicon.objects, 2):
-        assert not other.startswith(f"{one}."), (one, other)
-
-
-def labels(words: list[str], longest: int) -> st.SearchStrategy[str]:
-    return st.lists(st.sampled_from(words), min_size=1, max_size=longest).map(" ".join)
-
-
-def lexicons(words: list[str]) -> st.SearchStrategy[tuple[set[str], set[str], set[str]]]:
-    return st.tuples(
-        st.sets(labels(words, 3), min_size=1, max_size=3),
-        st.sets(labels(words, 3), min_size=1, max_size=2),
-        st.sets(labels(words, 6), min_size=1, max_size=3),
-    )
-
-
-HOSTILE = [
-    ["and", "a", "r"],
-    ["and", "or", "not", "a", "b", "r", "s"],
-    ['"', '"a', 'a"', "is", "true", "false", ".", "a.", '."', "r"],
-    ["not", "is", "true", "and", "a", '"a"', "a.", "1", "r"],
-]
-
-
-@pytest.mark.parametrize("words", HOSTILE, ids=" ".join)
+@pytest.mark.parametrize("words", HOSTILE_WORDS, ids=" ".join)
 def test_hostile_lexicons_are_unambiguous(words: list[str]) -> None:
     @settings(max_examples=max(150, settings().max_examples // 2))
     @given(lexicons(words))
     def check(lexicon: tuple[set[str], set[str], set[str]]) -> None:
-        assert_unambiguous(kept(*lexicon))
+        assert_unambiguous(speakable(*lexicon))
 
     check()
 
 
-STRANGE_LETTERS = st.text("ab .\"'0\u05d0\u0627\u0301\u200f\n\t\u00a0\U0001f1e8é", min_size=0, max_size=8)
-LONG = st.sampled_from(["a" * 500, "and " * 124 + "a", "a. " * 166 + "a", "\u05d0 " * 249 + "b"])
-
-
 @given(*(st.sets(st.one_of(STRANGE_LETTERS, LONG), min_size=1, max_size=3) for _ in range(3)))
 def test_strange_letters_and_long_names_are_unambiguous(subjects: Labels, relations: Labels, objects: Labels) -> None:
-    assert_unambiguous(kept(subjects, relations, objects))
+    assert_unambiguous(speakable(subjects, relations, objects))
 
 
 SMALL = [" ".join(words) for n in (1, 2) for words in itertools.product(("and", "a", "r"), repeat=n)]
@@ -101,20 +35,20 @@ def test_all_small_lexicons_of_one_subject_and_two_objects(relation: str) -> Non
     """Exhaustive over the labels of one or two of the words and, a, r."""
     for subject in SMALL:
         for objects in itertools.combinations(SMALL, 2):
-            assert_unambiguous(kept([subject], [relation], objects))
+            assert_unambiguous(speakable([subject], [relation], objects))
 
 
-def test_the_whole_of_a_small_vocabulary_at_once() -> None:
-    """Every label of up to three of the words, in both roles: what is left is large and unambiguous."""
+def test_all_labels_of_a_small_vocabulary_at_once() -> None:
+    """Every label of up to three of the words is a subject and an object. The labels that are kept are unambiguous."""
     names = [" ".join(w) for n in (1, 2, 3) for w in itertools.product(("and", "a"), repeat=n)]
-    lexicon = kept(names, ["r"], names)
+    lexicon = speakable(names, ["r"], names)
     assert_unambiguous(lexicon)
     # All objects can stay once the subjects that they could swallow are gone.
     assert lexicon.objects == set(names)
     assert {"a"} <= lexicon.subjects
 
 
-# Each was read wrongly, or two ways, by some version of the language.
+# An earlier version of the language read each of these lexicons wrongly or in two ways.
 ONCE_BROKEN = [
     (["x a", "x"], ["b", "a b c"], ["c z", "z"]),
     (['"x"'], ["is"], ["true", "false"]),
@@ -138,8 +72,8 @@ ONCE_BROKEN = [
 
 
 @pytest.mark.parametrize("lexicon", ONCE_BROKEN, ids=str)
-def test_known_traps(lexicon: tuple[Labels, Labels, Labels]) -> None:
-    assert_unambiguous(kept(*lexicon))
+def test_lexicons_that_were_once_read_wrongly(lexicon: tuple[Labels, Labels, Labels]) -> None:
+    assert_unambiguous(speakable(*lexicon))
     bad = unspeakable(*lexicon)
     assert bad.subjects or bad.relations or bad.objects
     assert all([*bad.subjects.values(), *bad.relations.values(), *bad.objects.values()])
@@ -150,10 +84,14 @@ ORDINARY_SUBJECTS = [
     "Andorra", "Oregon", "Nottingham", "True Grit", "What is Life", "Norway", "Truth or Consequences", "3 or 4", "and",
     "country music", "Dead or Alive", "\u05d9\u05e8\u05d5\u05e9\u05dc\u05d9\u05dd", "Zu\u0308rich", "7",
 ]  # fmt: skip
+
+
 ORDINARY_RELATIONS = [
     "educated at", "occupation", "place of birth", "citizenship", "position", "sports team", "sport", "time zone",
     "instance of", "country", "languages spoken, written or signed",
 ]  # fmt: skip
+
+
 ORDINARY_OBJECTS = [
     *ORDINARY_SUBJECTS, "film and television actor", "Bosnia and", "University of Arts and Sciences", "U.S.", "or",
     "sports", "not applicable", "time zone", "true", "false", 'the "true" church',
@@ -166,10 +104,10 @@ def test_ordinary_names_are_kept() -> None:
     assert_unambiguous(Lexicon(*map(frozenset, (ORDINARY_SUBJECTS[:5], ORDINARY_RELATIONS[-3:], ORDINARY_OBJECTS[:7]))))
 
 
-@given(lexicons(HOSTILE[1]))
-def test_leaving_labels_out_makes_no_other_unspeakable(lexicon: tuple[set[str], set[str], set[str]]) -> None:
-    rest = kept(*lexicon)
-    assert kept(rest.subjects, rest.relations, rest.objects) == rest
+@given(lexicons(HOSTILE_WORDS[1]))
+def test_leaving_labels_out_makes_no_other_label_unspeakable(lexicon: tuple[set[str], set[str], set[str]]) -> None:
+    rest = speakable(*lexicon)
+    assert speakable(rest.subjects, rest.relations, rest.objects) == rest
 
 
 def test_reasons_come_in_the_same_order_whatever_the_hash_seed() -> None:
@@ -178,6 +116,8 @@ def test_reasons_come_in_the_same_order_whatever_the_hash_seed() -> None:
 
 
 ADA = Atom("Ada", "born in", "London")
+
+
 EVE = Atom("Eve", "works as", "spy")
 
 
@@ -216,7 +156,7 @@ def test_only_an_atom_is_said_bare() -> None:
         "not Ada born in London.", "Ada born in London\n.",
     ],
 )  # fmt: skip
-def test_what_is_no_sentence_is_refused(text: str) -> None:
+def test_a_text_that_is_no_sentence_is_refused(text: str) -> None:
     lexicon = Lexicon(frozenset({"Ada"}), frozenset({"born in"}), frozenset({"London"}))
     with pytest.raises(ValueError, match=r"not a (sentence|formula) of this language"):
         lexicon.parse(text)

@@ -1,4 +1,4 @@
-"""The vectorised Philox against numpy's, and who depends on what."""
+"""The vectorised Philox against numpy's, and what random words depend on."""
 
 import numpy as np
 from hypothesis import given
@@ -40,7 +40,7 @@ def test_a_subjects_words_do_not_depend_on_the_others(asked: list[tuple[int, int
     assert together.tolist() == [word for words in alone for word in words]
 
 
-def test_more_words_begin_with_the_fewer() -> None:
+def test_asking_for_more_words_adds_words_at_the_end() -> None:
     key, stream = keys_of(["Ada"]), Stream(3, "draws")
     many = stream.words(key, np.array([50]))
     assert all((stream.words(key, np.array([n])) == many[:n]).all() for n in range(50))
@@ -58,12 +58,12 @@ def test_seed_stage_and_subject_all_matter() -> None:
 
 
 def test_golden_words() -> None:
-    """The bytes of every world hang on these: they may never change."""
+    """Every world depends on these words. They may never change."""
     words = Stream(0, "subjects").words(keys_of(["Ada"]), np.array([2]))
     assert words.tolist() == [6043118711226506185, 6644436312225639702]
 
 
-def test_keys_are_made_of_the_whole_name() -> None:
+def test_different_names_have_different_keys() -> None:
     assert len(keys_of([])) == 0
     assert len(set(keys_of(["a", "b", "ab", "é", "e\u0301", ""]).tolist())) == 6
 

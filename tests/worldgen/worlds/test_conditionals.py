@@ -1,4 +1,4 @@
-"""Conditional tables against counting by hand, in exact fractions."""
+"""Conditional tables against counts by hand, in exact fractions."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def least_weight(mode: int, rest: int, percent: int) -> int:
 
 
 @given(st.integers(1, 50), st.integers(0, 200), st.integers(0, 99))
-def test_the_mode_is_raised_as_little_as_can_be(mode: int, rest: int, percent: int) -> None:
+def test_the_mode_gets_the_least_weight_that_suffices(mode: int, rest: int, percent: int) -> None:
     found = raised_weight(np.array([mode]), np.array([rest]), percent)
     assert found.tolist() == [least_weight(mode, rest, percent)]
 
 
 def rows_by_hand(graph: KnowledgeGraph, pairs: tuple[Pair, ...]) -> dict[tuple[int, int], Counter]:
-    """(pair number, upstream object): counts of downstream objects; SEEN_NOWHERE holds the marginal."""
+    """(number of the pair, upstream object) -> counts of downstream objects. SEEN_NOWHERE stands for the marginal."""
     rows: dict[tuple[int, int], Counter] = {}
     for number, pair in enumerate(pairs):
         up, down = graph.objects_of(pair.upstream).tolist(), graph.objects_of(pair.downstream).tolist()

@@ -1,4 +1,4 @@
-"""Pairs by an exact matching, directions by predictability, and the pairs that a config fixes."""
+"""Dependencies: the exact matching, the direction that predicts better, and the pairs that a config fixes."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_conditional_entropy_is_its_definition(drawn: list[tuple[int, int]]) -> 
 
 
 def test_the_end_that_predicts_the_other_is_upstream(graph_of: Callable) -> None:
-    """Six towns in two countries: a town tells the country, a country does not tell the town."""
+    """Six towns lie in two countries: a town determines the country, a country does not determine the town."""
     triples = [(f"s{i}", "country", f"land {i % 2}") for i in range(12)]
     triples += [(f"s{i}", "town", f"town {i % 6}") for i in range(12)]
     graph = graph_of(triples)
@@ -87,7 +87,7 @@ def test_matched_pairs_cover_all_relations(chained_graph: KnowledgeGraph) -> Non
         assert d.conditional_entropy <= conditional_entropy(down[both], up[both])
 
 
-def test_fixed_pairs_by_label_or_source_id_chains_from_the_top(chained_graph: KnowledgeGraph) -> None:
+def test_fixed_pairs_are_given_by_label_or_source_id_and_sorted_down_the_chain(chained_graph: KnowledgeGraph) -> None:
     found = find_dependencies(chained_graph, ["r2->id of r3", "r1 -> r2", "  r0  ->  r1 "])
     assert [d.pair for d in found] == [(0, 1), (1, 2), (2, 3)]
 
@@ -114,13 +114,13 @@ def test_a_chain_comes_upper_ends_first(pairs: list[Pair]) -> None:
         (["r0 -> r0"], "a relation depends on itself"),
     ],
 )
-def test_bad_fixed_pairs(chained_graph: KnowledgeGraph, fixed: list[str], message: str) -> None:
+def test_impossible_fixed_pairs_are_refused(chained_graph: KnowledgeGraph, fixed: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message) as raised:
         find_dependencies(chained_graph, fixed)
     assert "\n" not in str(raised.value)
 
 
-def test_a_pair_that_no_subject_has(graph_of: Callable) -> None:
+def test_a_pair_of_relations_that_no_subject_has_is_refused(graph_of: Callable) -> None:
     graph = graph_of([("s", "r", "a"), ("s", "q", "b"), ("t", "p", "a"), ("t", "o", "b")])
     with pytest.raises(UserError, match=r"no subject has both 'r' and 'p': .* fix others with world.pairs"):
         find_dependencies(graph, ["r -> p"])

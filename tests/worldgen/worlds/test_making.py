@@ -1,13 +1,13 @@
-"""The world: truths, chances and distractors against their definitions, one fact at a time."""
+"""How a world is made: truths, chances and distractors against their definitions, one fact at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
+from worlds import CHAIN, assert_equal_worlds
 
 from worldgen.corpus.recipe import make_shard
 from worldgen.corpus.sentences import Kind
@@ -15,31 +15,9 @@ from worldgen.errors import UserError
 from worldgen.graphs.graph import KnowledgeGraph
 from worldgen.randomness import Stream, to_unit
 from worldgen.settings import CorpusConfig, WorldConfig
-from worldgen.worlds.conditionals import SEEN_NOWHERE, Conditionals
-from worldgen.worlds.held_out import HeldOut
+from worldgen.worlds.conditionals import SEEN_NOWHERE
 from worldgen.worlds.making import make_world
 from worldgen.worlds.world import NONE, World
-
-CHAIN = ("r0 -> r1", "r1 -> r2")
-
-
-def assert_equal_worlds(one: World, other: World) -> None:
-    for name in World.__dataclass_fields__:
-        a, b = getattr(one, name), getattr(other, name)
-        if isinstance(a, np.ndarray):
-            assert a.dtype == b.dtype, name
-            np.testing.assert_array_equal(a, b)
-        elif isinstance(a, Conditionals | HeldOut):
-            for column in a.__dataclass_fields__:
-                np.testing.assert_array_equal(getattr(a, column), getattr(b, column))
-                assert getattr(a, column).dtype == getattr(b, column).dtype, column
-        else:
-            assert a == b, name
-
-
-@pytest.fixture(scope="module", params=[(), CHAIN, ("r3 -> r0",)], ids=["matched", "chain", "one pair"])
-def world(request: pytest.FixtureRequest, chained_graph: KnowledgeGraph) -> World:
-    return make_world(chained_graph, WorldConfig(facts=200, pairs=request.param), seed=5)
 
 
 def test_subjects_are_taken_whole_until_the_facts_are_reached(world: World, chained_graph: KnowledgeGraph) -> None:
@@ -65,12 +43,12 @@ def test_the_facts_are_the_graphs(world: World, chained_triples: list[tuple[str,
 def test_truths_are_the_modes_given_the_upstream_truths(
     world: World, chained_graph: KnowledgeGraph, chained_triples: list[tuple[str, str, str]]
 ) -> None:
-    """The whole of the truths told again, in words and dictionaries."""
+    """The truths are settled again, with labels and dictionaries."""
     graph = {(s, r): o for s, r, o in chained_triples}
     upstream_of = {world.relations[p.downstream]: world.relations[p.upstream] for p in world.pairs()}
 
     def counts(down: str, up_object: str | None) -> dict[str, int]:
-        """Of the subjects with both relations (and this upstream object, if any), their downstream objects."""
+        """Counts downstream objects over the subjects with both relations (and with this upstream object, if given)."""
         up, found = upstream_of[down], {}
         for (s, r), o in graph.items():
             if r == down and (s, up) in graph and up_object in (None, graph[s, up]):
@@ -96,7 +74,7 @@ def test_truths_are_the_modes_given_the_upstream_truths(
             assert world.conditionals.upstream_object[world.row[f]] in (world.truth[above], SEEN_NOWHERE)
 
 
-def test_downstream_truths_may_leave_the_graph(world: World) -> None:
+def test_a_downstream_truth_may_differ_from_the_graph(world: World) -> None:
     assert (world.truth != world.graph_object)[world.row != NONE].any()
     assert (world.truth == world.graph_object)[world.row == NONE].all()
 
@@ -113,54 +91,11 @@ def test_roots_have_a_percent_and_a_distractor_of_the_range(world: World) -> Non
         assert set(world.ranges[world.relation[f]].tolist()) == range_
 
 
-def test_probabilities_sum_to_one_and_the_truth_is_the_likeliest(world: World) -> None:
-    for f in range(len(world)):
-        chances = world.probabilities(f)
-        # A sum of a few rounded shares.
-        assert sum(chances.values()) == pytest.approx(1, abs=1e-12)
-        assert max(chances, key=chances.__getitem__) == world.truth[f]
-        assert chances[int(world.truth[f])] >= 0.6
-
-
-def test_false_objects_are_false_and_of_the_range(world: World) -> None:
-    facts = np.repeat(np.arange(len(world)), 20)
-    words = np.random.default_rng(0).integers(0, 2**64, len(facts), dtype=np.uint64)
-    for pick in (world.false_object, world.other_object):
-        picked = pick(facts, words)
-        assert (picked != world.truth[facts]).all()
-        for r in range(len(world.relations)):
-            rows = world.relation[facts] == r
-            assert set(picked[rows].tolist()) <= set(world.ranges[r].tolist())
-    roots = world.row[facts] == NONE
-    assert (world.false_object(facts, words)[roots] == world.distractor[facts][roots]).all()
-    # Every other object of the range can be picked.
-    words = np.linspace(0, 2**64 - 2**12, 1000).astype(np.uint64)
-    others = set(world.ranges[world.relation[0]].tolist()) - {int(world.truth[0])}
-    assert set(world.other_object(np.zeros(1000, dtype=np.int64), words).tolist()) == others
-
-
-def test_objects_are_those_that_occur(world: World) -> None:
+def test_the_world_has_only_objects_that_occur(world: World) -> None:
     table = world.conditionals
     used = [world.truth, world.graph_object, world.distractor, table.object, table.upstream_object]
     assert set(np.concatenate(used).tolist()) - {NONE} == set(range(len(world.objects)))
     assert set(world.row.tolist()) - {NONE} == set(range(len(table)))
-
-
-def test_fact_ids(world: World) -> None:
-    for r in range(len(world.relations)):
-        for s, f in enumerate(world.fact_ids(r).tolist()):
-            has = (world.subject == s) & (world.relation == r)
-            assert np.flatnonzero(has).tolist() == ([] if f == NONE else [f])
-            assert world.fact_of(s, r) == f
-
-
-def test_a_world_is_saved_and_loaded(world: World, tmp_path: Path) -> None:
-    world.save(tmp_path)
-    assert_equal_worlds(World.load(tmp_path), world)
-    # And saved again, gives the same bytes.
-    World.load(tmp_path).save(tmp_path / "again")
-    for path in tmp_path.glob("*.parquet"):
-        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
 
 
 def test_the_seed_decides(chained_graph: KnowledgeGraph) -> None:
@@ -170,7 +105,7 @@ def test_the_seed_decides(chained_graph: KnowledgeGraph) -> None:
 
 
 def test_a_subject_keeps_its_percents_in_another_graph(chained_triples: list, graph_of: Callable) -> None:
-    """The same relations in the same order, other subjects around."""
+    """The two graphs have the same relations in the same order and share some subjects."""
     last = {"s100", "s101", "s102"}
     few = [t for t in chained_triples if t[0] in last or t[0] in {"s0", "s1", "s2", "s3", "s4", "s5"}]
     links = {r: ("z", r, f"z{r}") for r in ("r0", "r1", "r2", "r3")}
@@ -202,7 +137,7 @@ def test_percents_and_distractors_are_uniform(graph_of: Callable) -> None:
 
 
 def test_chosen_subjects_are_those_with_the_least_words(chained_graph: KnowledgeGraph) -> None:
-    """So that a larger world holds the smaller one's subjects, in the same order."""
+    """A larger world has the smaller world's subjects, in the same order."""
     small, large = (make_world(chained_graph, WorldConfig(facts=n), seed=9).subjects.labels for n in (50, 150))
     assert large[: len(small)] == small
 
@@ -215,7 +150,7 @@ def test_a_graph_that_is_too_small_says_what_it_has(chained_graph: KnowledgeGrap
     assert len(make_world(chained_graph, WorldConfig(facts=facts), seed=0)) == facts
 
 
-def test_no_subject_too_many(graph_of: Callable) -> None:
+def test_no_more_subjects_than_needed_are_taken(graph_of: Callable) -> None:
     graph = graph_of([(f"s{i}", r, f"o{i % 3}") for i in range(30) for r in ("r", "q")])
     assert [len(make_world(graph, WorldConfig(facts=n), seed=0)) for n in (1, 2, 19, 20, 60)] == [2, 2, 20, 20, 60]
 
@@ -226,7 +161,7 @@ def test_a_graph_with_one_object(graph_of: Callable) -> None:
         make_world(graph, WorldConfig(facts=2), seed=0)
 
 
-def test_a_relation_with_one_object_borrows_its_distractor(graph_of: Callable) -> None:
+def test_a_relation_with_one_object_takes_its_distractor_from_all_objects(graph_of: Callable) -> None:
     graph = graph_of(
         [("s", "r", "a"), ("s", "q", "x"), ("t", "r", "a"), ("t", "q", "y"), ("u", "r", "a"), ("u", "q", "y")]
     )
@@ -234,19 +169,6 @@ def test_a_relation_with_one_object_borrows_its_distractor(graph_of: Callable) -
     roots = np.flatnonzero(world.row == NONE)
     assert {world.relations[r] for r in world.relation[roots]} == {"r"}
     assert {world.objects[o] for o in world.distractor[roots]} <= {"x", "y"}
-
-
-def test_a_world_without_downstream_facts(graph_of: Callable, tmp_path: Path) -> None:
-    """The pair occurs in the graph, in no chosen subject."""
-    triples = [("both", "r", "a"), ("both", "q", "x")]
-    triples += [(f"s{i}", r, f"{r}{i % 2}") for i in range(20) for r in ("r", "p")]
-    graph = graph_of(triples)
-    worlds = (make_world(graph, WorldConfig(facts=4, pairs=("r -> q",)), seed) for seed in range(99))
-    world = next(world for world in worlds if "both" not in world.subjects.labels)
-    assert (world.row == NONE).all()
-    assert len(world.conditionals) == 0
-    world.save(tmp_path)
-    assert_equal_worlds(World.load(tmp_path), world)
 
 
 def test_the_roots_stream_is_addressed_by_relation(world: World) -> None:
@@ -257,12 +179,9 @@ def test_the_roots_stream_is_addressed_by_relation(world: World) -> None:
     assert world.percent[f] == 60 + int(41 * to_unit(words)[2 * r + 1])
 
 
-# --- deterministic rules ------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("percent", [1, 25, 50, 99, 100])
 def test_the_asked_share_of_upstream_objects_have_rules(chained_graph: KnowledgeGraph, percent: int) -> None:
-    """Of each dependency's, rounded to the nearest; truths and everything of the roots stay as they are."""
+    """The share is of each dependency's upstream objects, rounded to the nearest. Truths and roots do not change."""
     plain, ruled = (
         make_world(chained_graph, WorldConfig(facts=200, pairs=CHAIN, deterministic_percent=p), 5) for p in (0, percent)
     )
@@ -285,8 +204,8 @@ def test_the_asked_share_of_upstream_objects_have_rules(chained_graph: Knowledge
             assert ruled.probabilities(fact) == {int(ruled.truth[fact]): 1.0}
 
 
-def test_more_rules_hold_the_fewer_and_the_seed_decides(chained_graph: KnowledgeGraph) -> None:
-    """So that worlds of different shares can be compared."""
+def test_a_larger_share_of_rules_contains_the_smaller_and_the_seed_decides(chained_graph: KnowledgeGraph) -> None:
+    """Worlds of different shares can so be compared."""
 
     def rules(percent: int, seed: int) -> set[tuple[int, str]]:
         world = make_world(chained_graph, WorldConfig(facts=300, deterministic_percent=percent), seed)
@@ -296,13 +215,6 @@ def test_more_rules_hold_the_fewer_and_the_seed_decides(chained_graph: Knowledge
 
     assert rules(0, 5) < rules(30, 5) < rules(60, 5)
     assert rules(30, 5) != rules(30, 6)
-
-
-def test_a_world_with_rules_is_saved_and_loaded(chained_graph: KnowledgeGraph, tmp_path: Path) -> None:
-    world = make_world(chained_graph, WorldConfig(facts=200, pairs=CHAIN, deterministic_percent=40), seed=5)
-    assert world.conditionals.deterministic.any()
-    world.save(tmp_path)
-    assert_equal_worlds(World.load(tmp_path), world)
 
 
 def test_a_rules_downstream_fact_is_drawn_without_noise(chained_graph: KnowledgeGraph) -> None:

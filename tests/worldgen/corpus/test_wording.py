@@ -1,4 +1,4 @@
-"""The fast way to text against the slow one: the grammar's own `render`."""
+"""The fast way from sentences of ids to text, against the slow one: the grammar's own `render` and `parse`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import worlds
+from alias_worlds import corpus_of, hostile_worlds, speak, talkative_world
+from hypothesis import given
+from hypothesis import strategies as st
 
+from worldgen.corpus.mentions import draw_names
 from worldgen.corpus.recipe import make_shard
 from worldgen.corpus.sentences import Kind, Sentences
 from worldgen.corpus.wording import Wording, syntax_tree
-from worldgen.grammar import Lexicon, render, unspeakable
+from worldgen.grammar import Atom, Both, Formula, Lexicon, Not, render, unspeakable
 from worldgen.graphs.graph import KnowledgeGraph
 from worldgen.settings import CorpusConfig, WorldConfig
 from worldgen.worlds.making import make_world
@@ -21,6 +26,8 @@ REAL_SUBJECTS = (
     '"Weird Al" Yankovic', "St. Louis", "Trinidad and Tobago", "Washington, D.C.", "True or False", "3",
     "\u05d9\u05e8\u05d5\u05e9\u05dc\u05d9\u05dd", "Zu\u0308rich",
 )  # fmt: skip
+
+
 REAL_OBJECTS = ("rock and roll", "U.S.", '"the" poet', "true", "not known", "country music", "Bosnia and")
 
 
@@ -66,5 +73,49 @@ def test_fragments_join_to_the_texts(world: World, sentences: Sentences) -> None
     assert joined == wording.texts(sentences)
 
 
-def test_no_sentences_no_text(world: World, sentences: Sentences) -> None:
+def test_no_sentence_gives_no_text(world: World, sentences: Sentences) -> None:
     assert Wording(world).texts(sentences.where(np.zeros(len(sentences), dtype=bool))) == []
+
+
+def ids_of(world: World, formula: Formula) -> list[tuple[int, int, int]]:
+    atoms = (formula,) if isinstance(formula, Atom) else (formula.atom,) if isinstance(formula, Not) else ()
+    atoms = (formula.left, formula.right) if isinstance(formula, Both) else atoms
+    return [
+        (world.subjects.id_of(a.subject), world.relations.id_of(a.relation), world.objects.id_of(a.object))
+        for a in atoms
+    ]
+
+
+def assert_read_back(world: World, s: Sentences) -> None:
+    """Every text is the one that the grammar renders, and it is parsed to the same names and the same ids."""
+    for i, text in enumerate(Wording(world).texts(s)):
+        tree = syntax_tree(world, s, i)
+        assert text == render(tree)
+        assert world.lexicon.parse(text) == tree
+        facts = [(s.fact[i], s.object[i]), (s.second_fact[i], s.second_object[i])]
+        ids = [(world.subject[f], world.relation[f], o) for f, o in facts if f != NONE]
+        assert ids_of(world, tree.formula) == ids
+
+
+def test_texts_are_read_back_to_the_same_ids() -> None:
+    sentences = corpus_of(talkative_world()).sentences
+    assert set(sentences.kind.tolist()) == set(Kind)
+    assert_read_back(talkative_world(), sentences)
+    assert_read_back(worlds.speaking(), corpus_of(worlds.speaking()).sentences.where(np.arange(0, 14000, 7)))
+
+
+@given(hostile_worlds(), st.integers(0, 2**32))
+def test_hostile_names_are_read_back_to_the_same_ids(world: World, seed: int) -> None:
+    """Sentences of every kind, about any facts and objects, with names drawn."""
+    speaking, _ = speak(world, 3, pieces=600)
+    draw, N = np.random.default_rng(seed), 60
+    kind = draw.integers(len(Kind), size=N).astype(np.int8)
+    joined = kind >= Kind.AND
+    fact, second = (draw.integers(len(speaking), size=N).astype(np.int32) for _ in range(2))
+    object_, second_object = (draw.integers(len(speaking.objects), size=N).astype(np.int32) for _ in range(2))
+    order = np.argsort(speaking.subject[fact], kind="stable")
+    drawn = Sentences(
+        speaking.subject[fact], kind, (kind == Kind.ATOM) | (draw.random(N) < 0.5), fact, object_,
+        np.where(joined, second, NONE), np.where(joined, second_object, NONE),
+    ).where(order)  # fmt: skip
+    assert_read_back(speaking, draw_names(speaking, seed, drawn))

@@ -1,4 +1,4 @@
-"""Rare facts: how many there are, how they are drawn, where they are named; and that they disturb no other fact.
+"""Rare facts: how many there are, how they are drawn, where they are named; and that no other fact changes.
 
 The statistical tests have fixed seeds; each p value is below ALARM for one seed in a million.
 """
@@ -10,39 +10,35 @@ from math import sqrt
 
 import numpy as np
 import pytest
+from corpora import ALARM, goodness, truth_chance, truths_law
 from numpy.typing import NDArray
 from scipy import stats
-from test_corpus import ALARM, CHAIN, goodness, truth_chance, truths_law
 
-from worldgen.corpus.connectives import fact_of_another_subject
 from worldgen.corpus.draws import rare_facts
 from worldgen.corpus.recipe import make_shard, sentences_per_subject, shard_bounds
 from worldgen.corpus.sentences import Kind, Sentences
-from worldgen.graphs.graph import KnowledgeGraph
-from worldgen.settings import CorpusConfig, WorldConfig
-from worldgen.worlds.making import make_world
+from worldgen.settings import CorpusConfig
 from worldgen.worlds.world import NONE, World
 
 RARE = CorpusConfig(rare_percent=40, rare_draws=3, shuffles=1)
+
+
 COMMON = CorpusConfig(shuffles=1)
+
+
 LEAST = 2  # ceil(6 * 3 / 10)
 
 
 @pytest.fixture(scope="module")
-def world(chained_graph: KnowledgeGraph) -> World:
-    return make_world(chained_graph, WorldConfig(facts=250, pairs=CHAIN), seed=5)
-
-
-@pytest.fixture(scope="module")
-def many(world: World) -> list[tuple[NDArray[np.bool_], Sentences]]:
-    """Which facts are rare, and the sentences, of many corpora of the one world."""
+def corpora(world: World) -> list[tuple[NDArray[np.bool_], Sentences]]:
+    """For each of 100 corpora of one world: which facts are rare, and the sentences."""
     S = len(world.subjects)
     return [(rare_facts(world, RARE, seed), make_shard(world, RARE, seed, 0, S).sentences) for seed in range(100)]
 
 
-def test_each_fact_is_rare_with_the_same_chance(world: World, many: list) -> None:
+def test_each_fact_is_rare_with_the_same_chance(world: World, corpora: list) -> None:
     """Over corpora, and independently of the fact before it."""
-    rare = np.stack([rare for rare, _ in many])
+    rare = np.stack([rare for rare, _ in corpora])
     assert stats.binomtest(int(rare.sum()), rare.size, 0.4).pvalue > ALARM
     assert stats.chisquare(rare.sum(axis=0), np.full(len(world), rare.sum() / len(world))).pvalue > ALARM
     together = int((rare[:, 1:] & rare[:, :-1]).sum())
@@ -53,7 +49,7 @@ def test_each_fact_is_rare_with_the_same_chance(world: World, many: list) -> Non
 
 
 @pytest.mark.parametrize("percent", [0, 100])
-def test_none_or_all(world: World, percent: int) -> None:
+def test_no_fact_is_rare_or_every_fact_is(world: World, percent: int) -> None:
     config = COMMON.model_copy(update={"rare_percent": percent, "rare_draws": 4})
     s = make_shard(world, config, 1, 0, len(world.subjects)).sentences
     per_fact = np.bincount(s.fact[s.kind == Kind.ATOM], minlength=len(world)).tolist()
@@ -61,8 +57,8 @@ def test_none_or_all(world: World, percent: int) -> None:
     assert (s.kind >= Kind.NOT).any() == (percent == 0)
 
 
-def test_a_rare_fact_is_said_so_often_and_nowhere_else(world: World, many: list) -> None:
-    for rare, s in many[:20]:
+def test_a_rare_fact_has_its_few_draws_and_no_complex_sentence(world: World, corpora: list) -> None:
+    for rare, s in corpora[:20]:
         for kind in (Kind.ATOM, Kind.STATED):
             said = np.bincount(s.fact[s.kind == kind], minlength=len(world))
             assert said.tolist() == np.where(rare, 3, 10).tolist()
@@ -71,10 +67,10 @@ def test_a_rare_fact_is_said_so_often_and_nowhere_else(world: World, many: list)
         assert not rare[joined.second_fact[joined.second_fact != NONE]].any()
 
 
-def test_every_other_fact_can_be_a_second_operand(world: World, many: list) -> None:
-    """Uniformly over the facts of other subjects that are not rare."""
+def test_second_operands_are_uniform_over_the_facts_that_are_not_rare(world: World, corpora: list) -> None:
+    """They are drawn from the facts of other subjects."""
     observed, expected = np.zeros(len(world)), np.zeros(len(world))
-    for rare, s in many:
+    for rare, s in corpora:
         joined = s.where(s.second_fact != NONE)
         other = np.where(world.subject[joined.fact] == joined.subject, joined.second_fact, joined.fact)
         observed += np.bincount(other, minlength=len(world))
@@ -85,24 +81,11 @@ def test_every_other_fact_can_be_a_second_operand(world: World, many: list) -> N
     assert goodness(observed, expected) > ALARM
 
 
-def test_a_fact_of_another_subject_among_some(world: World) -> None:
-    """Against a loop over the candidates: word u picks number floor(u n) of the n."""
-    among = np.arange(0, len(world), 3)
-    subject = np.repeat(np.arange(len(world.subjects), dtype=np.int32), 20)
-    units = np.tile(np.linspace(0, 0.999, 20), len(world.subjects))
-    found = fact_of_another_subject(world, subject, (units * 2.0**53).astype(np.uint64) << np.uint64(11), among)
-    for s, u, fact in zip(subject.tolist(), units.tolist(), found.tolist(), strict=True):
-        others = [f for f in among.tolist() if world.subject[f] != s]
-        assert fact == others[int(u * len(others))]
-    own = np.flatnonzero(world.subject == 4)
-    assert set(fact_of_another_subject(world, np.full(9, 4), np.zeros(9, np.uint64), own).tolist()) <= {*own.tolist()}
-
-
-def test_the_number_of_truths_is_binomial_given_enough(world: World, many: list) -> None:
+def test_the_number_of_truths_is_binomial_given_enough(world: World, corpora: list) -> None:
     """binomial(3, p) given at least ceil(6 * 3 / 10) = 2; facts with one chance of their truth are taken together."""
     chances = np.array([truth_chance(world, f) for f in range(len(world))], dtype=object)
     truths = []
-    for rare, s in many:
+    for rare, s in corpora:
         atoms = s.where((s.kind == Kind.ATOM) & rare[s.fact])
         true = np.bincount(atoms.fact, atoms.object == world.truth[atoms.fact], len(world)).astype(int)
         truths.append(np.where(rare, true, NONE))
@@ -118,10 +101,10 @@ def test_the_number_of_truths_is_binomial_given_enough(world: World, many: list)
     assert stats.kstest([p for p in p_values if p < 1], "uniform").pvalue > ALARM
 
 
-def test_one_stated_sentence_a_draw_true_in_proportion(world: World, many: list) -> None:
+def test_each_draw_has_a_true_false_sentence_and_the_share_of_true_is_right(world: World, corpora: list) -> None:
     """Of an object drawn c times of 3, floor(c * c/3) or one more of its c sentences say true, c * c/3 on average."""
     surplus, variance = Fraction(0), Fraction(0)
-    for rare, s in many[:30]:
+    for rare, s in corpora[:30]:
         for f in np.flatnonzero(rare).tolist():
             rows = s.fact == f
             drawn, stated = s.where(rows & (s.kind == Kind.ATOM)), s.where(rows & (s.kind == Kind.STATED))
@@ -135,7 +118,7 @@ def test_one_stated_sentence_a_draw_true_in_proportion(world: World, many: list)
     assert 2 * stats.norm.sf(abs(float(surplus)) / sqrt(variance)) > ALARM
 
 
-def test_other_facts_are_drawn_as_if_none_were_rare(world: World) -> None:
+def test_facts_that_are_not_rare_are_drawn_as_if_no_fact_were_rare(world: World) -> None:
     """Their atoms and true/false sentences are the same."""
     plain, some = (make_shard(world, config, 7, 0, len(world.subjects)).sentences for config in (COMMON, RARE))
     rare = rare_facts(world, RARE, 7)
@@ -147,7 +130,7 @@ def test_other_facts_are_drawn_as_if_none_were_rare(world: World) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
-def test_shards_of_any_size_hold_the_same(world: World, size: int) -> None:
+def test_shards_of_any_size_hold_the_same_corpus(world: World, size: int) -> None:
     config = RARE.model_copy(update={"shard_subjects": size})
     whole = make_shard(world, config, 5, 0, len(world.subjects))
     shards = [make_shard(world, config, 5, first, last) for first, last in shard_bounds(world, config)]
