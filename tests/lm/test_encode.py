@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import worlds
 
+from worldgen.corpus.recipe import make_shard
 from worldgen.corpus.wording import Wording
 from worldgen.lm.encode import Encoder, encode_documents, spell_fragments, write_tokens
 from worldgen.lm.tokenizer import encode, load_mistral_tokenizer, train_word_tokenizer
+from worldgen.settings import CorpusConfig
 from worldgen.storage.engines import Local
 from worldgen.storage.stores import LocalFolder
 
@@ -19,18 +21,34 @@ def tokenizer(request):
     return train_word_tokenizer([*world.relations.labels, *world.objects.labels, *world.subjects.labels])
 
 
-def test_documents_are_their_text_between_begin_and_end(tokenizer):
-    wording, shard = Wording(worlds.world()), worlds.corpus()
-    bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
-    tokens = encode_documents(wording, spell_fragments(wording, tokenizer), shard, bos, eos)
+def text_tokens(tokenizer, wording, shard):
+    """The token ids of the documents' texts, each between the tokens of beginning and end."""
     sentences, documents = wording.texts(shard.sentences), shard.documents
     texts = [
         " ".join(sentences[i] for i in documents.sentence[begin:end])
         for begin, end in zip(documents.start[:-1], documents.start[1:], strict=True)
     ]
-    expected = [id_ for ids in encode(tokenizer, texts) for id_ in (bos, *ids, eos)]
+    return [id_ for ids in encode(tokenizer, texts) for id_ in (tokenizer.bos_token_id, *ids, tokenizer.eos_token_id)]
+
+
+def test_documents_are_their_text_between_begin_and_end(tokenizer):
+    wording, shard = Wording(worlds.world()), worlds.corpus()
+    bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
+    tokens = encode_documents(wording, spell_fragments(wording, tokenizer), shard, bos, eos)
     assert tokens.dtype == np.uint16
-    assert tokens.tolist() == expected
+    assert tokens.tolist() == text_tokens(tokenizer, wording, shard)
+
+
+@pytest.mark.parametrize("kind", ["words", "mistral"])
+def test_documents_with_aliases_are_their_text_too(kind):
+    world = worlds.speaking()
+    names = [name for role in (world.relations, world.objects, world.subjects) for name in role.every_name]
+    tokenizer = load_mistral_tokenizer() if kind == "mistral" else train_word_tokenizer(names)
+    wording, shard = Wording(world), make_shard(world, CorpusConfig(shuffles=2), 0, 0, 20)
+    bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
+    tokens = encode_documents(wording, spell_fragments(wording, tokenizer), shard, bos, eos)
+    assert tokens.tolist() == text_tokens(tokenizer, wording, shard)
+    assert tokenizer.unk_token_id not in tokens
 
 
 def test_files_hold_whole_documents(tokenizer, tmp_path):

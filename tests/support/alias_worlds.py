@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -19,7 +19,7 @@ from worldgen.worlds.aliases import AliasReport, with_aliases
 from worldgen.worlds.conditionals import Conditionals
 from worldgen.worlds.world import NONE, World
 
-Named = dict[str, Sequence[str]]
+Named = Mapping[str, Sequence[str]]
 
 
 def world_of(subjects: Named, relations: Named, objects: Named, same: bool = False) -> World:
@@ -65,8 +65,10 @@ def hostile_worlds(draw: st.DrawFn) -> World:
         lexicon.relations,
         {o for o in lexicon.objects if spelt(o) and stays_whole(o, lexicon.objects)},
     )
-    named = [{label: draw(st.lists(name, max_size=3)) for label in sorted(role)} for role in roles]
-    return world_of(*named, same=draw(st.booleans()))
+    subjects, relations, objects = (
+        {label: draw(st.lists(name, max_size=3)) for label in sorted(role)} for role in roles
+    )
+    return world_of(subjects, relations, objects, same=draw(st.booleans()))
 
 
 def spelt(name: str) -> tuple[str, ...]:
