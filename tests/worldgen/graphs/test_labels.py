@@ -1,4 +1,4 @@
-"""From codes to words: what is one thing, what is cut, what is left out, and how that is counted."""
+"""Labels of a graph: which are merged, which are cut, which facts are left out, and how that is counted."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from graph_checks import facts_of
 
 from worldgen.errors import UserError
 from worldgen.graphs.graph import KnowledgeGraph
@@ -53,11 +54,6 @@ def told(words: Spelling) -> Told:
         return speakable_graph(table.rows, table, source, most, words)
 
     return build
-
-
-def facts_of(graph: KnowledgeGraph) -> list[tuple[str, str, str]]:
-    columns = zip(graph.subject.tolist(), graph.relation.tolist(), graph.object.tolist(), strict=True)
-    return [(graph.subjects[s], graph.relations[r], graph.objects[o]) for s, r, o in columns]
 
 
 def test_nothing_is_left_out_of_plain_names(told: Told) -> None:

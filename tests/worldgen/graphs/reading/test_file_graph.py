@@ -1,4 +1,4 @@
-"""Graphs from files: what is read, and what is said of files that cannot be."""
+"""Graphs from text files: what is read, and how missing or broken files are refused."""
 
 from __future__ import annotations
 
@@ -7,23 +7,15 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from graph_checks import EVERYTHING, refusal, triples_of
 
-from worldgen.errors import UserError
 from worldgen.graphs.reading.file_graph import FileGraph
 from worldgen.graphs.reading.opening import open_graph
-from worldgen.graphs.sources import TripleTable
 from worldgen.graphs.wikidata5m import ALIAS_ARCHIVE, TRIPLE_ARCHIVE
 
-EVERYTHING = 10**9
 TRIPLES = b"Q1\tP1\tQ2\nQ1\tP2\tQ3\nQ4\tP1\tQ2\n"
 ENTITIES = "Q1\tAda\tA. Lovelace\nQ2\tLondon\nQ3\tpoet\tbard\tpoet\nQ4\tÉve\nQ5\n".encode()
 RELATIONS = b"P1\tborn in\tbirthplace\nP2\toccupation\n"
-
-
-def triples_of(table: TripleTable) -> list[tuple[str, str, str]]:
-    columns = (table.rows.head, table.rows.relation, table.rows.tail)
-    names = (table.entity_ids, table.relation_ids, table.entity_ids)
-    return list(zip(*([n[i] for i in c] for n, c in zip(names, columns, strict=True)), strict=True))
 
 
 def write_archive(path: Path, **members: bytes) -> None:
@@ -84,23 +76,16 @@ def test_unpacked_files_win_over_archives(unpacked: Path) -> None:
 # --- files that are missing or broken -----------------------------------------------------------------------
 
 
-def refused(action: object, *arguments: object) -> str:
-    with pytest.raises(UserError) as raised:
-        action(*arguments)  # type: ignore[operator]
-    assert "\n" not in str(raised.value)
-    return str(raised.value)
-
-
 def test_a_path_that_is_not_there(tmp_path: Path) -> None:
-    message = refused(open_graph, tmp_path / "nowhere")
+    message = refusal(open_graph, tmp_path / "nowhere")
     assert "no such folder or file" in message
     assert "builtin" in message
 
 
 def test_a_folder_without_triples_or_names(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    assert TRIPLE_ARCHIVE in refused(open_graph, tmp_path_factory.mktemp("empty"))
+    assert TRIPLE_ARCHIVE in refusal(open_graph, tmp_path_factory.mktemp("empty"))
     (unpacked / "wikidata5m_relation.txt").unlink()
-    message = refused(open_graph, unpacked)
+    message = refusal(open_graph, unpacked)
     assert ALIAS_ARCHIVE in message
     assert "relation.txt" in message
 
@@ -108,15 +93,15 @@ def test_a_folder_without_triples_or_names(unpacked: Path, tmp_path_factory: pyt
 def test_a_file_that_goes_away(unpacked: Path) -> None:
     source = open_graph(unpacked)
     (unpacked / "wikidata5m_transductive_train.txt").unlink()
-    assert "does not exist" in refused(source.triples, EVERYTHING, False)
+    assert "does not exist" in refusal(source.triples, EVERYTHING, False)
 
 
 def test_an_archive_without_the_member(packed: Path) -> None:
     write_archive(packed / TRIPLE_ARCHIVE, transductive_test=TRIPLES)
     write_archive(packed / ALIAS_ARCHIVE, entity=ENTITIES)
     source = open_graph(packed)
-    assert "holds no file that ends in _train.txt" in refused(source.triples, EVERYTHING, False)
-    assert "holds no file that ends in relation.txt" in refused(source.relation_names, {"P1"})
+    assert "holds no file that ends in _train.txt" in refusal(source.triples, EVERYTHING, False)
+    assert "holds no file that ends in relation.txt" in refusal(source.relation_names, {"P1"})
 
 
 def test_an_archive_cut_short_anywhere(tmp_path: Path) -> None:
@@ -130,8 +115,8 @@ def test_an_archive_cut_short_anywhere(tmp_path: Path) -> None:
         path.write_bytes(whole[:length])
         (tmp_path / ALIAS_ARCHIVE).write_bytes(whole[:length])
         source = open_graph(tmp_path)
-        assert "fetch" in refused(source.triples, EVERYTHING, False), length
-        assert "fetch" in refused(source.entity_names, {"Q1"}), length
+        assert "fetch" in refusal(source.triples, EVERYTHING, False), length
+        assert "fetch" in refusal(source.entity_names, {"Q1"}), length
 
 
 def test_a_damaged_archive(packed: Path) -> None:
@@ -139,9 +124,9 @@ def test_a_damaged_archive(packed: Path) -> None:
     damaged = bytearray(path.read_bytes())
     damaged[40:60] = bytes(20)
     path.write_bytes(damaged)
-    assert "fetch" in refused(open_graph(packed).triples, EVERYTHING, False)
+    assert "fetch" in refusal(open_graph(packed).triples, EVERYTHING, False)
     path.write_bytes(b"<html>not found</html>" * 100)
-    assert "is damaged or cut short" in refused(open_graph(packed).triples, EVERYTHING, False)
+    assert "is damaged or cut short" in refusal(open_graph(packed).triples, EVERYTHING, False)
 
 
 # --- plain TSV ----------------------------------------------------------------------------------------------
@@ -181,7 +166,7 @@ def test_malformed_lines_are_counted_and_the_first_is_shown(tmp_path: Path) -> N
 
 def test_strict_refuses_a_malformed_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     source = tsv(tmp_path, b"a\tr\tb\nc\tr\n")
-    message = refused(source.triples, EVERYTHING, True)
+    message = refusal(source.triples, EVERYTHING, True)
     assert message == "mine.tsv line 2: 2 columns, 3 expected (--strict): mend the line or leave --strict out"
     assert capfd.readouterr().err == ""
     # A blank line is not malformed, and a line after the last one wanted is not read.
@@ -192,7 +177,7 @@ def test_strict_refuses_a_malformed_line(tmp_path: Path, capfd: pytest.CaptureFi
 
 @pytest.mark.parametrize("line", [b"a\tr\tb\xff\n", b"a\xe9\tr\tb\n", b"a\tr\xc3\tb\n", b"\xff\xfe\n"])
 def test_triples_that_are_not_utf8(tmp_path: Path, capfd: pytest.CaptureFixture[str], line: bytes) -> None:
-    message = refused(tsv(tmp_path, b"x\ty\tz\n" + line).triples, EVERYTHING, False)
+    message = refusal(tsv(tmp_path, b"x\ty\tz\n" + line).triples, EVERYTHING, False)
     assert message.startswith("mine.tsv line 2 is not UTF-8")
     assert capfd.readouterr().err == ""
 
@@ -200,7 +185,7 @@ def test_triples_that_are_not_utf8(tmp_path: Path, capfd: pytest.CaptureFixture[
 def test_names_that_are_not_utf8(unpacked: Path) -> None:
     (unpacked / "wikidata5m_entity.txt").write_bytes(b"Q7\t\xff\nQ1\tAda\xff\n")
     source = open_graph(unpacked)
-    assert refused(source.entity_names, {"Q1"}).startswith("wikidata5m_entity.txt line 2 is not UTF-8")
+    assert refusal(source.entity_names, {"Q1"}).startswith("wikidata5m_entity.txt line 2 is not UTF-8")
     assert source.entity_names({"Q9"}) == {}  # nobody asked for the bad ones
 
 
@@ -215,7 +200,7 @@ def test_windows_line_ends_and_byte_order_mark(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"one column\n" * 3])
 def test_a_file_without_triples(tmp_path: Path, content: bytes) -> None:
-    message = refused(tsv(tmp_path, content).triples, EVERYTHING, False)
+    message = refusal(tsv(tmp_path, content).triples, EVERYTHING, False)
     assert message.startswith("mine.tsv holds no line of three tab-separated columns")
     assert ("line 1: 1 column" in message) == content.startswith(b"one")
 
