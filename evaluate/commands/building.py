@@ -1,4 +1,4 @@
-"""The commands that make a world, and all that follows from it: run, build, generate."""
+"""The commands that make a world, and a whole run: run, build, generate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @stage_command("run")
 @METHOD_OPTION
 def run_command(run: Run, method: str) -> tuple[dict[str, Any], str]:
-    """Every stage in order; finished ones are skipped, a half-done one goes on where it was.
+    """Make every stage in order. Finished stages are skipped, a half-done one goes on where it was.
 
     Example: worldgen run runs/demo --preset tiny
     """
@@ -29,7 +29,7 @@ def run_command(run: Run, method: str) -> tuple[dict[str, Any], str]:
 
 @stage_command("build")
 def build_command(run: Run) -> tuple[dict[str, Any], str]:
-    """Graph, world, corpus, tokens, agent, cases.
+    """Make graph, world, corpus, tokens, agent and cases.
 
     Example: worldgen build runs/demo --preset tiny --kg builtin
     """
@@ -43,7 +43,7 @@ def build_command(run: Run) -> tuple[dict[str, Any], str]:
 @stage_command("generate")
 @click.option("--to", required=True, metavar="URL", help="s3://, gs://, ftp:// ... whatever fsspec knows, or a folder.")
 def generate_command(run: Run, to: str) -> tuple[dict[str, Any], str]:
-    """Graph and world here; corpus and tokens straight from the workers to an object store, and not here.
+    """Make graph and world here; have the workers write corpus and tokens to an object store, and not here.
 
     Example: worldgen generate runs/large --preset paper --engine ray --to s3://bucket/large
     """

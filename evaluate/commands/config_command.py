@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from worldgen.evaluate.commands.options import CONFIG_OPTIONS, JSON_OPTION, config_from, with_options
+from worldgen.evaluate.commands.options import CONFIG_OPTIONS, JSON_OPTION, ConfigOptions, config_from, with_options
 from worldgen.evaluate.commands.output import print_result
 from worldgen.evaluate.runs.config import to_toml
 
@@ -19,5 +19,5 @@ def config_command(as_json: bool, **options: Any) -> None:
 
     Example: worldgen config --preset small > small.toml
     """
-    config = config_from(None, **options)
+    config = config_from(None, ConfigOptions(**options))
     print_result(config.model_dump(mode="json"), to_toml(config).rstrip(), as_json)

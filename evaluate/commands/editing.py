@@ -50,7 +50,7 @@ def tune_command(run: Run, method: str, grid: tuple[str, ...]) -> tuple[dict[str
 @stage_command("trajectory")
 @METHOD_OPTION
 def trajectory_command(run: Run, method: str) -> tuple[dict[str, Any], str]:
-    """Edit as `edit` does, and with fewer steps too: what is right after 0, 1, 2, 5, ... of them.
+    """Edit as `edit` does, and again with 0, 1, 2, 5, ... steps: the curves and the table at equal compute.
 
     Example: worldgen trajectory runs/demo --method lora --set trajectory.steps=[0,10,20]
     """
@@ -71,7 +71,7 @@ def trajectory_command(run: Run, method: str) -> tuple[dict[str, Any], str]:
 def score_command(
     run: Run, measurements: Path | None, model: str | None, name: str | None
 ) -> tuple[dict[str, Any], str]:
-    """The editing table of every method that was measured.
+    """Print the table of every method that was measured.
 
     Example: worldgen score runs/demo --json
     """
@@ -92,7 +92,7 @@ def score_command(
 
 @stage_command("report")
 def report_command(run: Run) -> tuple[dict[str, Any], str]:
-    """The report page.
+    """Write the report page.
 
     Example: worldgen report runs/demo
     """

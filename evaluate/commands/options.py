@@ -1,9 +1,10 @@
-"""The options that commands share, and the config that they come to."""
+"""The options that commands share, and the config that follows from them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -41,7 +42,7 @@ WORK_OPTIONS = [
 
 
 def with_options(options: list[Callable]) -> Callable[[Callable], Callable]:
-    """Several click options as one decorator."""
+    """Returns one decorator that adds several click options."""
 
     def decorate(command: Callable) -> Callable:
         for option in reversed(options):
@@ -51,23 +52,30 @@ def with_options(options: list[Callable]) -> Callable[[Callable], Callable]:
     return decorate
 
 
-CONFIG_NAMES = ("preset", "size", "config_file", "settings", "kg", "seed", "strict")
+@dataclass(frozen=True)
+class ConfigOptions:
+    """The options of `CONFIG_OPTIONS`, as click hands them over."""
+
+    preset: str | None
+    size: str | None
+    config_file: Path | None
+    settings: tuple[str, ...]
+    kg: str | None
+    seed: int | None
+    strict: bool
 
 
-def config_from(
-    run: Path | None, preset: str | None, size: str | None, config_file: Path | None, settings: tuple[str, ...],
-    kg: str | None, seed: int | None, strict: bool,
-) -> configs.RunConfig:  # fmt: skip
-    """The config that the options ask for: of a file, a preset, the run itself, or else `tiny`; then changed."""
-
+def config_from(run: Path | None, options: ConfigOptions) -> configs.RunConfig:
+    """Returns the config that the options ask for: of a file, a preset, the run or else `tiny`; then changed."""
+    preset, config_file = options.preset, options.config_file
     if preset and config_file:
         raise UserError("--preset and --config both say where to start: give one of them")
     config = configs.load(config_file) if config_file else presets.PRESETS[preset]() if preset else None
     config = config or (config_of(run) if run else None) or presets.tiny()
-    config = presets.with_size(config, size) if size else config
-    options = {"graph.source": _source(kg), "seed": seed, "graph.strict": strict or None}
-    given = [f"{key}={json.dumps(value)}" for key, value in options.items() if value is not None]
-    return configs.override(config, [*settings, *given])
+    config = presets.with_size(config, options.size) if options.size else config
+    values = {"graph.source": _source(options.kg), "seed": options.seed, "graph.strict": options.strict or None}
+    given = [f"{key}={json.dumps(value)}" for key, value in values.items() if value is not None]
+    return configs.override(config, [*options.settings, *given])
 
 
 def _source(kg: str | None) -> str | None:
@@ -75,8 +83,7 @@ def _source(kg: str | None) -> str | None:
 
 
 def existing_config(run: Path) -> configs.RunConfig:
-    """The config of a run folder that is there. Raises UserError where there is none."""
-
+    """Returns the config of an existing run folder. Raises UserError where there is none."""
     config = config_of(run)
     if config is None:
         raise UserError(

@@ -11,16 +11,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from worldgen.errors import Paused, UserError
 from worldgen.evaluate.commands.options import (
-    CONFIG_NAMES,
     CONFIG_OPTIONS,
     RUN_ARGUMENT,
     WORK_OPTIONS,
+    ConfigOptions,
     config_from,
     with_options,
 )
@@ -38,14 +38,20 @@ def stage_command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
     def decorate(function: Callable[..., tuple[dict[str, Any], str]]) -> click.Command:
         @wraps(function)
         def command(
-            run: Path, device: str, workers: int | None, engine: Any, as_json: bool, quiet: bool, **options: Any
+            run: Path,
+            device: str,
+            workers: int | None,
+            engine: Literal["local", "ray"],
+            as_json: bool,
+            quiet: bool,
+            **options: Any,
         ) -> None:
             from worldgen.evaluate.runs.run import Run, keeping_config, locked, refuse_foreign_folder
             from worldgen.storage.engines import engine_of
 
             refuse_foreign_folder(run)
-            rest = {name: options.pop(name) for name in list(options) if name not in CONFIG_NAMES}
-            config = config_from(run, **options)
+            rest = {name: options.pop(name) for name in list(options) if name not in ConfigOptions.__dataclass_fields__}
+            config = config_from(run, ConfigOptions(**options))
             _hush_libraries()
             the_run = Run(run, config, device, engine_of(engine, workers), quiet or as_json)
             if os.environ.get("RANK", "0") != "0":  # one of torchrun's further processes: the first keeps the folder

@@ -1,4 +1,4 @@
-"""What a command says when it is done: a value for `--json`, and the same in words."""
+"""The summary that a command prints when it is done: a value for `--json`, and the same in words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Summary = tuple[dict[str, Any], str]
 
 
 def stages(run_folder: Path) -> Summary:
-    """What every finished stage counted, in the order they were finished."""
+    """Returns the counts of every finished stage, in the order in which they were finished."""
     manifests = sorted(run_folder.rglob(MANIFEST), key=lambda path: path.stat().st_mtime)
     done = {str(path.parent.relative_to(run_folder)): read_manifest(path.parent) for path in manifests}
     rows = {name: manifest.rows for name, manifest in done.items() if manifest}
@@ -22,7 +22,7 @@ def stages(run_folder: Path) -> Summary:
 
 
 def scores(run_folder: Path, with_page: bool) -> Summary:
-    """The editing table of every method, and where the page is."""
+    """Returns the table of every method, and the path of the page."""
     from worldgen.evaluate.report.tables import as_text
 
     found = list(read_scores(run_folder))
@@ -33,7 +33,7 @@ def scores(run_folder: Path, with_page: bool) -> Summary:
 
 
 def trace(run_folder: Path, config: RunConfig) -> Summary:
-    """What every site brings back, and the place that `rome` and `memit` take."""
+    """Returns the effect of every traced site, and the place that `rome` and `memit` rewrite."""
     from worldgen.evaluate.methods.tracing import averages, in_words, load_effects, strongest_mlp
 
     effects = load_effects(run_folder / "trace")

@@ -31,7 +31,7 @@ TRAINING_OPTIONS = [
 @stage_command("pretrain")
 @with_options(TRAINING_OPTIONS)
 def pretrain_command(run: Run, tensorboard: bool, **execution: Any) -> tuple[dict[str, Any], str]:
-    """Train the model on the corpus that was built; one that was stopped goes on.
+    """Train the model on the corpus that was built. A training that was stopped goes on.
 
     Example: worldgen pretrain runs/demo --max-minutes 30
 
@@ -47,7 +47,7 @@ def pretrain_command(run: Run, tensorboard: bool, **execution: Any) -> tuple[dic
 
 @stage_command("trace")
 def trace_command(run: Run) -> tuple[dict[str, Any], str]:
-    """Find where the model reads its facts out: noise on the subject, one site at a time put back.
+    """Find where the model reads its facts out: noise on the subject, then one site at a time restored.
 
     Example: worldgen trace runs/demo
     """

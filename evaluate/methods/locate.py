@@ -1,4 +1,4 @@
-"""What editors need to know of a model: how the keys of its layers vary, and where `rome` and `memit` rewrite it."""
+"""Where `rome` and `memit` rewrite a model, and the covariances of the keys of its layers, which `belief` needs too."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from worldgen.storage.files import write_array
 
 
 def locate(method: str, config: RomeConfig, bench: Workbench) -> RewriteSite:
-    """Returns where a method rewrites the model, with the covariances of its layers' keys, which are kept on disk.
+    """Returns where a method rewrites the model, with the covariances of its layers' keys. They are kept on disk.
 
-    Raises UserError for a layer that the model has not, and where the place is left to a trace that is not there.
+    Raises UserError for a layer that the model does not have, and where the place is "traced" and there is no trace.
     """
     of = len(bench.model.model.layers)
     token, layer = _place(method, config, of, bench.effects)
@@ -38,14 +38,14 @@ def locate(method: str, config: RomeConfig, bench: Workbench) -> RewriteSite:
 
 
 def covariances_of(bench: Workbench, tokens: int) -> list[torch.Tensor]:
-    """Returns the covariance of the keys of every layer, over so many tokens of the corpus."""
+    """Returns the covariance of the keys of every layer, taken over `tokens` tokens of the corpus."""
     layers = range(len(bench.model.model.layers))
     covariances = _covariances(bench, layers, tokens)
     return [covariances[layer] for layer in layers]
 
 
 def _covariances(bench: Workbench, layers: range, tokens: int) -> dict[int, torch.Tensor]:
-    """The covariance of each layer's keys; read from disk where an earlier try has left it."""
+    """Returns the covariance of the keys of each layer. A file of an earlier try is read instead of computed."""
     files = {number: bench.keeps / f"covariance-{number:02d}.npy" for number in layers}
     if missing := [number for number, file in files.items() if not file.exists()]:
         shards = TokenShards(bench.tokens, bench.tokenizer.bos_token_id)
@@ -55,7 +55,7 @@ def _covariances(bench: Workbench, layers: range, tokens: int) -> dict[int, torc
 
 
 def _place(method: str, config: RomeConfig, layers: int, traced: Callable[[], pd.DataFrame]) -> tuple[Token, int]:
-    """The token and the layer; the strongest site of the trace where they are left to it."""
+    """Returns the token and the layer: as set, or of the strongest site of the trace."""
     if config.layer != "traced" and not 0 <= config.layer < layers:
         raise UserError(f"{method}.layer is {config.layer}, but the model has the layers 0 to {layers - 1}")
     if config.token != "traced" and config.layer != "traced":
@@ -68,7 +68,7 @@ def _place(method: str, config: RomeConfig, layers: int, traced: Callable[[], pd
 
 
 def _layers(config: RomeConfig, layer: int, of: int) -> range:
-    """The layers that are rewritten, of so many."""
+    """Returns the layers that are rewritten, of `of` layers."""
     if not isinstance(config, MemitConfig):
         return range(layer, layer + 1)
     last = max(layer, min(config.layers, of) - 1)
@@ -76,7 +76,7 @@ def _layers(config: RomeConfig, layer: int, of: int) -> range:
 
 
 def _contexts(bench: Workbench, many: int) -> tuple[str, ...]:
-    """No text, and sentences of the corpus's first shard, drawn without replacement."""
+    """Returns the empty text, and sentences of the corpus's first shard, drawn without replacement."""
     sentences = next(read_shards(bench.corpus)).sentences
     drawn = generator(bench.seed, "contexts").permutation(len(sentences))[: many - 1]
     return ("", *Wording(bench.world).texts(sentences.where(drawn)))

@@ -1,4 +1,4 @@
-"""Causal tracing of a run's model: where the facts that it knows are read out, with what certainty, and the words.
+"""Causal tracing of a model over many facts: the effect of every site, its average, and the strongest MLP.
 
 Shapes: F facts, S sites.
 """
@@ -6,10 +6,11 @@ Shapes: F facts, S sites.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 from tqdm import tqdm
+from transformers import MistralForCausalLM
 
 from worldgen.errors import UserError
 from worldgen.evaluate.asking.answers import AnswerReader
@@ -37,19 +38,19 @@ _ASKED_AT_ONCE = 256
 
 
 class Average(NamedTuple):
-    """A site's indirect effect: p(answer) with the site put back less p(answer) without, the mean over the facts."""
+    """The average indirect effect of a site over the facts: p(answer) with the site restored - p(answer) corrupted."""
 
     site: Site
     effect: Interval
 
 
 def trace_facts(
-    model: Any, reader: AnswerReader, world: World, config: TraceConfig, seed: int, quiet: bool
+    model: MistralForCausalLM, reader: AnswerReader, world: World, config: TraceConfig, seed: int, quiet: bool
 ) -> pd.DataFrame:
-    """A row for each fact traced and each site: p(answer) as it is, corrupted, restored (`tracing.Trace`).
+    """Traces facts that the model knows; returns a row for each fact and site: p(answer) clean, corrupted, restored.
 
-    The facts are those that the model answers with the truth, among all in random order the first `config.facts`.
-    Raises UserError where it knows none.
+    The facts are drawn in random order; the first `config.facts` that the model answers with the truth are traced.
+    Raises UserError where the model knows no fact.
     """
     facts = _known(model, reader, world, config.facts, seed)
     if not facts:
@@ -70,17 +71,17 @@ def trace_facts(
 
 
 def save_effects(folder: Path, effects: pd.DataFrame) -> None:
-    """Write effects.parquet."""
+    """Writes effects.parquet."""
     write_table(folder / EFFECTS, {name: effects[name].to_numpy() for name in effects})
 
 
 def load_effects(folder: Path) -> pd.DataFrame:
-    """Read what `save_effects` wrote: a row for each fact and site."""
+    """Reads effects.parquet: a row for each fact and site."""
     return pd.DataFrame(read_columns(folder / EFFECTS))
 
 
 def averages(effects: pd.DataFrame, config: ScoreConfig, seed: int) -> list[Average]:
-    """The mean effect of every site with its bootstrap interval over the facts."""
+    """Returns the mean effect of every site with its bootstrap interval over the facts."""
     effect = (effects["restored"] - effects["corrupted"]).rename("effect")
     table = effects.assign(effect=effect).pivot(index="fact", columns=list(Site._fields), values="effect")
     sites = sites_of(int(effects["layer"].max()) + 1)
@@ -90,7 +91,7 @@ def averages(effects: pd.DataFrame, config: ScoreConfig, seed: int) -> list[Aver
 
 
 def strongest_mlp(effects: pd.DataFrame, tokens: tuple[Token, ...] = TOKENS) -> Site:
-    """The MLP with the greatest mean effect at one of these tokens; the lowest layer of several."""
+    """Returns the MLP with the greatest mean effect at one of these tokens; of equal ones the lowest layer."""
     mlps = effects[(effects["kind"] == "mlp") & effects["token"].isin(tokens)]
     gains = mlps.assign(gain=mlps["restored"] - mlps["corrupted"])
     means = gains.groupby(["token", "layer"], as_index=False)["gain"].mean()
@@ -99,7 +100,7 @@ def strongest_mlp(effects: pd.DataFrame, tokens: tuple[Token, ...] = TOKENS) -> 
 
 
 def in_words(effects: pd.DataFrame, found: list[Average], strongest: Site) -> str:
-    """The effects as a table of layers, and the MLP that `rome` and `memit` take."""
+    """Returns the effects as a table of layers, and the MLP that `rome` and `memit` rewrite."""
     by_site = dict(found)
     lines = [
         f"{effects['fact'].nunique()} facts: p(answer) {effects['clean'].mean():.2f}, "
@@ -113,8 +114,8 @@ def in_words(effects: pd.DataFrame, found: list[Average], strongest: Site) -> st
     return "\n".join(lines)
 
 
-def _known(model: Any, reader: AnswerReader, world: World, most: int, seed: int) -> list[int]:
-    """The first `most` facts, in random order, that the model answers with the truth."""
+def _known(model: MistralForCausalLM, reader: AnswerReader, world: World, most: int, seed: int) -> list[int]:
+    """Returns the first `most` facts, in random order, that the model answers with the truth."""
     order, known = generator(seed, "trace").permutation(len(world)), []
     for start in range(0, len(order), _ASKED_AT_ONCE):
         some = order[start : start + _ASKED_AT_ONCE].tolist()

@@ -22,9 +22,9 @@ Point = tuple[str, ...]  # settings as `--set` takes them
 
 
 def read_grid(method: Method, grid: Iterable[str]) -> list[Point]:
-    """Every combination of "key=value,value,..." settings, the last key's values changing fastest.
+    """Returns every combination of the values in "key=value,value,...", the last key changing fastest.
 
-    Raises UserError for a key that is not the method's, or that comes twice, and for a key without values.
+    Raises UserError for a key that is no setting of the method, for a key that comes twice or has no values.
     """
     values: dict[str, list[str]] = {}
     for text in grid:
@@ -44,7 +44,7 @@ def _choice(known: Sequence[str]) -> str:
 
 
 def _values(listed: str) -> list[str]:
-    """What stands between the commas; a comma within brackets parts nothing."""
+    """Returns the values between the commas. A comma within brackets belongs to a value."""
     try:
         return [value if isinstance(value, str) else json.dumps(value) for value in _as_toml(listed)]
     except tomllib.TOMLDecodeError:  # bare words
@@ -56,7 +56,7 @@ def _as_toml(listed: str) -> list[Any]:
 
 
 def parts_of(after: Cells) -> dict[str, float | None]:
-    """What a group's metrics after the edit come to, in four parts from 0 to 1; nothing for an empty group.
+    """Returns the four parts of a point's score over one group of cases, each from 0 to 1; nothing for an empty group.
 
     request = acc s1r1;  dependent = acc s1r2;  others = (acc s2r1 + acc s2r2) / 2;
     coherence = 1 - (mean error against the agent + mean error against itself) / 2, None if a probability is no number.
@@ -73,14 +73,17 @@ def parts_of(after: Cells) -> dict[str, float | None]:
 
 
 def selection_score(groups: Iterable[Mapping[str, float | None]]) -> float | None:
-    """Mean over the groups that hold cases of the mean of their four parts; None where a part is."""
+    """Returns the score of a point: the mean of all parts of all groups; None where a part is None."""
     values = [value for parts in groups for value in parts.values()]  # as many of every group that holds cases
     numbers = [value for value in values if value is not None]
     return float(np.mean(numbers)) if len(numbers) == len(values) else None
 
 
 def best_of(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The point with the highest score; of several the one whose edits take fewer operations, or else the first."""
+    """Returns the point with the highest score; of equal ones the one with fewer FLOPs an edit, then the first.
+
+    Raises UserError where no point has a score.
+    """
     having = [row for row in rows if row["score"] is not None]
     if not having:
         raise UserError("no point of the grid leaves a model that gives probabilities: try smaller learning rates")
@@ -88,7 +91,7 @@ def best_of(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def as_table(found: Mapping[str, Any]) -> pd.DataFrame:
-    """tune/METHOD.csv: one line a point, in the order of the grid."""
+    """Returns tune/METHOD.csv: a row for each point, in the order of the grid."""
     return pd.DataFrame(
         [
             dict(setting.split("=", 1) for setting in row["settings"])
@@ -101,7 +104,7 @@ def as_table(found: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def in_words(found: Mapping[str, Any]) -> str:
-    """The table for a terminal, and the command that edits with the best point."""
+    """Returns the table for a terminal, and the options of the best point."""
     table = as_table(found).rename(columns=lambda name: name.removeprefix("downstream_changes/"))
     shown = [name for name in map(str, table) if not name.startswith("all/") and name not in ("peak_bytes", "steps")]
     heading = (

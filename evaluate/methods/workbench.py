@@ -61,5 +61,5 @@ class Workbench:
 
     @property
     def adapters(self) -> Path | None:
-        """Where adapters are saved; None where nobody asked for them."""
+        """The folder where adapters are saved; None where nobody asked for them."""
         return self.keeps / "adapters" if self.edit.keep_adapters else None

@@ -1,7 +1,7 @@
 """One complete, frozen config of a run.
 
-A config is written into the run folder whole, and every field that can change a result is in it. What
-cannot change a result (number of workers, verbosity) is not.
+It is written into the run folder whole. Every setting that can change a result is in it; the number of workers and
+the verbosity are not.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from worldgen.lm.settings import PretrainConfig, TokensConfig, TraceConfig
 
 
 class RunConfig(Section):
-    """All that decides what a run contains.
+    """The config of a run: a section of settings for each part of it, and two seeds.
 
-    `seed` decides the world, its corpus, its cases and what is asked; `model_seed` the model and its edits. By default
-    they are one.
+    `seed` decides the world, its corpus, its cases and the questions; `model_seed` decides the model and its edits. The
+    value "seed" of `model_seed` means: the same number.
     """
 
     seed: int = Field(0, ge=0, lt=2**63)
@@ -54,11 +54,11 @@ class RunConfig(Section):
 
     @property
     def training_seed(self) -> int:
-        """The seed of the model and its edits, as a number."""
+        """The number that `model_seed` stands for."""
         return self.seed if self.model_seed == "seed" else self.model_seed
 
     def inputs(self, settings: Iterable[str]) -> dict[str, Any]:
-        """The values of some settings: a field ("world.facts"), or a section with all its fields but `work_fields`."""
+        """Returns the values of settings by name. A section ("world") stands for all its fields but its `work_fields`."""
         flat: dict[str, Any] = {}
         for setting in settings:
             section, _, name = setting.partition(".")
@@ -75,12 +75,12 @@ class RunConfig(Section):
 
 
 def to_toml(config: RunConfig) -> str:
-    """The whole config as TOML that `from_toml` reads back."""
+    """Returns the whole config as TOML that `from_toml` reads back."""
     return tomli_w.dumps(config.model_dump(mode="json"))
 
 
 def from_toml(text: str, origin: str) -> RunConfig:
-    """The config that a TOML text describes; what it leaves out is as in the `paper` preset.
+    """Returns the config that a TOML text describes. A setting that it leaves out is as in the `paper` preset.
 
     Raises UserError (one line, naming `origin`) for bad TOML, an unknown field or an impossible value.
     """
@@ -92,7 +92,7 @@ def from_toml(text: str, origin: str) -> RunConfig:
 
 
 def load(path: Path) -> RunConfig:
-    """The config in a TOML file."""
+    """Reads the config in a TOML file. Raises UserError for a file that cannot be read."""
     try:
         return from_toml(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
@@ -100,7 +100,7 @@ def load(path: Path) -> RunConfig:
 
 
 def override(config: RunConfig, settings: Iterable[str]) -> RunConfig:
-    """The config with `section.field=value` settings applied, each checked against the fields there are.
+    """Returns the config with `section.field=value` settings applied.
 
     Raises UserError for a setting without "=", an unknown key (the nearest is offered) or a bad value.
     """
@@ -120,7 +120,7 @@ def override(config: RunConfig, settings: Iterable[str]) -> RunConfig:
 
 
 def field_names() -> list[str]:
-    """Every key that `--set` takes: `seed`, `graph.relations`, ..."""
+    """Returns the names of all settings, as `--set` takes them: `seed`, `graph.relations`, ..."""
     names = []
     for name, field in RunConfig.model_fields.items():
         annotation = field.annotation
@@ -132,7 +132,7 @@ def field_names() -> list[str]:
 
 
 def _toml_value(text: str) -> Any:
-    """A value as TOML reads it; what TOML does not read is a bare string."""
+    """Returns a value as TOML reads it; a text that is no TOML is a string."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

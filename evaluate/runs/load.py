@@ -1,4 +1,4 @@
-"""What the stages of a run left on disk, as values again."""
+"""Reads the world and the agent that the stages of a run left on disk."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ CONFIG = "config.toml"
 
 
 def config_of(folder: Path) -> RunConfig | None:
-    """The config a run folder was made with, or None if there is no run."""
+    """Returns the config of a run folder; None where there is no run."""
     return load(folder / CONFIG) if (folder / CONFIG).exists() else None
 
 
 def load_world(run_folder: Path) -> World:
-    """The world of a run. Raises UserError if it has not been built."""
+    """Returns the world of a run. Raises UserError if it has not been built."""
     return World.load(finished(run_folder / "world"))
 
 
 def load_agent(run_folder: Path, world: World, config: AgentConfig) -> Agent:
-    """The agent of a run, fitted to its evidence. Raises UserError if there is none yet."""
+    """Returns the agent of a run, fitted to its evidence. Raises UserError if there is no evidence yet."""
     evidence = Evidence.load(finished(run_folder / "agent") / "evidence.parquet")
     K = len(world.objects)
     a = 1 / K if config.prior == "unit" else 1.0
@@ -41,12 +41,12 @@ def load_agent(run_folder: Path, world: World, config: AgentConfig) -> Agent:
 
 
 def measured_methods(run_folder: Path) -> list[str]:
-    """The editing methods whose measurements are complete, by name."""
+    """Returns the names of the methods whose measurements are complete."""
     return sorted(path.parent.name for path in run_folder.glob(f"edits/*/{MANIFEST}"))
 
 
 def finished(folder: Path) -> Path:
-    """The folder of a finished stage. Raises UserError if it is not."""
+    """Returns the folder of a stage. Raises UserError if the stage is not finished."""
     if read_manifest(folder) is None:
         raise UserError(f"{folder} is not there or not finished: run `worldgen run {folder.parent}` first")
     return folder

@@ -1,9 +1,9 @@
-"""What a run's config names, as things to work with: its graph and its tokenizer."""
+"""The knowledge graph and the tokenizer that a config names."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from worldgen.lm.tokenizer import cut_labels, load_mistral_tokenizer, pieces, spelt, train_word_tokenizer
 from worldgen.evaluate.runs.config import RunConfig
@@ -14,16 +14,19 @@ from worldgen.graphs.builtin.builtin_graph import BuiltinGraph
 from worldgen.graphs.reading.opening import open_graph
 from worldgen.worlds.world import World
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
 
 def source_of(config: RunConfig) -> Source:
-    """The knowledge graph that the config names."""
+    """Returns the knowledge graph that the config names."""
     if config.graph.source == "builtin":
         return BuiltinGraph(config.graph.builtin_facts, config.seed)
     return open_graph(Path(config.graph.source), config.graph.language, config.graph.properties)
 
 
 def spelling_of(config: RunConfig) -> Spelling:
-    """How the config's tokenizer sees labels."""
+    """Returns how the config's tokenizer spells labels."""
     kind = config.tokens.tokenizer
     return Spelling(
         lambda labels, most: cut_labels(kind, labels, most),
@@ -32,8 +35,8 @@ def spelling_of(config: RunConfig) -> Spelling:
     )
 
 
-def tokenizer_for(config: RunConfig, world: World) -> Any:
-    """The config's tokenizer, trained on the world's names if it is one of words."""
+def tokenizer_for(config: RunConfig, world: World) -> PreTrainedTokenizerFast:
+    """Returns the config's tokenizer. A word-level one is trained on the world's names."""
     if config.tokens.tokenizer == "mistral":
         return load_mistral_tokenizer()
     roles = world.relations, world.objects, world.subjects

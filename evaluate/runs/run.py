@@ -68,7 +68,7 @@ def refuse_foreign_folder(folder: Path) -> None:
 
 
 def _is_run_without_marker(folder: Path) -> bool:
-    """Whether the folder is a run of a version that wrote no marker: a complete config and a stage's inputs."""
+    """Returns whether a folder without the marker is a run of an older version: complete config, inputs of a stage."""
     try:
         fields = tomllib.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -62,7 +62,7 @@ class Stage:
     """Whether a finished stage of other settings is made anew, with a word about it, instead of being refused."""
 
     def inputs(self, run: Run) -> dict[str, Any]:
-        """All that decides the stage: "world.facts" -> 600, with all that decides the stages it reads."""
+        """Returns the settings that decide the stage and the stages that it reads, by name: "world.facts" -> 600."""
         before: dict[str, Any] = {}
         for read in self.reads:
             before |= {name: value for name, value in read.inputs(run).items() if name in _settings()}
@@ -142,7 +142,7 @@ def _noted(folder: Path) -> Inputs | None:
 
 
 def _differences(noted: Inputs | None, inputs: Inputs) -> list[str]:
-    """How noted inputs differ from these. A setting that the stage no longer depends on is no difference."""
+    """Returns how noted inputs differ from these. A setting that no longer decides the stage is no difference."""
     if noted is None:
         return []
     return differing({name: noted[name] for name in noted if name in inputs or name not in _settings()}, inputs)

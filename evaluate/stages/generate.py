@@ -1,7 +1,7 @@
-"""The corpus and the tokens of a run's world at any store, straight from the workers that make them.
+"""Corpus and tokens written to any store, by the workers that make them.
 
-What `build` writes into corpus/ and tokens/ is written there, to the byte. shards/NUMBER.json is the last file of a
-shard: with it the shard is complete, and it holds what the manifests, which come last of all, say of its files.
+The files are those that `build` writes into corpus/ and tokens/, to the byte. shards/NUMBER.json is the last file of a
+shard: where it stands, the shard is complete. It holds the shard's hashes, which the manifests repeat at the very end.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from worldgen.corpus.recipe import Recipe, rows_of_corpus
 from worldgen.errors import UserError
@@ -29,11 +29,14 @@ from worldgen.storage.manifests import INPUTS, MANIFEST, Inputs, differing, inpu
 from worldgen.storage.shards import write_shards
 from worldgen.storage.stores import Store
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
 STAGES = (CORPUS.name, TOKENS.name)
 
 
 def generate(run: Run, store: Store) -> dict[str, Any]:
-    """Write corpus and tokens to a store, going on where a killed process stopped; returns what was counted.
+    """Writes corpus and tokens to a store, going on where a killed process stopped; returns the counts.
 
     Raises UserError if another corpus is there.
     """
@@ -65,7 +68,7 @@ def generate(run: Run, store: Store) -> dict[str, Any]:
 
 
 def _all_shards(run: Run, order: Order, store: Store) -> list[dict[str, Any]]:
-    """The record of every shard; those that are there already are read, the others made."""
+    """Makes the shards that are missing; returns the record of every shard."""
     numbers = range(order.recipe.shards())
     there = {number: _record(store, number, order.mark) for number in numbers}
     records = {number: record for number, record in there.items() if record}
@@ -80,7 +83,7 @@ def _all_shards(run: Run, order: Order, store: Store) -> list[dict[str, Any]]:
 
 
 def _record(store: Store, number: int, mark: str) -> dict[str, Any] | None:
-    """The record of a shard that is complete. Raises UserError if the shard is of another world."""
+    """Returns the record of a complete shard. Raises UserError for a shard of another world."""
     record = _read_json(store, record_name(number))
     if record and record["mark"] != mark:
         raise UserError("a corpus of another world is there already: write to another URL")
@@ -96,7 +99,7 @@ def _refuse_another(store: Store, inputs: Mapping[str, Inputs], mark: str) -> No
 
 
 def _read_json(store: Store, name: str) -> dict[str, Any] | None:
-    """A JSON object, or None if it is not there or not whole: some servers show what a killed upload left."""
+    """Returns a JSON object; None where there is none, or half of one, as a killed upload leaves on some servers."""
     try:
         return json.loads(store.read(name) or b"null")
     except ValueError:
@@ -104,13 +107,13 @@ def _read_json(store: Store, name: str) -> dict[str, Any] | None:
 
 
 def _mark(run: Run, inputs: Mapping[str, Inputs]) -> str:
-    """A hash of the config and of the world's files: a path in the config does not tell what lies there."""
+    """Returns a hash of the config and of the world's files. A path in the config does not tell what the file holds."""
     world = json.loads((finished(run.folder / "world") / MANIFEST).read_text())["files"]
     return hashlib.sha256(json.dumps([inputs, world]).encode()).hexdigest()
 
 
-def _write_tokenizer(tokenizer: Any, store: Store) -> dict[str, str]:
-    """Write the tokenizer; returns its files' hashes."""
+def _write_tokenizer(tokenizer: PreTrainedTokenizerFast, store: Store) -> dict[str, str]:
+    """Writes the tokenizer; returns the hashes of its files."""
     with tempfile.TemporaryDirectory() as folder:
         save_tokenizer(tokenizer, Path(folder))
         files = {f"tokens/tokenizer/{path.name}": path.read_bytes() for path in sorted(Path(folder).iterdir())}

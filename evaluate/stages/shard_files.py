@@ -1,4 +1,4 @@
-"""What the workers of `generate` make of a shard. Workers import this file: nothing here is slow to import."""
+"""The files of a shard, as the workers of `generate` make them. They import this file: it imports nothing slow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from worldgen.storage.shards import ShardFiles
 
 @dataclass(frozen=True)
 class Order:
-    """All that decides what is written; `mark` stands for it in the shards' files."""
+    """An order to the workers: corpus and encoder, and their hash `mark`, which every shard's record repeats."""
 
     recipe: Recipe
     encoder: Encoder
@@ -21,7 +21,7 @@ class Order:
 
 
 def make_files(order: Order, number: int) -> ShardFiles:
-    """A shard's files in corpus/ and in tokens/, and its record, which is the last."""
+    """Returns a shard's files in corpus/ and in tokens/, and its record, which is written last."""
     shard = order.recipe.shard(number)
     tokens = token_files(order.encoder, (number, shard))
     files = {f"corpus/{name}": content for name, content in shard.files(number).items()}
@@ -32,5 +32,5 @@ def make_files(order: Order, number: int) -> ShardFiles:
 
 
 def record_name(number: int) -> str:
-    """Where a shard's record lies."""
+    """Returns the name of a shard's record."""
     return f"shards/{number:05d}.json"

@@ -181,5 +181,5 @@ def _common_to_all(run: Run, method: str) -> Inputs:
 
 
 def _at_a_time(run: Run, method: str) -> dict[str, Any]:
-    """How many requests the edited model held, and how they were made; unknown of another program's replies."""
+    """Returns how many requests an edited model holds and how they are made; nothing for another program's replies."""
     return {"mode": run.config.edit.mode, "requests": run.config.edit.requests} if method in METHODS else {}

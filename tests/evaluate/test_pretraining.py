@@ -78,7 +78,7 @@ def test_tensorboard_gets_every_number_but_the_counts(tmp_path):
     scalars = Scalars(tmp_path)
     for step in (1, 2):
         scalars.add({"step": step, "tokens": 100 * step, "loss": 3.0 / step, "mfu": 0.5})
-    scalars.add({"step": 2, "tokens": 200, "and_accuracy": 0.75})
+    scalars.add({"step": 2, "tokens": 200, "and_accuracy": 0.75, "truth_probabilities": [0.5, 0.25]})
     resumed = Scalars(tmp_path)  # from a checkpoint behind the first step
     resumed.add({"step": 2, "tokens": 200, "loss": 1.25, "mfu": 0.5})
     for each in (scalars, resumed):
