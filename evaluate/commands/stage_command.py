@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import traceback
 import warnings
@@ -24,6 +23,7 @@ from worldgen.evaluate.commands.options import (
     config_from,
     with_options,
 )
+from worldgen.evaluate.commands.output import print_result
 from worldgen.evaluate.methods.methods import METHODS
 
 METHOD_OPTION = click.option("--method", type=click.Choice(list(METHODS)), default="lora", show_default=True)
@@ -60,7 +60,7 @@ def stage_command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
                 return
             with locked(run), _logged(run), keeping_config(the_run):
                 result, text = function(the_run, **rest)
-            click.echo(json.dumps(result, indent=1, ensure_ascii=False) if as_json else text)
+            print_result(result, text, as_json)
 
         return click.command(name)(with_options([RUN_ARGUMENT, *CONFIG_OPTIONS, *WORK_OPTIONS])(command))
 

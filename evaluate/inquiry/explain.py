@@ -16,6 +16,15 @@ from worldgen.corpus.sentences import Kind, Sentences
 from worldgen.corpus.wording import syntax_tree
 from worldgen.errors import UserError
 from worldgen.evaluate.inquiry.ask import UNSEEN_SUBJECT, BeliefQuestion
+from worldgen.evaluate.inquiry.explanation import (
+    ChangedRow,
+    DownstreamAccount,
+    Explanation,
+    Mentions,
+    RootAccount,
+    Sources,
+    UpstreamTerm,
+)
 from worldgen.evaluate.inquiry.minds import Minds
 from worldgen.facts import Fact
 from worldgen.grammar import render
@@ -45,97 +54,6 @@ class CorpusExtract:
 
     sentences: Sentences
     readings: int
-
-
-@dataclass(frozen=True)
-class Mentions:
-    """How often sentences of one form name an object for a fact, and their weight in observations."""
-
-    form: str
-    object: str
-    mentions: int
-    weight_for: float
-    weight_against: float
-
-
-@dataclass(frozen=True)
-class Sources:
-    """The sentences of the corpus about one fact; the weights count each sentence once for each of the `readings`.
-
-    `shared`: the fact is downstream, so its sentences count only through the conditional that all subjects share.
-    """
-
-    subject: str
-    relation: str
-    shared: bool
-    readings: int
-    mentions: list[Mentions]
-    examples: list[str]
-
-
-@dataclass(frozen=True)
-class RootAccount:
-    """The credence in an object of a root fact: credence = (prior + count) / (prior * objects + total)."""
-
-    credence: float
-    prior: float
-    objects: int
-    count: float
-    total: float
-
-
-@dataclass(frozen=True)
-class UpstreamTerm:
-    """The term that one object of the upstream relation adds: share = credence * conditional."""
-
-    object: str
-    responsibility: float
-    credence: float
-    conditional: float
-    share: float
-
-
-@dataclass(frozen=True)
-class DownstreamAccount:
-    """The credence in an object of a downstream fact: credence = the sum of the terms' shares + rest_share.
-
-    `rest_objects` other upstream objects have the credence `rest_credence` and add `rest_share`, all together. The
-    upstream credences are such a sum too where `upstream` depends on `upstream_depends_on`.
-    """
-
-    credence: float
-    upstream: str
-    upstream_depends_on: str | None
-    terms: list[UpstreamTerm]
-    rest_objects: int
-    rest_credence: float
-    rest_share: float
-
-
-@dataclass(frozen=True)
-class ChangedRow:
-    """A row of the conditional that the edits changed: its weight, and the object's probability in it."""
-
-    upstream_object: str
-    weight_before: float
-    weight_after: float
-    before: float
-    after: float
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """Why `object` has its credence.
-
-    `after` is None without an edit. `moved` are rows of the conditional given `upstream`, the upstream relation.
-    """
-
-    object: str
-    before: RootAccount | DownstreamAccount
-    after: RootAccount | DownstreamAccount | None
-    upstream: str | None
-    moved: list[ChangedRow]
-    sources: list[Sources]
 
 
 def lineage_of(minds: Minds, question: BeliefQuestion) -> list[LineageStep]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from worldgen.evaluate.inquiry.explain import DownstreamAccount, Explanation, RootAccount, Sources
+from worldgen.evaluate.inquiry.explanation import DownstreamAccount, Explanation, RootAccount, Sources
 from worldgen.evaluate.inquiry.text_columns import aligned
 
 

@@ -18,6 +18,7 @@ from worldgen.evaluate.report.model_curves import layer_effects, training_curves
 from worldgen.evaluate.report.quantities import amount, counts, memory
 from worldgen.evaluate.report.tables import MODES
 from worldgen.evaluate.report.world_tables import world_tables
+from worldgen.evaluate.testbed.sites import SITE_LABELS
 from worldgen.storage.files import write_text
 
 PAGE = "page.html.jinja"
@@ -36,6 +37,7 @@ def write_page(material: ReportMaterial, folder: Path) -> None:
         head=COLUMNS_HEAD,
         statements_head=STATEMENT_COLUMNS_HEAD,
         sites=SITE_WORDS,
+        site_labels=SITE_LABELS,
         modes=MODES,
         tables=world_tables(material.world, material.sentences, figures),
         training=training_curves(material.history, figures),
