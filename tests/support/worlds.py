@@ -56,7 +56,7 @@ def agent() -> Agent:
 
 @cache
 def speaking() -> World:
-    """The same world with aliases and synonyms, half of their combinations held out."""
+    """The world with aliases and synonyms; half of the combinations of the two are held out."""
     return with_aliases(world(), WorldConfig(aliases=3, held_out_percent=50), SPELLING, 4, seed=0)[0]
 
 

@@ -1,4 +1,4 @@
-"""An exported corpus says what the corpus says, loads with `datasets`, and is whole or visibly unfinished."""
+"""An exported corpus has the corpus's sentences, loads with `datasets`, and is complete or visibly unfinished."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FORMATS = get_args(Format)
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A corpus of several shards."""
+    """A run folder with a corpus of several shards."""
     folder = tmp_path_factory.mktemp("export") / "run"
     run = Run(folder, override(tiny(), [*miniature.SETTINGS]), quiet=True)
     carry_out(run, CORPUS)
@@ -56,7 +56,7 @@ def export(run: Path, format_: Any, out: Path) -> Manifest:
 
 
 def documents(folder: Path) -> list[dict[str, Any]]:
-    """Every document of an export with sentences, in order."""
+    """All documents of an export that has sentences, in order."""
     rows: list[dict[str, Any]] = []
     for path in sorted((folder / "data").iterdir()):
         if path.suffix == ".parquet":
@@ -67,35 +67,35 @@ def documents(folder: Path) -> list[dict[str, Any]]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file but the manifest, which tells seconds."""
+    """The bytes of every file but the manifest, which holds seconds."""
     files = (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
-def as_tree(told: dict[str, Any]) -> Sentence:
-    """The sentence that a row's parts say."""
-    first = Atom(told["subject"], told["relation"], told["object"])
-    if told["kind"] == "atom":
+def as_tree(part: dict[str, Any]) -> Sentence:
+    """The syntax tree that a row's parts describe."""
+    first = Atom(part["subject"], part["relation"], part["object"])
+    if part["kind"] == "atom":
         return Sentence(first)
-    if told["kind"] == "stated":
-        return Sentence(first, told["truth"])
-    if told["kind"] == "not":
-        return Sentence(Not(first), told["truth"])
-    second = Atom(told["second_subject"], told["second_relation"], told["second_object"])
-    return Sentence(Both(told["kind"], first, second), told["truth"])
+    if part["kind"] == "stated":
+        return Sentence(first, part["truth"])
+    if part["kind"] == "not":
+        return Sentence(Not(first), part["truth"])
+    second = Atom(part["second_subject"], part["second_relation"], part["second_object"])
+    return Sentence(Both(part["kind"], first, second), part["truth"])
 
 
 @pytest.mark.parametrize("format_", ["parquet", "jsonl"])
-def test_every_sentence_is_the_corpuss_and_parses_to_its_parts(
+def test_every_sentence_is_in_the_corpus_and_parses_to_its_parts(
     run: Path, exported: dict[str, Path], format_: str
 ) -> None:
     world = World.load(run / "world")
     lexicon = Lexicon(*(frozenset(names.labels) for names in (world.subjects, world.relations, world.objects)))
-    told = iter(documents(exported[format_]))
+    exported_rows = iter(documents(exported[format_]))
     for shard in read_shards(run / "corpus"):
         d = shard.documents
         for i in range(len(d)):
-            row = next(told)
+            row = next(exported_rows)
             assert row["subject"] == world.subjects[d.subject[i]]
             assert row["shuffle"] == d.shuffle[i]
             ids = d.sentence[d.start[i] : d.start[i + 1]] - shard.first_sentence
@@ -105,10 +105,10 @@ def test_every_sentence_is_the_corpuss_and_parses_to_its_parts(
             assert [as_tree(part) for part in row["sentences"]] == trees
             assert [lexicon.parse(part["text"]) for part in row["sentences"]] == trees
             assert row["text"] == " ".join(texts)
-    assert next(told, None) is None
+    assert next(exported_rows, None) is None
 
 
-def test_the_formats_agree_and_documents_are_numbered(exported: dict[str, Path]) -> None:
+def test_all_formats_have_the_same_documents_and_ids_count_them(exported: dict[str, Path]) -> None:
     rows = documents(exported["parquet"])
     assert rows == documents(exported["jsonl"])
     assert [row["id"] for row in rows] == list(range(len(rows)))
@@ -117,7 +117,7 @@ def test_the_formats_agree_and_documents_are_numbered(exported: dict[str, Path])
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_files_and_counts_are_those_of_the_corpus(run: Path, exported: dict[str, Path], format_: str) -> None:
+def test_files_and_counts_match_the_corpus(run: Path, exported: dict[str, Path], format_: str) -> None:
     corpus, done = read_manifest(run / "corpus"), read_manifest(exported[format_])
     assert corpus is not None
     assert done is not None
@@ -134,13 +134,13 @@ def test_files_and_counts_are_those_of_the_corpus(run: Path, exported: dict[str,
     assert f"| a negation (`not`) | {corpus.rows['not']:,} |" in text
 
 
-def test_sentences_of_each_kind_are_told_once_a_shuffle(run: Path, exported: dict[str, Path]) -> None:
+def test_each_sentence_stands_once_in_each_shuffle(run: Path, exported: dict[str, Path]) -> None:
     corpus = read_manifest(run / "corpus")
     assert corpus is not None
-    told = [part["kind"] for row in documents(exported["parquet"]) for part in row["sentences"]]
+    kinds = [part["kind"] for row in documents(exported["parquet"]) for part in row["sentences"]]
     shuffles = corpus.inputs["corpus.shuffles"]
     for kind in ("atom", "stated", "not", "and", "or"):
-        assert told.count(kind) == shuffles * corpus.rows[kind]
+        assert kinds.count(kind) == shuffles * corpus.rows[kind]
 
 
 @pytest.mark.parametrize("format_", FORMATS)
@@ -172,18 +172,18 @@ def test_the_two_structured_formats_have_the_same_features(
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_the_same_bytes_however_few_documents_are_in_memory(
+def test_the_bytes_do_not_depend_on_how_many_documents_are_in_memory(
     run: Path, exported: dict[str, Path], format_: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export(run, format_, tmp_path / "again")
     assert contents(tmp_path / "again") == contents(exported[format_])
-    if format_ != "parquet":  # whose row groups they are
+    if format_ != "parquet":  # the number of documents is the size of its row groups
         monkeypatch.setattr(worldgen.export.documents, "_DOCUMENTS_AT_A_TIME", 7)
         export(run, format_, tmp_path / "small")
         assert contents(tmp_path / "small") == contents(exported[format_])
 
 
-def test_slices_of_a_few_documents_are_the_same_rows(
+def test_the_rows_do_not_depend_on_how_many_documents_are_in_memory(
     run: Path, exported: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worldgen.export.documents, "_DOCUMENTS_AT_A_TIME", 7)
@@ -191,7 +191,7 @@ def test_slices_of_a_few_documents_are_the_same_rows(
     assert documents(tmp_path / "small") == documents(exported["parquet"])
 
 
-def test_a_failed_write_leaves_no_half_file_and_the_export_goes_on(
+def test_a_failed_write_leaves_no_half_file_and_the_export_can_be_completed(
     run: Path, exported: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, texts, calls = tmp_path / "out", worldgen.export.documents.ShardText.subject, []
@@ -216,7 +216,7 @@ def test_a_failed_write_leaves_no_half_file_and_the_export_goes_on(
     assert contents(out) == whole
 
 
-def test_killed_in_the_middle_of_a_file(run: Path, exported: dict[str, Path], tmp_path: Path) -> None:
+def test_an_export_killed_inside_a_file_can_be_completed(run: Path, exported: dict[str, Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
     code = f"""
 import os, signal, worldgen.export.documents as export
@@ -241,7 +241,7 @@ export.export_corpus(Path({str(run)!r}), "txt", Path({str(out)!r}), lambda text:
     assert contents(out) == contents(exported["txt"])
 
 
-def test_a_whole_export_is_left_as_it_is_and_a_damaged_one_is_mended(run: Path, tmp_path: Path) -> None:
+def test_a_finished_export_is_left_as_it_is_and_a_damaged_one_is_mended(run: Path, tmp_path: Path) -> None:
     out, said = tmp_path / "out", []
     export(run, "txt", out)
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
@@ -255,7 +255,7 @@ def test_a_whole_export_is_left_as_it_is_and_a_damaged_one_is_mended(run: Path, 
     assert contents(out) == whole
 
 
-def test_what_else_a_folder_holds_is_never_touched(run: Path, tmp_path: Path) -> None:
+def test_other_files_in_a_folder_are_never_touched(run: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(UserError, match=r"is not empty: name a new folder with --out"):
         export(run, "txt", tmp_path)
@@ -265,14 +265,14 @@ def test_what_else_a_folder_holds_is_never_touched(run: Path, tmp_path: Path) ->
         export(run, "jsonl", tmp_path / "out")
 
 
-def test_a_run_without_a_corpus_is_told(tmp_path: Path) -> None:
+def test_a_run_without_a_corpus_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no finished corpus: run `worldgen build"):
         export(tmp_path / "run", "txt", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_hostile_labels_come_back(tmp_path: Path) -> None:
-    """Quotes, backslashes, other scripts, braces: the JSON is put together from parts."""
+def test_hostile_labels_are_exported_unchanged(tmp_path: Path) -> None:
+    """The labels have quotes, backslashes, other scripts and braces, because the JSON is joined from parts."""
     names = ['the "{}" \\ co', "مدينة {}", "{{ {} }}\\n", "e\u0301 {} \U0001f600", "x" * 500 + "{}"]
     lines = []
     for s in range(60):
