@@ -27,11 +27,14 @@ import torch
 from transformers import MistralForCausalLM
 
 from worldgen.evaluate.asking.answers import AnswerReader
-from worldgen.evaluate.asking.measure import Trial, ask, make_trials
+from worldgen.evaluate.asking.replies import ask
+from worldgen.evaluate.asking.trials import Trial
 from worldgen.evaluate.runs.config import load
 from worldgen.evaluate.runs.load import load_world
 from worldgen.evaluate.settings import EditConfig
-from worldgen.evaluate.testbed.questions import load_probes
+from worldgen.evaluate.testbed.case_trials import make_trials
+from worldgen.evaluate.testbed.cases import load_cases
+from worldgen.evaluate.testbed.probes import load_questions
 from worldgen.lm.allocator import keep_freed_memory
 from worldgen.lm.editions import Cost
 from worldgen.lm.editors.lowrank.lora import Lora
@@ -95,8 +98,9 @@ def bench(run: Path, cases: int, device: str) -> Bench:
         model = load_model(final, device)
     else:
         model = new_model(config.pretrain, tokenizer, config.seed).to(torch.device(device)).eval()  # type: ignore[arg-type]
-    trials = make_trials(load_probes(run / "cases" / "probes.parquet"), 1, config.seed)
-    return Bench(model, AnswerReader(tokenizer, load_world(run).objects), config.edit, trials[:cases])
+    world, chosen = load_world(run), load_cases(run / "cases" / "cases.parquet")
+    trials = make_trials(world, chosen, load_questions(run / "cases" / "probes.parquet"), 1, config.seed)
+    return Bench(model, AnswerReader(tokenizer, world.objects), config.edit, trials[:cases])
 
 
 def compare(bench: Bench, reference: int) -> dict[str, Any]:
@@ -107,11 +111,11 @@ def compare(bench: Bench, reference: int) -> dict[str, Any]:
     slow = work(bench, peft, bench.trials[:reference])
     fast = work(bench, ours, bench.trials)
     begun = time.perf_counter()
-    ask(bench.model, bench.reader, [probe for trial in bench.trials for probe in trial.probes])
+    ask(bench.model, bench.reader, [question for trial in bench.trials for question in trial.questions])
     before_seconds = time.perf_counter() - begun
     both = len(slow.costs)
     losses = [np.array([cost.losses for cost in outcome.costs[:both]]) for outcome in (slow, fast)]
-    probes = sum(len(trial.probes) for trial in bench.trials)
+    probes = sum(len(trial.questions) for trial in bench.trials)
     per_edit = slow.edit_seconds / both, fast.edit_seconds / len(bench.trials)
     return {
         "device": torch.cuda.get_device_name()
@@ -148,8 +152,8 @@ def work(bench: Bench, editor: Lora | LoraReference, trials: Sequence[Trial]) ->
         batch, begun = trials[start : start + size], time.perf_counter()
         with editor.edit(bench.model, [trial.edition for trial in batch]) as edited:
             edited_at = time.perf_counter()
-            of = [number for number, trial in enumerate(batch) for _ in trial.probes]
-            replies = ask(edited, bench.reader, [probe for trial in batch for probe in trial.probes], of)
+            of = [number for number, trial in enumerate(batch) for _ in trial.questions]
+            replies = ask(edited, bench.reader, [question for trial in batch for question in trial.questions], of)
             ask_seconds += time.perf_counter() - edited_at
         edit_seconds += edited_at - begun
         costs += edited.costs

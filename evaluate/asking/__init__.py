@@ -1,1 +1,1 @@
-"""Questions to models: asked, answered, measured before and after edits."""
+"""Questions to models, their replies, and measurements before and after edits."""

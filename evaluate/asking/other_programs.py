@@ -6,23 +6,23 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from worldgen.errors import UserError
-
-PROBABILITIES: Final = ("before", "after")
-ANSWERS: Final = ("answer_before", "answer_after")
-COLUMNS: Final = ("case", "name", *PROBABILITIES, *ANSWERS)
+from worldgen.evaluate.asking.measurements import ANSWERS, COLUMNS, PROBABILITIES
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """A Parquet, CSV or JSON lines file, by its suffix. Raises UserError for another, and for one that is broken."""
+    """Returns the table in a Parquet, CSV or JSON lines file.
+
+    Raises UserError for a file with another suffix, and for one that cannot be read.
+    """
     readers: dict[str, Callable[[Path], pd.DataFrame]] = {
         ".parquet": pd.read_parquet,
-        # A label may read "NA", or like a number.
+        # A label may be "NA", or look like a number.
         ".csv": lambda path: pd.read_csv(path, dtype=str, keep_default_na=False),
         ".jsonl": lambda path: pd.DataFrame([json.loads(line) for line in path.read_text("utf-8").splitlines()]),
     }
@@ -35,7 +35,10 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def checked(table: pd.DataFrame, probes: pd.DataFrame, path: Path) -> dict[str, Any]:
-    """The measurements' columns in the order of the probes. Raises UserError unless there is one good row for each."""
+    """Returns the columns of measurements-*.parquet, in the order of the probes (the rows of probes.parquet).
+
+    Raises UserError unless the table has one row for each probe, with a probability or an answer as the probe asks.
+    """
     if absent := [column for column in COLUMNS if column not in table]:
         raise UserError(f"{path} has no column {absent[0]!r}: its columns are to be {', '.join(COLUMNS)}")
     keys = list(zip(pd.to_numeric(table["case"], errors="coerce"), table["name"], strict=True))
@@ -60,7 +63,7 @@ def checked(table: pd.DataFrame, probes: pd.DataFrame, path: Path) -> dict[str, 
 
 
 def _refuse(path: Path, what: str, keys: list[tuple[Any, Any]], mend: str) -> None:
-    """Raises UserError if there are any such rows, with the first of them."""
+    """Raises UserError with the first of these rows (case, name), if there is one."""
     if keys:
         case, name = keys[0]
         more = f" and {len(keys) - 1:,} more" if len(keys) > 1 else ""

@@ -47,9 +47,11 @@ def export_command(
     existing_config(run)
     say = print_nothing if quiet or as_json else print_progress
     if (what or ("requests" if format_ == "easyedit" else "documents")) == "requests":
+        from worldgen.evaluate.runs.load import finished, load_world
         from worldgen.evaluate.testbed.export import export_requests
 
-        rows = export_requests(run, _request_format(format_), out, say).rows
+        cases = finished(run / "cases")
+        rows = export_requests(load_world(run), cases, _request_format(format_), out, say).rows
     else:
         from worldgen.export.documents import export_corpus
 

@@ -13,14 +13,15 @@ from typing import Any, Final
 import pandas as pd
 
 from worldgen.errors import UserError
+from worldgen.evaluate.asking.measurements import measurement_rows, save_measurements
 from worldgen.evaluate.asking.other_programs import checked, read_table
 from worldgen.evaluate.methods.methods import METHODS
 from worldgen.evaluate.runs.load import finished, load_world
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import Stage, make_stage
 from worldgen.evaluate.stages.testbed import CASES, EDIT_FILES
-from worldgen.evaluate.testbed.questions import load_probes
-from worldgen.storage.files import sha256, write_table
+from worldgen.evaluate.testbed.probes import load_questions
+from worldgen.storage.files import sha256
 from worldgen.storage.manifests import INPUTS, MANIFEST, Inputs
 
 LONGEST_NAME: Final = 100
@@ -43,22 +44,15 @@ def probe_model(run: Run, source: str, name: str | None) -> None:
     Nobody edits it: it says the same before and after, so its "after" shows the score of a mind that ignores requests.
     """
     from worldgen.evaluate.asking.answers import AnswerReader
-    from worldgen.evaluate.asking.measure import ask
+    from worldgen.evaluate.asking.replies import ask
     from worldgen.lm.any_causal_model import load_causal
 
-    probes = load_probes(finished(run.folder / CASES.name) / "probes.parquet")
+    questions = load_questions(finished(run.folder / CASES.name) / "probes.parquet")
     model, tokenizer = load_causal(source, run.torch_device)
 
     def replies() -> Mapping[str, Any]:
-        said = ask(model, AnswerReader(tokenizer, load_world(run.folder).objects), probes)
-        return {
-            "case": [probe.case for probe in probes],
-            "name": [probe.name for probe in probes],
-            "before": said.probability,
-            "after": said.probability,
-            "answer_before": said.answer,
-            "answer_after": said.answer,
-        }
+        said = ask(model, AnswerReader(tokenizer, load_world(run.folder).objects), questions)
+        return measurement_rows(questions, said, said)
 
     folder = Path(source)
     files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
@@ -71,7 +65,7 @@ def _keep(run: Run, name: str, origin: Inputs, replies: Callable[[], Mapping[str
 
     def write_replies(_: Run, folder: Path) -> Mapping[str, Any]:
         columns = replies()
-        write_table(folder / "measurements-00000.parquet", columns)
+        save_measurements(folder, columns)
         return {"probes": len(columns["case"])}
 
     stage = Stage(

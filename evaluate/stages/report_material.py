@@ -9,7 +9,7 @@ import pandas as pd
 
 from worldgen.corpus.sentences import Sentences
 from worldgen.errors import UserError
-from worldgen.evaluate.asking.measure import read_measurements
+from worldgen.evaluate.asking.measurements import read_measurements
 from worldgen.evaluate.methods.tracing import averages, load_effects
 from worldgen.evaluate.report.material import MeasuredMethod, PageSettings, ReportMaterial
 from worldgen.evaluate.report.page import write_page

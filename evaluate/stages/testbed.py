@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from worldgen.evaluate.asking.measure import read_costs, read_measurements
+from worldgen.evaluate.asking.measurements import ChunkedFiles, read_costs, read_measurements
 from worldgen.evaluate.methods.methods import METHODS, TASK, Method, Need
 from worldgen.evaluate.runs.load import load_agent, load_world, measured_methods
 from worldgen.evaluate.runs.run import Run
@@ -18,9 +18,10 @@ from worldgen.evaluate.runs.stage import Stage, check_made_with, make_stage
 from worldgen.evaluate.stages.language_model import LM, TRACE
 from worldgen.evaluate.stages.trajectory import allowed_steps, folder_name, shorter_edits, steps_of, with_steps
 from worldgen.evaluate.stages.world import AGENT, CORPUS, TOKENS, WORLD
+from worldgen.evaluate.testbed.case_questions import make_probes
 from worldgen.evaluate.testbed.cases import Case, load_cases, make_cases, save_cases
 from worldgen.evaluate.testbed.editing_metrics import METRIC_NAMES
-from worldgen.evaluate.testbed.questions import load_probes, make_probes, save_probes
+from worldgen.evaluate.testbed.probes import load_questions, save_probes
 from worldgen.evaluate.testbed.scores import MethodScores, as_table
 from worldgen.evaluate.testbed.scoring import Benchmark, score
 from worldgen.storage.files import write_text
@@ -79,18 +80,17 @@ def _measuring(method: Method, cases: Stage) -> Callable[[Run, Path], Mapping[st
 
     def measure_edits(run: Run, folder: Path) -> Mapping[str, Any]:
         from worldgen.evaluate.asking.answers import AnswerReader
-        from worldgen.evaluate.asking.measure import make_trials, measure
+        from worldgen.evaluate.asking.measure import measure
         from worldgen.evaluate.stages.workbench import workbench_of
+        from worldgen.evaluate.testbed.case_trials import make_trials
 
         bench = workbench_of(run, method, folder, run.folder / cases.name)
-        probes = load_probes(run.folder / cases.name / "probes.parquet")
-        weights = {case.case: float(case.weight) for case in bench.cases}
-        subjects = {case.case: bench.world.subjects[case.subject] for case in bench.cases}
-        trials = make_trials(probes, bench.edit.requests, bench.seed, weights, subjects)
-        chunk = max(1, bench.edit.chunk_cases // bench.edit.requests)
+        questions = load_questions(run.folder / cases.name / "probes.parquet")
+        trials = make_trials(bench.world, bench.cases, questions, bench.edit.requests, bench.seed)
+        files = ChunkedFiles(folder, max(1, bench.edit.chunk_cases // bench.edit.requests))
         reader = AnswerReader(bench.tokenizer, bench.world.objects)
-        measure(bench.model, method.make(bench), reader, trials, chunk, folder, run.quiet)
-        return {"probes": len(probes)}
+        measure(bench.model, method.make(bench), reader, trials, files, run.quiet)
+        return {"probes": len(questions)}
 
     return measure_edits
 

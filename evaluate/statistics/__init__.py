@@ -1,1 +1,1 @@
-"""Means with intervals."""
+"""Means with their intervals."""

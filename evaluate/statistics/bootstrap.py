@@ -1,4 +1,4 @@
-"""Bootstrap intervals of means over cases: what belongs to one case stays together."""
+"""Bootstrap intervals of means over cases. The values of one case are resampled together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class Interval(NamedTuple):
-    """A mean and its percentile interval."""
+    """A mean with its percentile interval, from `low` to `high`."""
 
     mean: float
     low: float
@@ -19,10 +19,10 @@ class Interval(NamedTuple):
 def mean_intervals(
     values: NDArray[np.float64], samples: int, confidence: float, draw: np.random.Generator
 ) -> list[Interval]:
-    """The intervals of each column's mean: `values` [N, M], N cases that are drawn with replacement as whole rows.
+    """Returns the mean of each column of `values` [N, M] with its interval; N cases are resampled as whole rows.
 
-    A resample is N rows drawn uniformly, written as multinomial weights w [B, N]: its means are w @ values / N.
-    Raises ValueError for no cases.
+    A resample is N rows drawn uniformly with replacement. B resamples are multinomial weights w [B, N], and their means
+    are w @ values / N. Raises ValueError for no cases.
     """
     N, _ = values.shape
     if not N:

@@ -1,1 +1,1 @@
-"""What `belief` teaches: the agent's credences around a request, drawn anew at every step."""
+"""The targets of `belief`: the agent's credences around a request, drawn anew at every step."""

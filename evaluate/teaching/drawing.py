@@ -1,4 +1,4 @@
-"""The facts that a corpus tells of: which there are, and draws of them, by subject and relation."""
+"""The facts that a corpus tells: the relations of a subject, and random draws of facts by subject and relation."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from numpy.typing import NDArray
 
 from worldgen.worlds.world import World
 
-Place = tuple[int, int]  # a subject and a relation
+Place = tuple[int, int]
+"""A subject and a relation."""
 
 
 def relations_of(world: World, subject: int) -> list[int]:
-    """Those that the corpus tells of the subject."""
+    """Returns the relations that the corpus tells of a subject."""
     return world.relation[world.first_fact[subject] : world.first_fact[subject + 1]].tolist()
 
 
 def drawn_of(world: World, subjects: AbstractSet[int], count: int, draw: np.random.Generator) -> list[Place]:
-    """So many known facts of these subjects, one as likely as another; none if there are none."""
+    """Returns `count` facts of these subjects, each drawn uniformly; none if the corpus tells no fact of them."""
     known = np.flatnonzero(np.isin(world.subject, list(subjects)))
     return _places(world, draw.choice(known, count)) if len(known) else []
 
@@ -26,7 +27,10 @@ def drawn_of(world: World, subjects: AbstractSet[int], count: int, draw: np.rand
 def drawn_of_others(
     world: World, subjects: AbstractSet[int], relations: AbstractSet[int], count: int, draw: np.random.Generator
 ) -> list[Place]:
-    """So many known facts of other subjects, every second one of these relations; none if there are none of them."""
+    """Returns `count` facts of subjects outside `subjects`, every second one with a relation in `relations`.
+
+    Returns none if no such subject has one of the relations.
+    """
     others = ~np.isin(world.subject, list(subjects))
     near = np.flatnonzero(others & np.isin(world.relation, list(relations)))
     if not len(near):

@@ -1,1 +1,1 @@
-"""The testbed's benchmark: cases, questions, exact labels, metrics and scores."""
+"""The testbed: cases, their questions, the agent's answers to them, metrics and scores."""

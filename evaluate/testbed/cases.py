@@ -1,7 +1,7 @@
-"""The cases of the editing benchmark: what is requested of the model, and of whom else it is then asked.
+"""The cases of the editing benchmark: the request of each, and the other facts that the model is asked about.
 
-Paper, appendix A.2 step 2. Half the requests reinforce the truth, half contradict it; where the relation is
-upstream for the subject, most of the latter change the agent's best answer about the downstream fact, which is
+Source: paper, appendix A.2 step 2. Half the requests reinforce the truth, half contradict it. Where the relation is
+upstream for the subject, most contradictions change the agent's most probable object of the downstream fact; this is
 checked on the posterior.
 """
 
@@ -27,50 +27,57 @@ from worldgen.worlds.world import NONE, World
 
 @dataclass(frozen=True)
 class Case:
-    """One request "subject relation requested", worth `weight` observations, and what goes with it.
-
-    `relation2` is the relation's downstream one where the subject has it (`downstream`), else another of the
-    subject's; `subject2` has both. `downstream_changes`: the agent's most probable object of (subject,
-    relation2) is another after the edit. `original_object` makes the second set of logic probes: the truth or
-    a false object. B is the second statement of and / or.
-    """
+    """One request "subject relation requested", with the facts and statements that its questions are about."""
 
     case: int
+    """The number of the case."""
     subject: int
     relation: int
     truth: int
+    """The object that is true in the world."""
     requested: int
+    """The object that the request makes true."""
     weight: int
+    """How many observations the request is worth."""
     reinforces: bool
+    """Whether the request is the truth."""
     relation2: int
+    """The relation downstream of `relation` where the subject has it, else another relation of the subject."""
     downstream: bool
+    """Whether `relation2` is downstream of `relation`."""
     downstream_changes: bool
+    """Whether the edit changes the agent's most probable object of (subject, relation2), downstream of the request."""
     subject2: int
+    """Another subject, which has both relations."""
     original_object: int
+    """The object of the second set of statements: the truth or a false object."""
     b_subject: int
+    """The subject of B, the second statement of and / or."""
     b_relation: int
     b_object: int
 
-    def edit(self) -> Edit:
-        """The request with its weight."""
-        return Edit(self.subject, self.relation, self.requested, self.weight)
+    @property
+    def request(self) -> Fact:
+        """The requested fact."""
+        return Fact(self.subject, self.relation, self.requested)
 
-    def certain_edit(self, weight: int) -> Edit:
-        """The request as near certainty."""
-        return Edit(self.subject, self.relation, self.requested, weight)
-
-    def b(self) -> Fact:
-        """The second statement."""
+    @property
+    def statement_b(self) -> Fact:
+        """The second statement of and / or."""
         return Fact(self.b_subject, self.b_relation, self.b_object)
+
+    def edit(self) -> Edit:
+        """Returns the request with its weight, as the agent takes it."""
+        return Edit(*self.request, self.weight)
 
 
 def save_cases(path: Path, cases: list[Case]) -> None:
-    """Write cases.parquet."""
+    """Writes cases.parquet."""
     write_table(path, {field.name: [getattr(case, field.name) for case in cases] for field in fields(Case)})
 
 
 def load_cases(path: Path) -> list[Case]:
-    """Read what `save_cases` wrote."""
+    """Returns the cases that `save_cases` wrote."""
     columns = {name: column.tolist() for name, column in read_columns(path).items()}
     return [Case(*values) for values in zip(*(columns[field.name] for field in fields(Case)), strict=True)]
 
@@ -78,10 +85,11 @@ def load_cases(path: Path) -> list[Case]:
 def make_cases(
     world: World, agent: Agent, config: CasesConfig, seed: int, apart_from: Sequence[Case] = ()
 ) -> list[Case]:
-    """`config.cases` cases over facts in random order, every fact once before any comes twice.
+    """Returns `config.cases` cases over facts in random order; every fact comes once before any comes twice.
 
-    Those that lie apart from others are of other facts, are drawn from another stream, and are numbered after them.
-    Raises UserError if no fact of the world has a second subject with the same two relations, or none is left.
+    No case is about a fact of `apart_from`. Where cases are given there, the new ones are drawn from another random
+    stream and numbered after them. Raises UserError if no fact of the world has a second subject with the same two
+    relations, or none is left.
     """
     maker = _CaseMaker(world, agent, config, generator(seed, "held-out cases" if apart_from else "cases"))
     taken = {(case.subject, case.relation) for case in apart_from}
@@ -104,7 +112,7 @@ def make_cases(
     return cases
 
 
-# How many requests are tried before a case is let be whose downstream answer does not change.
+# How many requests are tried before a case is accepted whose downstream answer does not change.
 _TRIES = 20
 
 
@@ -116,7 +124,7 @@ class _CaseMaker:
     draw: np.random.Generator
 
     def case(self, number: int, fact: int) -> Case | None:
-        """A case about this fact, or None if no other subject has its two relations."""
+        """Returns a case about this fact, None if no other subject has its two relations."""
         world = self.world
         subject, relation, truth = int(world.subject[fact]), int(world.relation[fact]), int(world.truth[fact])
         relation2, downstream = self._second_relation(fact)
@@ -145,7 +153,10 @@ class _CaseMaker:
         )
 
     def _second_relation(self, fact: int) -> tuple[int, bool]:
-        """The relation downstream of the fact's, if the subject has it, else another of the subject's, else NONE."""
+        """Returns the second relation, and whether it is downstream of the fact's relation.
+
+        That is the downstream relation if the subject has it, else another relation of the subject, else NONE.
+        """
         world = self.world
         subject, relation = world.subject[fact], world.relation[fact]
         others = world.relation[world.first_fact[subject] : world.first_fact[subject + 1]]
@@ -162,12 +173,16 @@ class _CaseMaker:
 
     @cached_property
     def _subjects_with(self) -> dict[tuple[int, int], NDArray[np.intp]]:
-        """Every two relations' subjects that have both."""
+        """For each pair of relations, the subjects that have both."""
         has = [self.world.fact_ids(relation) != NONE for relation in range(len(self.world.relations))]
         return {(i, j): np.flatnonzero(of_i & of_j) for i, of_i in enumerate(has) for j, of_j in enumerate(has)}
 
     def _contradiction(self, fact: int, downstream: int) -> int:
-        """An object that is not the truth; one that changes the downstream answer, for the configured share."""
+        """Returns an object that is not the truth.
+
+        For the configured share of the cases it changes the agent's downstream answer, if an object can be found that
+        does. `downstream` is the downstream relation, NONE if there is none.
+        """
         world = self.world
         subject, relation, truth = int(world.subject[fact]), int(world.relation[fact]), int(world.truth[fact])
         objects = self.draw.permutation(world.ranges[relation])
@@ -183,10 +198,11 @@ class _CaseMaker:
         return candidates[0]
 
     def _least_weight(self, subject: int, relation: int, requested: int) -> int:
-        """n', with which the request is credible."""
+        """Returns n', the least weight with which the agent's credence in the request reaches the target."""
         return self.agent.weight_for(subject, relation, requested, self.config.target_credence)
 
     def _changes(self, edit: Edit, downstream: int) -> bool:
+        """Returns whether an edit changes the agent's most probable object of the downstream relation."""
         before = self.agent.belief(edit.subject, downstream).mode()
         return self.agent.revise(edit).belief(edit.subject, downstream).mode() != before
 
@@ -194,7 +210,7 @@ class _CaseMaker:
         return int(self.world.false_object(np.array([fact]), self._word())[0])
 
     def _second_statement(self, subject: int) -> dict[str, int]:
-        """B: a fact of another subject, true or false with equal chance."""
+        """Returns the fields of B: a fact of another subject, true or false with equal chance."""
         world = self.world
         begin, end = int(world.first_fact[subject]), int(world.first_fact[subject + 1])
         fact = int(self.draw.integers(len(world) - (end - begin)))

@@ -1,6 +1,6 @@
-"""The agent's answers to every case at once: before its edit, after it, after one of the near certain weight.
+"""The agent's answers to all cases at once.
 
-Shapes: C cases, 3 minds (in that order).
+Shapes: C cases; 3 minds: the agent before the edit, after it, and after an edit of the near certain weight.
 """
 
 from __future__ import annotations
@@ -20,35 +20,40 @@ from worldgen.evaluate.testbed.cases import Case
 from worldgen.evaluate.testbed.sites import SITE_FIELDS
 from worldgen.worlds.world import World
 
-Credences = NDArray[np.float64]  # [3, C]
+Credences = NDArray[np.float64]
+"""[3, C]"""
 MINDS = 3
 
 
 @dataclass(frozen=True)
-class Site:
-    """A place that cases ask about: who, what, the objects by role, and the credence of each.
-
-    `objects[role]` is [C]; `credence[role]` is [3, C].
-    """
+class SiteLabels:
+    """A site of all cases: its subjects and relations, an object for each role, and the credences in these objects."""
 
     subject: Integers
+    """[C]"""
     relation: Integers
+    """[C]"""
     objects: dict[str, Integers]
+    """A role ("truth", "requested", "old_mode", "new_mode", at s1r1 "original" too) -> [C]"""
     credence: dict[str, Credences]
+    """A role -> [3, C]"""
 
 
 @dataclass(frozen=True)
 class Labels:
-    """`sites["s1r1"]` ...; `claims["requested"]`, "original" and "b": the credences of the statements, [3, C]."""
+    """The agent's answers to all cases."""
 
-    sites: dict[str, Site]
+    sites: dict[str, SiteLabels]
+    """A site's name -> its labels."""
     claims: dict[str, Credences]
+    """A statement ("requested", "original" or "b") -> the credences in it."""
 
 
 def label(world: World, agent: Agent, cases: Sequence[Case], certain_weight: float) -> Labels:
-    """Every label of the cases.
+    """Returns the labels of the cases.
 
-    At s1r1 by the root formula (the weight n' is defined by it), everywhere else p(o | s, r) as believed.
+    At s1r1 they are by the root formula (which defines the weight n'), everywhere else they are p(o | s, r) as
+    believed.
     """
     column = {name: np.array([getattr(case, name) for case in cases], dtype=np.int64) for name in _NUMBERS}
     weights = np.stack([np.zeros(len(cases)), column["weight"], np.full(len(cases), float(certain_weight))])
@@ -80,7 +85,7 @@ _NUMBERS = (
 )  # fmt: skip
 
 
-def _site(world: World, column: dict[str, Integers], place: tuple[str, str], beliefs: Beliefs) -> Site:
+def _site(world: World, column: dict[str, Integers], place: tuple[str, str], beliefs: Beliefs) -> SiteLabels:
     subject, relation = (column[name] for name in place)
     before, after, _ = beliefs.modes.reshape(MINDS, -1)
     is_request = place == ("subject", "relation")
@@ -93,7 +98,9 @@ def _site(world: World, column: dict[str, Integers], place: tuple[str, str], bel
     }
     if is_request:
         objects["original"] = column["original_object"]
-    return Site(subject, relation, objects, {role: _credence(beliefs, chosen) for role, chosen in objects.items()})
+    return SiteLabels(
+        subject, relation, objects, {role: _credence(beliefs, chosen) for role, chosen in objects.items()}
+    )
 
 
 def _credence(beliefs: Beliefs, objects: Integers) -> Credences:

@@ -21,6 +21,7 @@ from worldgen.corpus.connectives import fact_of_another_subject
 from worldgen.corpus.sentences import Kind, Sentences
 from worldgen.corpus.wording import syntax_tree
 from worldgen.evaluate.asking.answers import AnswerReader
+from worldgen.evaluate.asking.questions import fact_prompt
 from worldgen.evaluate.testbed.coherence import probabilistic_error
 from worldgen.facts import Fact
 from worldgen.grammar import truth_prompt
@@ -61,7 +62,7 @@ def examination_about(world: World, facts: Ids, seed: int) -> Examination:
     draw = generator(seed, "examination")
     asked = _facts(world, facts)
     return Examination(
-        [f"{world.subjects[fact.subject]} {world.relations[fact.relation]}" for fact in asked],
+        [fact_prompt(world, fact.subject, fact.relation) for fact in asked],
         [world.objects[fact.object] for fact in asked],
         {name: _prompts(world, statements_about(world, facts, kind, draw)) for kind, name in STATEMENTS.items()},
     )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from worldgen.evaluate.asking.questions import name_of
 from worldgen.evaluate.settings import ScoreConfig
 from worldgen.evaluate.statistics.bootstrap import mean_intervals
 from worldgen.evaluate.testbed.cases import Case
@@ -76,10 +77,11 @@ def case_metrics(probes: pd.DataFrame, measured: pd.DataFrame, phase: str) -> pd
     role = "truth" if phase == "before" else "new_mode"
     columns: dict[str, Any] = {}
     for site, accuracy, coherence in zip(SITES, ACCURACIES, COHERENCES, strict=True):
-        columns[accuracy.name] = (said[f"{site}/answer"] == expected[f"{site}/answer"]).astype(float)
-        asked = f"{site}/{role}"
+        free = name_of(site, "answer")
+        columns[accuracy.name] = (said[free] == expected[free]).astype(float)
+        asked = name_of(site, role)
         columns[coherence.name] = probabilistic_error(model[asked].to_numpy(), agent[asked].to_numpy())
-    p = {name: column.to_numpy() for name, column in model.items()}
+    p = {str(name): column.to_numpy() for name, column in model.items()}
     for set_, metrics in (("requested", LOGICS), ("original", ORIGINAL_LOGICS)):
         columns |= {metric.name: error for metric, error in zip(metrics, _logic_errors(p, set_), strict=True)}
     for requested, original, both in zip(LOGICS, ORIGINAL_LOGICS, BOTH_LOGICS, strict=True):
@@ -87,22 +89,26 @@ def case_metrics(probes: pd.DataFrame, measured: pd.DataFrame, phase: str) -> pd
     return pd.DataFrame(columns, index=model.index)[list(METRIC_NAMES)]
 
 
-def _logic_errors(p: dict[Any, P], set_: str) -> tuple[P, ...]:
-    """Returns the model's errors against itself about one set of statements, in the order of `LOGICS`."""
-    a, b, both = p[f"{set_}/tf"], p["b/tf"], p[f"{set_}/and"]
+def _logic_errors(p: dict[str, P], set_: str) -> tuple[P, ...]:
+    """Returns the model's errors against itself about one set of statements, in the order of `LOGICS`.
+
+    `p` maps the name of a question to the model's probabilities [cases].
+    """
+    a, b = p[name_of(set_, "tf")], p[name_of("b", "tf")]
+    a_and_b, b_and_a = p[name_of(set_, "and")], p[name_of(set_, "and_swapped")]
     return (
-        truth_error(p[f"s1r1/{set_}"], a),
-        negation_error(a, p[f"{set_}/not"]),
-        conjunction_error(a, b, both),
-        disjunction_error(a, b, p[f"{set_}/or"]),
-        commutation_error(both, p[f"{set_}/and_swapped"]),
+        truth_error(p[name_of("s1r1", set_)], a),
+        negation_error(a, p[name_of(set_, "not")]),
+        conjunction_error(a, b, a_and_b),
+        disjunction_error(a, b, p[name_of(set_, "or")]),
+        commutation_error(a_and_b, b_and_a),
     )
 
 
 def group_masks(benchmark: Benchmark, measured: pd.DataFrame) -> dict[str, np.ndarray]:
     """Returns the cases of each group as masks [cases]. The model's answers are those before the edit."""
     world, cases = benchmark.world, benchmark.cases
-    answers = measured[measured["name"] == "s1r1/answer"].set_index("case")["answer_before"]
+    answers = measured[measured["name"] == name_of("s1r1", "answer")].set_index("case")["answer_before"]
     said = np.array([answers[case.case] for case in cases])
     requested = np.array([world.objects[case.requested] for case in cases])
     truth = np.array([world.objects[case.truth] for case in cases])

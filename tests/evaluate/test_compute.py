@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from worldgen.errors import UserError
-from worldgen.evaluate.asking.measure import read_costs, read_measurements
+from worldgen.evaluate.asking.measurements import read_costs, read_measurements
 from worldgen.evaluate.methods.methods import METHODS
 from worldgen.evaluate.report.equal_compute import at_equal_compute, cheapest, points_of
 from worldgen.evaluate.report.figures.compute_curves import draw_cost

@@ -6,7 +6,7 @@ import miniature
 import pytest
 
 from worldgen.errors import UserError
-from worldgen.evaluate.asking.measure import read_costs, read_measurements
+from worldgen.evaluate.asking.measurements import read_costs, read_measurements
 from worldgen.evaluate.methods.methods import METHODS
 from worldgen.evaluate.runs.config import RunConfig, override
 from worldgen.evaluate.runs.presets import tiny

@@ -15,7 +15,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from worldgen import cli
 from worldgen.errors import UserError
-from worldgen.evaluate.asking.measure import read_measurements
+from worldgen.evaluate.asking.measurements import read_measurements
 from worldgen.evaluate.asking.other_programs import COLUMNS
 from worldgen.evaluate.runs.config import override
 from worldgen.evaluate.runs.presets import tiny

@@ -12,7 +12,8 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from worldgen.errors import UserError
-from worldgen.evaluate.asking.measure import case_seed, read_costs, read_measurements, request_of
+from worldgen.evaluate.asking.measurements import read_costs, read_measurements
+from worldgen.evaluate.asking.questions import QuestionKind
 from worldgen.evaluate.methods.methods import METHODS
 from worldgen.evaluate.runs.config import override
 from worldgen.evaluate.runs.load import load_agent, load_world
@@ -23,8 +24,10 @@ from worldgen.evaluate.stages import testbed, whole
 from worldgen.evaluate.stages.language_model import EXAM, examined_facts
 from worldgen.evaluate.stages.page import REPORT
 from worldgen.evaluate.stages.testbed import CASES
+from worldgen.evaluate.testbed.case_trials import edition_seed, request_of
+from worldgen.evaluate.testbed.cases import load_cases
 from worldgen.evaluate.testbed.editing_metrics import METRIC_NAMES
-from worldgen.evaluate.testbed.questions import load_probes
+from worldgen.evaluate.testbed.probes import load_probes, load_questions
 from worldgen.evaluate.testbed.scores import read_scores
 from worldgen.lm.editions import Edition
 from worldgen.lm.editors.lowrank.lora_reference import LoraReference
@@ -70,19 +73,19 @@ def test_a_measured_probability_can_be_had_the_slow_way(run):
     """Load the model, edit it for one case, and multiply the probabilities of the target's tokens one by one."""
     model = AutoModelForCausalLM.from_pretrained(run.folder / "lm" / "final").eval()
     tokenizer = load_tokenizer(run.folder / "tokens" / "tokenizer")
-    probes = [probe for probe in load_probes(run.folder / "cases" / "probes.parquet") if probe.case == 3]
+    world, case = load_world(run.folder), load_cases(run.folder / "cases" / "cases.parquet")[3]
+    asked = [each for each in load_questions(run.folder / "cases" / "probes.parquet") if each.case == 3]
+    scored = [question for question in asked if question.kind is not QuestionKind.ANSWER]
     measured = read_measurements(run.folder / "edits" / "lora").set_index(["case", "name"])
-    for probe in probes:
-        if not probe.asks_for_answer:
-            # float32 rounding of a batch against a single text.
-            slow = slow_probability(model, tokenizer, probe.prompt, probe.target)
-            assert measured.loc[(3, probe.name), "before"] == pytest.approx(slow, rel=1e-4)
-    edition = Edition((request_of(probes),), case_seed(run.config.seed, 3))
+    for question in scored:
+        # float32 rounding of a batch against a single text.
+        slow = slow_probability(model, tokenizer, question.prompt, question.target)
+        assert measured.loc[(3, question.name), "before"] == pytest.approx(slow, rel=1e-4)
+    edition = Edition((request_of(world, case, asked),), edition_seed(run.config.seed, 3))
     with LoraReference(run.config.edit, run.config.edit.mode, tokenizer).edit(model, [edition]) as edited:
-        for probe in probes[:12]:
-            if not probe.asks_for_answer:
-                slow = slow_probability(edited.model, tokenizer, probe.prompt, probe.target)
-                assert measured.loc[(3, probe.name), "after"] == pytest.approx(slow, rel=1e-3)
+        for question in scored[:10]:
+            slow = slow_probability(edited.model, tokenizer, question.prompt, question.target)
+            assert measured.loc[(3, question.name), "after"] == pytest.approx(slow, rel=1e-3)
 
 
 def test_many_edits_at_once_are_pefts_one_at_a_time(run):
@@ -164,12 +167,12 @@ def test_the_agent_is_the_one_that_labelled(run):
     world = load_world(run.folder)
     agent = load_agent(run.folder, world, run.config.agent)
     probes = load_probes(run.folder / "cases" / "probes.parquet")
-    asked = next(probe for probe in probes if probe.name == "s1r1/truth")
+    asked, key = next((each.question, each.key) for each in probes if each.question.name == "s1r1/truth")
     object_ = world.objects.id_of(asked.target.removesuffix("."))
     relation = next(r for r in world.relations.labels if asked.prompt.endswith(f" {r}"))
     subject = world.subjects.id_of(asked.prompt.removesuffix(f" {relation}"))
     believed = agent.root(subject, world.relations.id_of(relation))[object_]
-    assert asked.credence_before == pytest.approx(believed, abs=1e-12)
+    assert key.credence_before == pytest.approx(believed, abs=1e-12)
 
 
 def test_a_stage_of_another_config_is_not_read(run, tmp_path):

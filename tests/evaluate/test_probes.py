@@ -6,12 +6,21 @@ from itertools import groupby
 import pytest
 import worlds
 
+from worldgen.bayes.agent import Edit
 from worldgen.bayes.statements import p_and, p_or
+from worldgen.evaluate.asking.questions import QuestionKind
 from worldgen.evaluate.settings import CasesConfig
+from worldgen.evaluate.testbed.case_questions import make_probes
 from worldgen.evaluate.testbed.cases import make_cases
-from worldgen.evaluate.testbed.questions import STATEMENT_SETS, Probe, load_probes, make_probes, save_probes
+from worldgen.evaluate.testbed.probes import (
+    STATEMENT_FORMS,
+    STATEMENT_SETS,
+    Probe,
+    load_probes,
+    load_questions,
+    save_probes,
+)
 from worldgen.evaluate.testbed.sites import SITES
-from worldgen.facts import Fact
 from worldgen.grammar import Lexicon
 
 
@@ -26,9 +35,11 @@ def cases():
 
 
 @pytest.fixture(scope="module")
-def asked(cases) -> list[dict[str, Probe]]:
+def asked(cases) -> list[dict[tuple[str, str], Probe]]:
+    """The probes of each case by (about, form)."""
     probes = make_probes(worlds.world(), worlds.agent(), cases, 1000, closing_stop=True)
-    return [{probe.name: probe for probe in group} for _, group in groupby(probes, key=lambda probe: probe.case)]
+    grouped = groupby(probes, key=lambda probe: probe.question.case)
+    return [{(probe.question.about, probe.question.form): probe for probe in group} for _, group in grouped]
 
 
 def test_every_probe_is_a_sentence_of_the_language(asked):
@@ -36,9 +47,10 @@ def test_every_probe_is_a_sentence_of_the_language(asked):
     lexicon = Lexicon(*(frozenset(names.labels) for names in (world.subjects, world.relations, world.objects)))
     for probes in asked:
         for name, probe in probes.items():
-            if not probe.asks_for_answer:
-                stop = "" if probe.target.endswith(".") else "."
-                assert lexicon.parse(f"{probe.prompt} {probe.target}{stop}"), name
+            question = probe.question
+            if question.kind is not QuestionKind.ANSWER:
+                stop = "" if question.target.endswith(".") else "."
+                assert lexicon.parse(f"{question.prompt} {question.target}{stop}"), name
 
 
 def test_names(asked):
@@ -46,47 +58,52 @@ def test_names(asked):
     statements = ("tf", "tf_false", "not", "and", "and_swapped", "or")
     names = {f"{site}/{role}" for site in SITES for role in roles} | {"s1r1/original", "b/tf"}
     names |= {f"{set_}/{statement}" for set_ in STATEMENT_SETS for statement in statements}
-    assert all(set(probes) == names for probes in asked)
+    assert all({probe.question.name for probe in probes.values()} == names for probes in asked)
+    assert all(len(probes) == len(names) for probes in asked)
 
 
 def test_the_request_reaches_its_goal_by_the_root_formula(asked, cases):
     for probes, case in zip(asked, cases, strict=True):
-        requested = probes["s1r1/requested"]
+        requested = probes["s1r1", "requested"].key
         agent = worlds.agent()
         assert requested.credence_before == approx(agent.root(case.subject, case.relation)[case.requested])
         # At least the goal, to rounding where a whole weight meets it exactly.
         assert requested.credence_after >= min(0.95, requested.credence_after) > requested.credence_before - 1e-12
-        assert probes["s1r1/answer"].expected_after == worlds.world().objects[case.requested]
+        assert probes["s1r1", "answer"].key.expected_after == worlds.world().objects[case.requested]
 
 
 def test_downstream_labels_are_the_revised_agents(asked, cases):
     agent = worlds.agent()
     for probes, case in zip(asked, cases, strict=True):
-        revised, certain = agent.revise(case.edit()), agent.revise(case.certain_edit(1000))
+        revised, certain = agent.revise(case.edit()), agent.revise(Edit(*case.request, 1000))
         mode = revised.belief(case.subject, case.relation2).mode()
-        probe = probes["s1r2/new_mode"]
-        assert probe.target == f"{worlds.world().objects[mode]}."
-        assert probe.credence_before == approx(agent.belief(case.subject, case.relation2)[mode])
-        assert probe.credence_after == approx(revised.belief(case.subject, case.relation2)[mode])
-        assert probe.credence_certain == approx(certain.belief(case.subject, case.relation2)[mode])
+        question, key = probes["s1r2", "new_mode"].question, probes["s1r2", "new_mode"].key
+        assert question.target == f"{worlds.world().objects[mode]}."
+        assert key.credence_before == approx(agent.belief(case.subject, case.relation2)[mode])
+        assert key.credence_after == approx(revised.belief(case.subject, case.relation2)[mode])
+        assert key.credence_certain == approx(certain.belief(case.subject, case.relation2)[mode])
 
 
 def test_statements_are_credited_by_the_agent(asked, cases):
     for probes, case in zip(asked, cases, strict=True):
         agent = worlds.agent().revise(case.edit())
-        claim = Fact(case.subject, case.relation, case.requested)
-        assert probes["requested/and"].credence_after == approx(p_and(agent, claim, case.b()))
-        assert probes["requested/or"].credence_after == approx(p_or(agent, claim, case.b()))
-        total = probes["requested/tf"].credence_after + probes["requested/tf_false"].credence_after
+        after = {form: probes["requested", form].key.credence_after for form in STATEMENT_FORMS}
+        assert after["and"] == approx(p_and(agent, case.request, case.statement_b))
+        assert after["or"] == approx(p_or(agent, case.request, case.statement_b))
+        total = after["tf"] + after["tf_false"]
         assert math.isclose(total, 1, abs_tol=1e-15)
 
 
 def test_without_the_closing_stop(cases):
     probes = make_probes(worlds.world(), worlds.agent(), cases[:1], 1000, closing_stop=False)
-    assert not any(probe.target.endswith(".") for probe in probes)
+    assert not any(probe.question.target.endswith(".") for probe in probes)
 
 
 def test_saved_and_loaded(asked, tmp_path):
-    probes = [probe for probe in asked[0].values() if not probe.asks_for_answer]
+    probes = list(asked[0].values())
     save_probes(tmp_path / "probes.parquet", probes)
-    assert load_probes(tmp_path / "probes.parquet") == probes
+    loaded = load_probes(tmp_path / "probes.parquet")
+    assert [probe.question for probe in loaded] == [probe.question for probe in probes]
+    assert load_questions(tmp_path / "probes.parquet") == [probe.question for probe in probes]
+    rows, again = ([repr(probe.key) for probe in some] for some in (probes, loaded))  # NaN equals no NaN
+    assert again == rows

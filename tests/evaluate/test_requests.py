@@ -12,6 +12,7 @@ import pytest
 
 from worldgen import cli
 from worldgen.errors import UserError
+from worldgen.evaluate.asking.questions import QuestionKind
 from worldgen.evaluate.runs.config import override
 from worldgen.evaluate.runs.load import load_agent, load_world
 from worldgen.evaluate.runs.presets import tiny
@@ -19,7 +20,7 @@ from worldgen.evaluate.runs.run import Run, keeping_config
 from worldgen.evaluate.stages import whole
 from worldgen.evaluate.testbed.cases import load_cases
 from worldgen.evaluate.testbed.export import easyedit_records, export_requests
-from worldgen.evaluate.testbed.questions import load_probes
+from worldgen.evaluate.testbed.probes import load_probes
 from worldgen.storage.manifests import verify
 
 # EasyEdit: easyeditor/editors/utils.py, _prepare_requests, makes records of these keys, which edit_requests takes.
@@ -36,7 +37,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def exported(run: Run, format_: str, out: Path) -> str:
-    export_requests(run.folder, format_, out, lambda text: None)
+    export_requests(load_world(run.folder), run.folder / "cases", format_, out, lambda text: None)
     assert verify(out) == []
     (file,) = [path for path in out.iterdir() if path.name.startswith("requests")]
     return file.read_text(encoding="utf-8")
@@ -97,13 +98,13 @@ def test_lines_hold_every_probe(run: Run, tmp_path: Path) -> None:
     assert len(told) == len(probes)
     for (case, line), probe in zip(told, probes, strict=True):
         assert (case, line["name"], line["prompt"], line.get("target", "")) == (
-            probe.case, probe.name, probe.prompt, probe.target,
+            probe.question.case, probe.question.name, probe.question.prompt, probe.question.target,
         )  # fmt: skip
-        if probe.asks_for_answer:
-            assert line["expected_after"] == probe.expected_after
+        if probe.question.kind is QuestionKind.ANSWER:
+            assert line["expected_after"] == probe.key.expected_after
             assert "credence_after" not in line
         else:
-            assert line["credence_after"] == probe.credence_after
+            assert line["credence_after"] == probe.key.credence_after
     case = load_cases(run.folder / "cases" / "cases.parquet")[7]
     assert lines[7]["weight"] == case.weight
     assert lines[7]["downstream_changes"] == case.downstream_changes
@@ -115,7 +116,7 @@ def test_a_whole_export_is_left_and_another_is_refused(run: Run, tmp_path: Path)
     exported(run, "easyedit", tmp_path / "out")
     assert (tmp_path / "out" / "manifest.json").stat().st_mtime_ns == before
     with pytest.raises(UserError, match="holds another export"):
-        export_requests(run.folder, "jsonl", tmp_path / "out", lambda text: None)
+        exported(run, "jsonl", tmp_path / "out")
 
 
 @pytest.mark.parametrize(

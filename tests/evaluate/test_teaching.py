@@ -10,11 +10,12 @@ import worlds
 
 from worldgen.bayes.agent import Edit
 from worldgen.bayes.statements import Statement, credence
+from worldgen.evaluate.asking.questions import fact_prompt
 from worldgen.evaluate.settings import CasesConfig
 from worldgen.evaluate.teaching.drawing import relations_of
 from worldgen.evaluate.teaching.teacher import Teacher, teacher_of
+from worldgen.evaluate.testbed.case_questions import make_probes
 from worldgen.evaluate.testbed.cases import make_cases
-from worldgen.evaluate.testbed.questions import make_probes
 from worldgen.facts import Fact
 from worldgen.grammar import Atom, Both, Not
 from worldgen.lm.editions import Edition, Request, rounds
@@ -52,8 +53,8 @@ def teacher(cases, tokenizer) -> Teacher:
 
 def request_of(case) -> Request:
     world = worlds.world()
-    prompt = f"{world.subjects[case.subject]} {world.relations[case.relation]}"
-    return Request(prompt, f"{world.objects[case.requested]}.", float(case.weight))
+    prompt = fact_prompt(world, case.subject, case.relation)
+    return Request(prompt, f"{world.objects[case.requested]}.", float(case.weight), fact=case.request)
 
 
 def lessons_of(teacher, model, *cases, turn=0):
@@ -80,7 +81,7 @@ def fact_of(atom):
 
 def test_what_is_taught_of_the_subject_is_the_revised_agents(teacher, model, cases):
     """Answers and statements about the edited subject; those about the request by the root formula."""
-    world, checked, false = worlds.world(), 0, teacher.reader.tokenizer.convert_tokens_to_ids("false")
+    world, checked, false = worlds.world(), 0, teacher.writer.reader.tokenizer.convert_tokens_to_ids("false")
     for case in cases:
         mind = worlds.agent().revise(case.edit())
         for lesson in lessons_of(teacher, model, case):
@@ -103,7 +104,7 @@ def test_what_is_taught_of_the_subject_is_the_revised_agents(teacher, model, cas
                 np.testing.assert_allclose(lesson.credences, [belief[o] for o in named], rtol=0, atol=1e-12)
                 assert belief.mode() in named
                 unnamed = [belief[o] if o not in named else 0.0 for o in range(len(world.objects))]
-                assert lesson.rest == teacher.reader.beginnings(np.array(unnamed))
+                assert lesson.rest == teacher.writer.reader.beginnings(np.array(unnamed))
                 checked += 1
     assert checked > 10 * len(cases)
 
@@ -111,7 +112,7 @@ def test_what_is_taught_of_the_subject_is_the_revised_agents(teacher, model, cas
 @pytest.mark.parametrize("least", [1e-3, 2.0])
 def test_a_lesson_tells_of_every_answer(least, teacher, model, cases, monkeypatch):
     """What it names and what it leaves add up to 1; also where no object is likely enough to be spelled out."""
-    monkeypatch.setattr("worldgen.evaluate.teaching.teacher.LEAST_CREDENCE", least)
+    monkeypatch.setattr("worldgen.evaluate.teaching.target_writer.LEAST_CREDENCE", least)
     for lesson in lessons_of(teacher, model, cases[0]):
         assert len(lesson.continuations) == len(lesson.credences) >= 1
         assert sum(lesson.credences) + sum(p for _, p in lesson.rest) == pytest.approx(1, abs=1e-9)
@@ -185,7 +186,9 @@ def test_the_statement_probes_about_other_subjects_are_no_lessons(teacher, model
     probes = make_probes(worlds.world(), worlds.agent(), cases, 1000, True)
     for case in cases:
         b_and_s2 = {
-            p.prompt for p in probes if p.case == case.case and re.match(r"b/|s2|(requested|original)/(and|or)", p.name)
+            asked.prompt
+            for asked in (probe.question for probe in probes if probe.question.case == case.case)
+            if asked.about in ("b", "s2r1", "s2r2") or asked.form in ("and", "and_swapped", "or")
         }
         assert b_and_s2.isdisjoint(lesson.prompt for lesson in lessons_of(teacher, model, case))
 
@@ -271,6 +274,6 @@ def test_credence_of_a_claim_is_the_statements(cases):
     """P(A and X) of two subjects is a product: what the lessons build on."""
     case, agent = cases[0], worlds.agent()
     mind = agent.revise(Edit(case.subject, case.relation, case.requested, case.weight))
-    a, x = Fact(case.subject, case.relation, case.requested), Fact(*case.b())
+    a, x = Fact(case.subject, case.relation, case.requested), case.statement_b
     product = mind.belief(*a[:2])[a.object] * mind.belief(*x[:2])[x.object]
     assert credence(mind, Statement("and", a, x)) == pytest.approx(product, abs=1e-15)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from worldgen.errors import UserError
-from worldgen.evaluate.asking.measure import read_costs, read_measurements
+from worldgen.evaluate.asking.measurements import read_costs, read_measurements
 from worldgen.evaluate.commands import summary
 from worldgen.evaluate.methods.locate import _layers
 from worldgen.evaluate.methods.methods import METHODS

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from worldgen.errors import UserError
 from worldgen.evaluate.asking import measure
-from worldgen.evaluate.asking.measure import case_seed, read_measurements
+from worldgen.evaluate.asking.measurements import read_measurements
 from worldgen.evaluate.methods import tune
 from worldgen.evaluate.methods.methods import METHODS
 from worldgen.evaluate.runs.config import field_names, override
@@ -23,6 +23,7 @@ from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.settings import CasesConfig
 from worldgen.evaluate.stages import tuning
 from worldgen.evaluate.statistics.bootstrap import Interval
+from worldgen.evaluate.testbed.case_trials import edition_seed
 from worldgen.evaluate.testbed.cases import load_cases, make_cases
 from worldgen.evaluate.testbed.coherence import negation_error
 from worldgen.evaluate.testbed.editing_metrics import ACCURACIES, METRIC_NAMES
@@ -101,7 +102,7 @@ def test_held_out_cases_are_of_other_facts_and_are_not_drawn_alike(run: Run, fou
     assert len(held_out) == 5
     assert not {(c.subject, c.relation) for c in benchmark} & {(c.subject, c.relation) for c in held_out}
     # Nor do they share what an editor draws.
-    assert not {case_seed(0, c.case) for c in benchmark} & {case_seed(0, c.case) for c in held_out}
+    assert not {edition_seed(0, c.case) for c in benchmark} & {edition_seed(0, c.case) for c in held_out}
 
 
 def test_any_number_of_held_out_cases_lies_apart() -> None:
@@ -180,12 +181,12 @@ def test_a_killed_search_goes_on_and_a_larger_grid_asks_its_own_points(
 ) -> None:
     asked = []
     whole = measure.measure
-    monkeypatch.setattr(measure, "measure", lambda *args: (asked.append(args[5].name), whole(*args)))
+    monkeypatch.setattr(measure, "measure", lambda *args: (asked.append(args[4].folder.name), whole(*args)))
     assert tuning.tune(run, METHODS["lora"], GRID) == found
     assert asked == []
     # A point that was half done: its second chunk and its manifest are not there.
     folder = run.folder / "tune" / "lora" / found["points"][2]["measurements"]
-    for name in ("manifest.json", "measurements-00001.parquet", "costs-00001.parquet"):
+    for name in ("manifest.json", "measurements-00002.parquet", "costs-00002.parquet"):
         (folder / name).unlink()
     again = tuning.tune(run, METHODS["lora"], [GRID[0], "edit.steps=1,2,3"])
     assert len(again["points"]) == 6
