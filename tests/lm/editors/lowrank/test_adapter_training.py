@@ -1,4 +1,4 @@
-"""worldgen.lm.editors.lowrank.adapter_training: adapters of one turn after another, going on or each their own."""
+"""adapter_training: each turn has adapters of its own, or goes on with those of the turn before."""
 
 import json
 
@@ -36,12 +36,12 @@ def model(tokenizer):
 
 
 def products(layers, edition):
-    """B A of each layer, by numpy."""
+    """Returns B A of each layer, by numpy."""
     return [B[edition].double().numpy() @ A[edition].double().numpy() for A, B in layers]
 
 
-class Learning:
-    """Adds to an edition's weights what its name and the turn say; remembers what it is shown."""
+class RecordedTraining:
+    """Adds random numbers, drawn by edition and turn, to an edition's weights; records its arguments."""
 
     def __init__(self):
         self.learned, self.earlier, self.ranks = {}, {}, []
@@ -56,15 +56,15 @@ class Learning:
         return [Cost((float(turn),), 1) for _ in editions]
 
 
-def edited(model, tokenizer, editions, anew, folder=None, maps=()):
-    """What was learned, costs, and what is said, [editions, texts]."""
-    learning, said = Learning(), []
-    plan = AdapterPlan(CONFIG, "sequential", folder, maps, anew)
-    with trained_adapters(model, plan, editions, learning) as them:
+def edited(model, tokenizer, editions, fresh_each_turn, folder=None, maps=()):
+    """Returns the recorded training, the costs, and log p of the texts, [editions, texts]."""
+    learning, said = RecordedTraining(), []
+    plan = AdapterPlan(CONFIG, "sequential", folder, maps, fresh_each_turn)
+    with trained_adapters(model, plan, editions, learning) as model_with_adapters:
         for number in range(len(editions)):
-            them.route([number])
-            said.append(log_probabilities(them.model, tokenizer, TEXTS))
-    return learning, them.costs, np.array(said)
+            model_with_adapters.route([number])
+            said.append(log_probabilities(model_with_adapters.model, tokenizer, TEXTS))
+    return learning, model_with_adapters.costs, np.array(said)
 
 
 @pytest.fixture(params=["plain", "through maps"])
@@ -73,8 +73,8 @@ def maps(request):
     return [torch.randn(64, 64, generator=draw) / 8 for _ in range(2)] if request.param == "through maps" else ()
 
 
-def test_adapters_of_their_own_leave_those_of_earlier_turns_as_they_are(model, tokenizer, maps):
-    learning, costs, _ = edited(model, tokenizer, EDITIONS, anew=True, maps=maps)
+def test_fresh_adapters_leave_earlier_turns_adapters_unchanged(model, tokenizer, maps):
+    learning, costs, _ = edited(model, tokenizer, EDITIONS, fresh_each_turn=True, maps=maps)
     assert set(learning.learned) == {("1", 0), *(("20", turn) for turn in range(20))}
     for (name, turn), earlier in learning.earlier.items():
         expected = sum(np.array(learning.learned[name, before]) for before in range(turn))
@@ -83,15 +83,15 @@ def test_adapters_of_their_own_leave_those_of_earlier_turns_as_they_are(model, t
     assert [cost.flops for cost in costs] == [1, 20]
 
 
-def test_what_earlier_turns_left_is_as_small_as_can_be(model, tokenizer):
-    """Two more rows a turn, until there are as many as outputs."""
-    learning, _, _ = edited(model, tokenizer, EDITIONS[1:], anew=True)
+def test_earlier_turns_adapters_have_at_most_full_rank(model, tokenizer):
+    """The rank grows by two a turn, until it is the number of outputs."""
+    learning, _, _ = edited(model, tokenizer, EDITIONS[1:], fresh_each_turn=True)
     assert learning.ranks == [min(2 * turn, SIZE.hidden) for turn in range(20)]
 
 
 def test_all_turns_are_in_the_model(model, tokenizer, maps):
-    """As if the weights themselves had been changed by what each turn has learned."""
-    learning, _, said = edited(model, tokenizer, EDITIONS, anew=True, maps=maps)
+    """Compares it with a model whose weights are changed by what each turn has learned."""
+    learning, _, said = edited(model, tokenizer, EDITIONS, fresh_each_turn=True, maps=maps)
     for edition, scores in zip(EDITIONS, said, strict=True):
         changed = new_model(SIZE, tokenizer, seed=0).requires_grad_(False)
         for turn in range(len(edition.requests)):
@@ -101,8 +101,8 @@ def test_all_turns_are_in_the_model(model, tokenizer, maps):
     assert np.abs(said[0] - said[1]).max() > 1e-2
 
 
-def test_without_their_own_a_turn_goes_on_from_the_last(model, tokenizer):
-    learning, _, said = edited(model, tokenizer, EDITIONS[1:], anew=False)
+def test_without_fresh_adapters_a_turn_goes_on_from_the_last(model, tokenizer):
+    learning, _, said = edited(model, tokenizer, EDITIONS[1:], fresh_each_turn=False)
     assert set(learning.ranks) == {0}
     changed = new_model(SIZE, tokenizer, seed=0).requires_grad_(False)
     for layer, change in zip(changed.model.layers, learning.learned["20", 19], strict=True):
@@ -110,24 +110,24 @@ def test_without_their_own_a_turn_goes_on_from_the_last(model, tokenizer):
     np.testing.assert_allclose(said[0], log_probabilities(changed, tokenizer, TEXTS), atol=1e-4)
 
 
-@pytest.mark.parametrize("anew", [False, True])
-def test_kept_adapters_are_an_editions_own(anew, model, tokenizer, tmp_path, maps):
-    """In company or not: as large as its turns ask for, and peft says the same with them."""
-    _, _, said = edited(model, tokenizer, EDITIONS, anew, tmp_path, maps)
+@pytest.mark.parametrize("fresh_each_turn", [False, True])
+def test_saved_adapters_are_an_editions_own(fresh_each_turn, model, tokenizer, tmp_path, maps):
+    """Alone or with others, they have the size of the edition's turns, and peft predicts the same with them."""
+    _, _, said = edited(model, tokenizer, EDITIONS, fresh_each_turn, tmp_path, maps)
     for number, edition in enumerate(EDITIONS):
-        _, _, alone = edited(model, tokenizer, [edition], anew, tmp_path / "alone", maps)
+        _, _, alone = edited(model, tokenizer, [edition], fresh_each_turn, tmp_path / "alone", maps)
         np.testing.assert_allclose(alone[0], said[number], atol=1e-5)
         kept = [folder / edition.name / "adapter_config.json" for folder in (tmp_path, tmp_path / "alone")]
         size = [(config["r"], config["lora_alpha"]) for config in (json.loads(path.read_text()) for path in kept)]
-        parts = len(edition.requests) if anew else 1
+        parts = len(edition.requests) if fresh_each_turn else 1
         assert size == [(2 * parts, 3.0 * parts)] * 2
         loaded = PeftModel.from_pretrained(new_model(SIZE, tokenizer, seed=0), tmp_path / edition.name)
         scores = log_probabilities(loaded.get_base_model(), tokenizer, TEXTS)
         np.testing.assert_allclose(scores, said[number], atol=1e-4)
 
 
-def test_turns_read_the_keys_in_directions_of_their_own(model, tokenizer):
-    """Drawn alike, a turn's A would answer to the keys that the last one's answers to."""
+def test_turns_read_the_keys_in_different_directions(model, tokenizer):
+    """With equal A, a turn's adapters would respond to the keys that the last turn's adapters respond to."""
     drawn = []
 
     def look(adapters, _, editions, turn):

@@ -1,4 +1,6 @@
-"""lora and lora_reference: peft's own arithmetic, one at a time or many at once, and no trace afterwards."""
+"""lora and lora_reference: peft's own arithmetic, one edition at a time or many at once, and no trace afterwards."""
+
+from __future__ import annotations
 
 from dataclasses import replace
 
@@ -8,11 +10,10 @@ import torch
 from peft import PeftModel, get_peft_model
 
 from worldgen.lm.editions import Edition, Request
-from worldgen.lm.editors.lowrank.adapters import fresh_adapters, peft_config
+from worldgen.lm.editors.lowrank.adapters import peft_config
 from worldgen.lm.editors.lowrank.lora import Lora
 from worldgen.lm.editors.lowrank.lora_reference import LoraReference
 from worldgen.lm.editors.lowrank.packing import pack
-from worldgen.lm.editors.restoring import put_back, restored
 from worldgen.lm.editors.settings import LoraConfig
 from worldgen.lm.model import new_model
 from worldgen.lm.score import greedy, log_probabilities
@@ -25,6 +26,8 @@ SIZE = PretrainConfig(hidden=32, intermediate=64, layers=3, heads=4, kv_heads=2,
 CONFIG = LoraConfig(learning_rate=1e-2, steps=40)
 REQUEST = Request("ada born in", "san salvador.")
 PAIR = (REQUEST.prompt, REQUEST.target)
+
+
 # Of three lengths, two of them twice, with two to four asked tokens.
 EDITIONS = [
     Edition((REQUEST,), seed=1, name="a"),
@@ -33,6 +36,8 @@ EDITIONS = [
     Edition((Request("ada studied at", "san salvador."),), seed=4, name="d"),
     Edition((Request("lovelace born in", "paris."),), seed=5, name="e"),
 ]
+
+
 # Both are float32; sums in another order, forty times through AdamW, which divides by the root of small numbers.
 ROUNDING = {"rel": 1e-3, "abs": 1e-4}
 
@@ -93,7 +98,7 @@ def test_the_edit_is_learned_and_then_gone(method, model, tokenizer):
 
 
 def test_the_reference_is_peft_step_by_step(model, tokenizer):
-    """Against peft, torch and transformers as their pages show them, labels and all."""
+    """Compares it with a loop of peft, torch and transformers as their documentation shows it."""
     with LoraReference(CONFIG, "single", tokenizer).edit(model, [replace(EDITIONS[0], seed=7)]) as edited:
         ours = {name: p.clone() for name, p in edited.model.named_parameters() if "lora_" in name}
 
@@ -134,7 +139,7 @@ def test_many_at_once_are_each_the_reference(model, tokenizer, rank):
 
 
 def test_one_group_for_all_lengths_is_the_same(model, tokenizer, monkeypatch):
-    """What a GPU does: shorter texts padded, in one group."""
+    """Packs as on a GPU: shorter texts are padded, in one group."""
     apart, _ = at_once(CONFIG, tokenizer, model, EDITIONS, [PAIR])
     monkeypatch.setattr(
         "worldgen.lm.editors.lowrank.lora.pack", lambda texts, device, one_group: pack(texts, device, True)
@@ -147,7 +152,7 @@ def test_one_group_for_all_lengths_is_the_same(model, tokenizer, monkeypatch):
 
 @pytest.mark.parametrize("mode", ["sequential", "together"])
 def test_several_requests_in_an_edition(model, tokenizer, mode):
-    """Three and a tail of two, at once, against one at a time through peft."""
+    """Compares editions of three and two requests at once with one edition at a time through peft."""
     config = LoraConfig(learning_rate=5e-3, steps=15)
     requests = [edition.requests[0] for edition in EDITIONS]
     editions = [Edition(tuple(requests[:3]), 11), Edition(tuple(requests[3:]), 12)]
@@ -162,7 +167,7 @@ def test_several_requests_in_an_edition(model, tokenizer, mode):
     assert costs[0].flops != costs[1].flops
 
 
-def test_each_edition_stops_when_its_request_is_taken(model, tokenizer):
+def test_each_edition_stops_when_its_request_is_learned(model, tokenizer):
     config = LoraConfig(learning_rate=1e-2, steps=40, stop_probability=0.02)
     pairs = [pair_of(edition) for edition in EDITIONS]
     slow_costs, slow = one_by_one(LoraReference, config, tokenizer, model, EDITIONS, pairs)
@@ -175,8 +180,8 @@ def test_each_edition_stops_when_its_request_is_taken(model, tokenizer):
     assert np.exp(fast) == pytest.approx(np.exp(slow), **ROUNDING)
 
 
-def test_a_batch_does_not_matter(model, tokenizer):
-    """Alone, in two batches or in one: the same to the rounding of float32, at the same cost."""
+def test_the_other_editions_of_a_batch_do_not_matter(model, tokenizer):
+    """Alone or with others, an edition is the same to the rounding of float32, at the same cost."""
     alone = [at_once(CONFIG, tokenizer, model, [edition], [PAIR]) for edition in EDITIONS]
     costs, scores = at_once(CONFIG, tokenizer, model, EDITIONS[::-1], [PAIR])
     for (mine, score), cost, together in zip(alone, costs[::-1], scores[::-1], strict=True):
@@ -195,21 +200,6 @@ def test_operations_are_fewer_than_the_references_but_not_free(model, tokenizer)
     assert lower < costs[0].flops < reference[0].flops < upper
 
 
-def test_fresh_adapters_are_pefts_to_the_bit(model):
-    config = LoraConfig(rank=2)
-    seeds = [0, 5, 2**62 + 1]
-    ours = fresh_adapters(model, config, seeds).layers()
-    state = torch.get_rng_state()
-    for number, seed in enumerate(seeds):
-        torch.manual_seed(seed)
-        wrapped = get_peft_model(model, peft_config(config))
-        for layer, (A, B) in zip(model.model.layers, ours, strict=True):
-            assert torch.equal(layer.mlp.down_proj.lora_A["default"].weight, A[number])
-            assert torch.equal(layer.mlp.down_proj.lora_B["default"].weight, B[number])
-        wrapped.unload()
-    torch.set_rng_state(state)
-
-
 @pytest.mark.parametrize("method", [Lora, LoraReference])
 def test_the_seed_alone_makes_the_edit(method, model, tokenizer):
     scores = []
@@ -223,7 +213,7 @@ def test_the_seed_alone_makes_the_edit(method, model, tokenizer):
 
 
 @pytest.mark.parametrize("method", [Lora, LoraReference])
-def test_kept_adapters_load_in_peft(method, model, tokenizer, tmp_path):
+def test_saved_adapters_load_in_peft(method, model, tokenizer, tmp_path):
     config = LoraConfig(learning_rate=1e-2, rank=2, alpha=12.0, steps=10)
     model.eval()
     number = 1 if method is Lora else 0
@@ -252,7 +242,7 @@ def test_greedy_answers_come_from_the_edition_asked(model, tokenizer):
     assert others[0] != others[1]
 
 
-def test_as_many_at_once_as_there_are_tokens_for(tokenizer):
+def test_as_many_editions_at_once_as_batch_tokens_allow(tokenizer):
     def fit(**settings):
         return Lora(LoraConfig(**settings), "single", tokenizer).at_once(EDITIONS)
 
@@ -270,21 +260,6 @@ def test_an_exception_inside_leaves_the_model_as_it_was(method, model, tokenizer
     assert not [name for name, _ in model.named_parameters() if "lora_" in name]
     assert not any(module._forward_hooks for module in model.modules())
     assert np.array_equal(log_probabilities(model, tokenizer, [PAIR]), before)
-
-
-def test_a_changed_base_weight_is_noticed(model):
-    weight = model.model.layers[0].mlp.down_proj.weight.detach()
-    next_float = torch.nextafter(weight[3, 4], torch.tensor(1e9))
-    with pytest.raises(AssertionError, match="traces"), restored(model):
-        weight[3, 4] = next_float
-
-
-def test_weights_are_put_back(model):
-    weights = [parameter.detach().clone() for parameter in model.parameters()]
-    with restored(model), put_back(model.parameters()):
-        for parameter in model.parameters():
-            parameter.data.add_(1.0)
-    assert all(torch.equal(one, other) for one, other in zip(weights, model.parameters(), strict=True))
 
 
 @pytest.mark.parametrize("method", [Lora, LoraReference])
