@@ -1,6 +1,6 @@
 """Pretraining continued on the corpus and on n' sentences of the request: the belief that data alone would teach.
 
-n' is the request's weight, whatever `cases.weight` makes of it.
+n' is the request's weight, as `cases.weight` sets it.
 
 Each of `steps` steps reads `rows_per_step` packed rows of the corpus, in an order that the edition's seed draws, and
 n' / steps copies of a document that consists of the request's sentence. The document is read once a step and its loss
