@@ -1,19 +1,26 @@
-"""Hypothesis profiles (`ci` by default, `pytest --hypothesis-profile thorough` for a long search) and shared graphs."""
+"""Hypothesis profiles (`ci` by default, `pytest --hypothesis-profile thorough` for a long search), graphs and runs."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import miniature
 import numpy as np
 import pytest
 from hypothesis import settings
 
+from worldgen.evaluate.runs.run import Run
 from worldgen.facts import Vocabulary
 from worldgen.graphs.graph import KnowledgeGraph
 from worldgen.graphs.spelling import Spelling
 from worldgen.storage.engines import Ray
+
+# One thread a process, before anything loads torch: the tests' models are so small that threads only wait for one
+# another, and pytest-xdist has a process on each core.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 settings.register_profile("thorough", max_examples=20000, deadline=None)
@@ -48,6 +55,31 @@ def words() -> Spelling:
         return [tuple(re.findall(r"\w+|[^\w\s]", label)) for label in labels]
 
     return Spelling(cut, split, lambda labels: list(split(labels)))
+
+
+@pytest.fixture(scope="session")
+def session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A temporary folder that every process of the session has in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def built_run(session_folder: Path) -> Iterator[Run]:
+    """A miniature run that is built, made once a session; to be read only, `miniature.variant` gives one to change."""
+    with miniature.made_once(miniature.run_in(session_folder / "built"), miniature.build) as run:
+        yield run
+
+
+@pytest.fixture(scope="session")
+def trained_run(session_folder: Path, built_run: Run) -> Iterator[Run]:
+    """A miniature run with every stage, edited by LoRA, made once a session; to be read only as `built_run` is."""
+
+    def make(run: Run) -> None:
+        miniature.train_and_edit(miniature.variant(built_run, run.folder, miniature.TRAINED))
+
+    with miniature.made_once(miniature.run_in(session_folder / "trained", *miniature.TRAINED), make) as run:
+        yield run
 
 
 Triple = tuple[str, str, str]

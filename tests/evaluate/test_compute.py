@@ -36,9 +36,9 @@ SETTINGS = [
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(built_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A model that nobody trained, edited by three methods; of two of them the trajectory is known."""
-    run = miniature.untrained(tmp_path_factory.mktemp("run"), SETTINGS)
+    run = miniature.untrained(built_run, tmp_path_factory.mktemp("run"), SETTINGS)
     testbed.record_trajectory(run, METHODS["lora"])
     testbed.record_trajectory(run, METHODS["ft"])
     testbed.edit(run, METHODS["in-context"])

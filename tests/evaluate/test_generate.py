@@ -19,10 +19,7 @@ from worldgen import cli
 from worldgen.corpus.recipe import Recipe, write_corpus
 from worldgen.corpus.sentences import read_shards
 from worldgen.errors import UserError
-from worldgen.evaluate.runs.config import RunConfig, override
-from worldgen.evaluate.runs.presets import tiny
 from worldgen.evaluate.runs.run import Run
-from worldgen.evaluate.stages import whole
 from worldgen.evaluate.stages.generate import generate
 from worldgen.evaluate.stages.shard_files import Order, make_files
 from worldgen.lm.encode import Encoder, write_tokens
@@ -168,15 +165,9 @@ class Halfway:
         self.uploaded.append(name)
 
 
-def config() -> RunConfig:
-    return override(tiny(), [*miniature.SETTINGS])
-
-
 @pytest.fixture(scope="module")
-def run(tmp_path_factory) -> Run:
-    run = Run(tmp_path_factory.mktemp("generate") / "run", config(), device="cpu", quiet=True)
-    whole.build(run)
-    return run
+def run(built_run) -> Run:
+    return built_run
 
 
 def test_the_files_are_those_of_a_build(run):
@@ -221,7 +212,7 @@ def test_another_corpus_is_refused(run, tmp_path):
     store = Halfway()
     generate(run, store)
     before = dict(store.files)
-    other = Run(tmp_path / "run", override(config(), ["corpus.shuffles=3"]), device="cpu", quiet=True)
+    other = miniature.run_in(tmp_path / "run", "corpus.shuffles=3")
     with pytest.raises(UserError, match=r"corpus\.shuffles: 2 there, 3 now"):
         generate(other, store)
     assert store.files == before

@@ -12,38 +12,21 @@ from worldgen.evaluate.runs.config import RunConfig, override
 from worldgen.evaluate.runs.presets import tiny
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import make_stage
-from worldgen.evaluate.stages import testbed, whole
-from worldgen.evaluate.stages.language_model import LM
+from worldgen.evaluate.stages import testbed
 from worldgen.evaluate.testbed.scores import read_scores
-from worldgen.lm.model import new_model
-from worldgen.lm.tokenizer import load_tokenizer
-from worldgen.storage.manifests import begin, finish, read_manifest
+from worldgen.storage.manifests import read_manifest
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 OURS = ("belief", "ft", "ft-l", "in-context", "retrain")
 STEPS = ("belief.steps=2", "ft.steps=2", "ft_l.steps=2", "retrain.steps=2")
-SETTINGS = [
-    *miniature.SETTINGS,
-    "cases.cases=2",
-    *STEPS,
-    "belief.joined=2",
-    "belief.kept=2",
-    "belief.learning_rate=0.05",
-]
+SETTINGS = ["cases.cases=2", *STEPS, "belief.joined=2", "belief.kept=2", "belief.learning_rate=0.05"]
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(built_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A model that nobody trained: what is measured of it is not looked at here."""
-    run = Run(tmp_path_factory.mktemp("run"), override(tiny(), SETTINGS), device="cpu", quiet=True)
-    whole.build(run)
-    folder = run.folder / "lm"
-    started = begin(folder, LM.inputs(run))
-    model = new_model(run.config.pretrain, load_tokenizer(run.folder / "tokens" / "tokenizer"), 0)
-    model.save_pretrained(folder / "final")
-    finish(folder, "lm", LM.inputs(run), {}, started)
-    return run
+    return miniature.untrained(built_run, tmp_path_factory.mktemp("run"), SETTINGS)
 
 
 def with_settings(run: Run, *settings: str) -> Run:

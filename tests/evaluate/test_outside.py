@@ -17,10 +17,8 @@ from worldgen import cli
 from worldgen.errors import UserError
 from worldgen.evaluate.asking.measurements import read_measurements
 from worldgen.evaluate.asking.other_programs import COLUMNS
-from worldgen.evaluate.runs.config import override
-from worldgen.evaluate.runs.presets import tiny
-from worldgen.evaluate.runs.run import Run, keeping_config
-from worldgen.evaluate.stages import testbed, whole
+from worldgen.evaluate.runs.run import Run
+from worldgen.evaluate.stages import testbed
 from worldgen.evaluate.stages.other_programs import probe_model, take_measurements
 from worldgen.evaluate.testbed.editing_metrics import ACCURACIES, COHERENCES
 from worldgen.evaluate.testbed.scores import read_scores
@@ -32,11 +30,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    run = Run(tmp_path_factory.mktemp("run"), override(tiny(), [*miniature.SETTINGS]), device="cpu", quiet=True)
-    with keeping_config(run):
-        whole.build(run)
-    return run
+def run(built_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return miniature.variant(built_run, tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture(scope="module")

@@ -17,10 +17,9 @@ from worldgen.evaluate.asking.questions import QuestionKind
 from worldgen.evaluate.methods.methods import METHODS
 from worldgen.evaluate.runs.config import override
 from worldgen.evaluate.runs.load import load_agent, load_world
-from worldgen.evaluate.runs.presets import tiny
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import carry_out, make_stage
-from worldgen.evaluate.stages import testbed, whole
+from worldgen.evaluate.stages import testbed
 from worldgen.evaluate.stages.language_model import EXAM, examined_facts
 from worldgen.evaluate.stages.page import REPORT
 from worldgen.evaluate.stages.testbed import CASES
@@ -36,10 +35,8 @@ from worldgen.storage.manifests import read_manifest
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory) -> Run:
-    run = Run(tmp_path_factory.mktemp("run"), override(tiny(), miniature.SETTINGS), device="cpu", quiet=True)
-    whole.run_everything(run, METHODS["lora"])
-    return run
+def run(trained_run) -> Run:
+    return trained_run
 
 
 def test_what_lies_on_disk(run):
@@ -88,8 +85,9 @@ def test_a_measured_probability_can_be_had_the_slow_way(run):
             assert measured.loc[(3, question.name), "after"] == pytest.approx(slow, rel=1e-3)
 
 
-def test_many_edits_at_once_are_pefts_one_at_a_time(run):
+def test_many_edits_at_once_are_pefts_one_at_a_time(trained_run, tmp_path):
     """On every case of the run, by way of the files; three steps of float32 in another order."""
+    run = miniature.variant(trained_run, tmp_path)
     testbed.edit(run, METHODS["lora-reference"])
     folders = [run.folder / "edits" / method for method in ("lora", "lora-reference")]
     ours, theirs = map(read_measurements, folders)
@@ -184,10 +182,10 @@ def test_a_stage_of_another_config_is_not_read(run, tmp_path):
     shutil.copytree(run.folder, tmp_path / "run")
     with pytest.raises(UserError, match=r"cases was made .*cases\.cases: 6 there, 5 now"):
         testbed.edit(changed("cases.cases=5"), METHODS["ft"])
-    with pytest.raises(UserError, match=r"lm was made .*pretrain\.layers: 1 there, 2 now"):
-        testbed.edit(changed("pretrain.layers=2"), METHODS["ft"])
-    with pytest.raises(UserError, match=r"lora was made .*pretrain\.layers: 1 there, 2 now"):
-        testbed.score_methods(changed("pretrain.layers=2"))
+    with pytest.raises(UserError, match=r"lm was made .*pretrain\.layers: 2 there, 1 now"):
+        testbed.edit(changed("pretrain.layers=1"), METHODS["ft"])
+    with pytest.raises(UserError, match=r"lora was made .*pretrain\.layers: 2 there, 1 now"):
+        testbed.score_methods(changed("pretrain.layers=1"))
     with pytest.raises(UserError, match=r'lora was made .*edit\.mode: "single" there, "together" now'):
         testbed.score_methods(changed("edit.mode=together"))
     with pytest.raises(UserError, match=r"scores was made .*score\.confidence: 0\.95 there, 0\.9 now"):

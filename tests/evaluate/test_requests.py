@@ -13,11 +13,8 @@ import pytest
 from worldgen import cli
 from worldgen.errors import UserError
 from worldgen.evaluate.asking.questions import QuestionKind
-from worldgen.evaluate.runs.config import override
 from worldgen.evaluate.runs.load import load_agent, load_world
-from worldgen.evaluate.runs.presets import tiny
-from worldgen.evaluate.runs.run import Run, keeping_config
-from worldgen.evaluate.stages import whole
+from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.testbed.cases import load_cases
 from worldgen.evaluate.testbed.export import easyedit_records, export_requests
 from worldgen.evaluate.testbed.probes import load_probes
@@ -29,11 +26,8 @@ EASYEDIT_OPTIONAL = {"subject", "rephrase_prompt", "case_id"}
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    run = Run(tmp_path_factory.mktemp("run"), override(tiny(), [*miniature.SETTINGS, "cases.cases=40"]), quiet=True)
-    with keeping_config(run):
-        whole.build(run)
-    return run
+def run(built_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return miniature.variant(built_run, tmp_path_factory.mktemp("run"), ["cases.cases=40"])
 
 
 def exported(run: Run, format_: str, out: Path) -> str:

@@ -18,12 +18,11 @@ from worldgen.evaluate.methods.tracing import averages, in_words, load_effects, 
 from worldgen.evaluate.runs.config import override
 from worldgen.evaluate.runs.presets import tiny
 from worldgen.evaluate.runs.run import Run
-from worldgen.evaluate.runs.stage import carry_out, make_stage
+from worldgen.evaluate.runs.stage import make_stage
 from worldgen.evaluate.settings import ScoreConfig
 from worldgen.evaluate.stages import testbed
-from worldgen.evaluate.stages.language_model import LM, TRACE
+from worldgen.evaluate.stages.language_model import TRACE
 from worldgen.evaluate.stages.report_material import write_report
-from worldgen.evaluate.stages.testbed import CASES
 from worldgen.evaluate.stages.workbench import workbench_of
 from worldgen.lm.editors.settings import MemitConfig, RomeConfig
 from worldgen.lm.inspection.causal_tracing import KINDS, TOKENS, Site, sites_of
@@ -89,20 +88,16 @@ def test_what_is_traced_and_on_what_it_depends():
 
 
 SETTINGS = [
-    *miniature.SETTINGS, "pretrain.tokens=80000", "pretrain.learning_rate=1e-2", "pretrain.evaluations=1",
-    "pretrain.layers=2", "trace.facts=5", "trace.draws=2", "rome.covariance_tokens=2000",
-    "memit.covariance_tokens=2000", "rome.steps=3", "rome.contexts=2", "memit.contexts=2",
+    "trace.facts=5", "trace.draws=2", "rome.covariance_tokens=2000", "memit.covariance_tokens=2000", "rome.steps=3",
+    "rome.contexts=2", "memit.contexts=2",
 ]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory) -> Run:
-    run = Run(tmp_path_factory.mktemp("traced"), override(tiny(), SETTINGS), device="cpu", quiet=True)
-    carry_out(run, CASES, LM)
-    return run
+def run(trained_run: Run, tmp_path_factory) -> Run:
+    return miniature.variant(trained_run, tmp_path_factory.mktemp("traced"), SETTINGS)
 
 
-@pytest.mark.slow
 def test_rome_goes_where_it_is_traced(run):
     """The stage is carried out by the edit that needs it; the place in its manifest is the one that is rewritten."""
     testbed.edit(run, METHODS["rome"])
@@ -123,7 +118,6 @@ def test_rome_goes_where_it_is_traced(run):
     assert (read_costs(run.folder / "edits" / "rome")["flops"] > 0).all()
 
 
-@pytest.mark.slow
 def test_the_facts_traced_are_known(run):
     """Each is one that the model answers, by the same reader that scores it."""
     from worldgen.evaluate.asking.answers import AnswerReader
@@ -142,17 +136,16 @@ def test_the_facts_traced_are_known(run):
         trace_facts(model, reader, world, run.config.trace, 7, quiet=True)
 
 
-@pytest.mark.slow
 def test_where_the_user_says(run):
     def editor(name, *settings):
         its_run = replace(run, config=override(run.config, settings))
         keeps = run.folder / "kept" / name
         return METHODS[name].make(workbench_of(its_run, METHODS[name], keeps, run.folder / "cases"))
 
-    place = editor("memit", "memit.layer=1", "memit.token=subject").located
+    place = editor("memit", "memit.layer=1", "memit.token=subject").site
     assert (place.token, place.layer, list(place.factors), len(place.contexts)) == ("subject", 1, [0, 1], 2)
     assert place.contexts[0] == ""
-    again = editor("memit", "memit.layer=1", "memit.token=subject").located
+    again = editor("memit", "memit.layer=1", "memit.token=subject").site
     assert place.contexts == again.contexts
     assert all(np.array_equal(place.factors[layer], again.factors[layer]) for layer in (0, 1))
     with pytest.raises(UserError, match=r"rome.layer is 2, but the model has the layers 0 to 1"):
@@ -164,7 +157,6 @@ def test_where_the_user_says(run):
     shutil.move(run.folder / "hidden", run.folder / "trace")
 
 
-@pytest.mark.slow
 def test_the_page_draws_it(run, tmp_path):
     make_stage(run, TRACE)
     write_report(run, [], tmp_path)

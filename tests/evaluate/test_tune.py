@@ -35,9 +35,9 @@ GRID = ["edit.learning_rate=1e-3,1e-1", "edit.steps=1,2"]
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def run(built_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A model that nobody trained: any score will do."""
-    return miniature.untrained(tmp_path_factory.mktemp("run"), ["tune.cases=5"])
+    return miniature.untrained(built_run, tmp_path_factory.mktemp("run"), ["tune.cases=5"])
 
 
 @pytest.fixture(scope="module")

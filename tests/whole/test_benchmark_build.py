@@ -9,17 +9,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import miniature
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from worldgen.corpus.wording import Wording
-from worldgen.evaluate.runs.config import override
-from worldgen.evaluate.runs.presets import tiny
-from worldgen.evaluate.runs.run import Run, keeping_config
-from worldgen.evaluate.runs.stage import carry_out
-from worldgen.evaluate.stages.world import CORPUS
+from worldgen.evaluate.runs.run import Run
 from worldgen.graphs.reading.opening import open_graph
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
@@ -82,19 +77,12 @@ def test_a_small_build_says_everything(build: ModuleType, made_up: Path, tmp_pat
     assert "0 errors" in done.output
 
 
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = Run(tmp_path_factory.mktemp("run"), override(tiny(), miniature.SETTINGS), quiet=True)
-    with keeping_config(run):
-        carry_out(run, CORPUS)
-    return run.folder
-
-
 def test_sentences_that_are_read_as_others_are_counted(
-    modules: Any, corpus: Path, monkeypatch: pytest.MonkeyPatch
+    modules: Any, built_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    folder = built_run.folder
     read_back = modules("build_stages").read_back
-    whole = read_back(corpus, 1)
+    whole = read_back(folder, 1)
     assert (whole["errors"], whole["sentences"] > 1000) == (0, True)
     true_texts = Wording.texts
 
@@ -103,8 +91,8 @@ def test_sentences_that_are_read_as_others_are_counted(
         return ["no sentence", right[-1], *right[2:]]  # one that is none, and one that says something else
 
     monkeypatch.setattr(Wording, "texts", texts)
-    shards = len(list((corpus / "corpus").glob("sentences-*.parquet")))
-    assert read_back(corpus, 1)["errors"] == 2 * shards
+    shards = len(list((folder / "corpus").glob("sentences-*.parquet")))
+    assert read_back(folder, 1)["errors"] == 2 * shards
 
 
 def test_exponents_are_those_of_the_law_that_costs_follow(build: ModuleType) -> None:

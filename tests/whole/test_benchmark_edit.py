@@ -5,14 +5,8 @@ import json
 import sys
 from pathlib import Path
 
-import miniature
 import pytest
 from click.testing import CliRunner
-
-from worldgen.evaluate.runs.config import override
-from worldgen.evaluate.runs.presets import tiny
-from worldgen.evaluate.runs.run import Run, keeping_config
-from worldgen.evaluate.stages import whole
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -27,17 +21,8 @@ def benchmark():
     return module
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("run")
-    run = Run(folder, override(tiny(), miniature.SETTINGS), device="cpu", quiet=True)
-    with keeping_config(run):
-        whole.build(run)
-    return folder
-
-
-def test_both_do_the_same(benchmark, built):
-    arguments = [str(built), "--cases", "5", "--reference", "2", "--device", "cpu", "--json"]
+def test_both_do_the_same(benchmark, built_run):
+    arguments = [str(built_run.folder), "--cases", "5", "--reference", "2", "--device", "cpu", "--json"]
     done = CliRunner().invoke(benchmark.main, arguments)
     assert done.exit_code == 0, done.output
     said = json.loads(done.stdout)
@@ -49,8 +34,10 @@ def test_both_do_the_same(benchmark, built):
     assert 0 < said["batched_gflop_per_edit"] < said["peft_gflop_per_edit"]
 
 
-def test_a_disagreement_is_an_error(benchmark, built, monkeypatch):
+def test_a_disagreement_is_an_error(benchmark, built_run, monkeypatch):
     monkeypatch.setattr("worldgen.lm.editors.stacked_adamw.WEIGHT_DECAY", 5000.0)
-    done = CliRunner().invoke(benchmark.main, [str(built), "--cases", "2", "--reference", "2", "--device", "cpu"])
+    done = CliRunner().invoke(
+        benchmark.main, [str(built_run.folder), "--cases", "2", "--reference", "2", "--device", "cpu"]
+    )
     assert done.exit_code != 0
     assert "disagree" in str(done.exception) + done.output

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any, get_args
 
-import miniature
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -35,12 +34,9 @@ FORMATS = get_args(Format)
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(built_run: Run) -> Path:
     """A run folder with a corpus of several shards."""
-    folder = tmp_path_factory.mktemp("export") / "run"
-    run = Run(folder, override(tiny(), [*miniature.SETTINGS]), quiet=True)
-    carry_out(run, CORPUS)
-    return folder
+    return built_run.folder
 
 
 @pytest.fixture(scope="module")
