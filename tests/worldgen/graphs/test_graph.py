@@ -26,7 +26,7 @@ def test_cooccurrence_counts_subjects(facts: set[tuple[int, int]]) -> None:
     assert {(r, q): n for r, row in enumerate(table.tolist()) for q, n in enumerate(row) if n} == expected
 
 
-def test_objects_of_a_relation(chained_graph: KnowledgeGraph) -> None:
+def test_objects_of_a_relation_are_those_of_its_facts(chained_graph: KnowledgeGraph) -> None:
     objects = chained_graph.objects_of(2)
     told = {(s, o) for s, o in enumerate(objects.tolist()) if o >= 0}
     rows = chained_graph.relation == 2

@@ -21,7 +21,7 @@ from worldgen.settings import GraphConfig
 
 @pytest.fixture
 def selected(tmp_path: Path, words: Spelling) -> Callable[..., tuple[KnowledgeGraph, SelectionReport]]:
-    """Select from a TSV of these lines."""
+    """Selects from a TSV file with these lines."""
 
     def choose(text: str, **settings: object) -> tuple[KnowledgeGraph, SelectionReport]:
         (tmp_path / "mine.tsv").write_text(text.replace(" ", "\t") + "\n", encoding="utf-8")
@@ -46,7 +46,7 @@ def test_a_second_object_is_left_out(selected: Callable) -> None:
     assert_every_row_is_accounted_for(report)
 
 
-def test_excluded_relations_and_entities(selected: Callable) -> None:
+def test_excluded_relations_and_entities_are_left_out(selected: Callable) -> None:
     text = "s r a\ns q b\ns P735 c\ns P131 d\ns x Q5\nQ16521 r a\nQ16521 q a\ns r z"
     graph, report = selected(text)
     assert set(facts_of(graph)) == {("s", "r", "a"), ("s", "q", "b")}
@@ -59,7 +59,7 @@ def test_excluded_relations_and_entities(selected: Callable) -> None:
     assert "q" not in graph.relations.labels
 
 
-def test_the_most_frequent_linked_relations(selected: Callable) -> None:
+def test_the_most_frequent_linked_relations_are_selected(selected: Callable) -> None:
     text = "\n".join(
         [f"s{i} r a\ns{i} q b" for i in range(3)]  # 3 subjects with r and q
         + [f"t{i} p a\nt{i} o b" for i in range(2)]  # 2 with p and o
@@ -72,7 +72,7 @@ def test_the_most_frequent_linked_relations(selected: Callable) -> None:
     assert_every_row_is_accounted_for(report)
 
 
-def test_min_cooccurrence_is_the_least_that_counts(selected: Callable) -> None:
+def test_min_cooccurrence_is_the_least_number_of_shared_subjects(selected: Callable) -> None:
     text = "\n".join(f"s{i} r a\ns{i} q b" for i in range(3))
     assert len(selected(text, min_cooccurrence=3)[0]) == 6
     with pytest.raises(
@@ -81,19 +81,19 @@ def test_min_cooccurrence_is_the_least_that_counts(selected: Callable) -> None:
         selected(text, min_cooccurrence=4)
 
 
-def test_too_few_relations_says_what_there_is(selected: Callable) -> None:
+def test_too_few_relations_are_refused_with_their_number(selected: Callable) -> None:
     with pytest.raises(UserError, match=r"offers 2 relations .* 4 are asked for: lower graph.min_cooccurrence"):
         selected("s r a\ns q b", relations=4)
 
 
-def test_frequent_relations_that_share_no_subject(selected: Callable) -> None:
-    """r and p are the commonest, and linked, but to q and o."""
+def test_frequent_relations_that_share_no_subject_are_refused(selected: Callable) -> None:
+    """r and p are the most frequent relations, but each shares its subjects with another one (q, o)."""
     text = "s r a\ns q b\nt p a\nt o b\nu r a\nv p a"
     with pytest.raises(UserError, match=r"no subject has two of the 2 most frequent relations: raise graph.relations"):
         selected(text)
 
 
-def test_an_excluded_everything(selected: Callable) -> None:
+def test_a_graph_with_every_fact_excluded_is_refused(selected: Callable) -> None:
     with pytest.raises(UserError, match="offers 0 relations"):
         selected("s r a\ns q b", excluded_entities=("s",))
 
@@ -115,7 +115,7 @@ LINE = st.tuples(st.sampled_from("abcd"), st.sampled_from("pqr"), st.sampled_fro
 def test_selection_is_the_papers(
     tmp_path_factory: pytest.TempPathFactory, words: Spelling, lines: list[tuple[str, str, str]], least: int
 ) -> None:
-    """Against the selection told in sets."""
+    """The result is that of the paper's selection, written with sets."""
     path = tmp_path_factory.getbasetemp() / "drawn.tsv"
     path.write_text("".join(f"{s}\t{r}\t{o}\n" for s, r, o in lines))
     config = GraphConfig(relations=2, min_cooccurrence=least, excluded_entities=("w",), excluded_relations=())
@@ -141,7 +141,7 @@ def test_selection_is_the_papers(
         assert set(facts_of(graph)) == {(s, r, first[s, r]) for s in both for r in chosen}
 
 
-def test_the_real_sample(wikidata_sample: Path, words: Spelling) -> None:
+def test_the_real_sample_is_nearly_all_kept(wikidata_sample: Path, words: Spelling) -> None:
     graph, report = select(open_graph(wikidata_sample), GraphConfig(relations=4, min_cooccurrence=100), words)
     assert_every_row_is_accounted_for(report)
     assert report.relations == 4

@@ -35,7 +35,7 @@ def labels(facts: int, seed: int = 0) -> list[str]:
 
 
 def objects_by_relation(table: TripleTable) -> NDArray[np.int64]:
-    """[S, R]: every subject's object, -1 where there is none."""
+    """Returns each subject's object of each relation, [S, R]; -1 without one."""
     subjects, row = np.unique(table.rows.head, return_inverse=True)
     objects = np.full((len(subjects), len(table.relation_ids)), -1, np.int64)
     objects[row, table.rows.relation] = table.rows.tail
@@ -43,14 +43,14 @@ def objects_by_relation(table: TripleTable) -> NDArray[np.int64]:
 
 
 def entropy(*columns: NDArray[np.int64]) -> float:
-    """In bits, of the joint frequencies of the columns."""
+    """Returns the entropy, in bits, of the joint frequencies of the columns."""
     counts = np.unique(np.stack(columns), axis=1, return_counts=True)[1]
     shares = counts / counts.sum()
     return float(-(shares * np.log2(shares)).sum())
 
 
 def pairs_in(table: TripleTable) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Upstream and downstream objects of the subjects that have both, pair by pair."""
+    """Returns for each pair of relations the upstream and downstream objects of the subjects that have both."""
     objects, column = objects_by_relation(table), {id_: i for i, id_ in enumerate(table.relation_ids)}
     pairs = []
     for dependence in DEPENDENCES:
@@ -62,14 +62,14 @@ def pairs_in(table: TripleTable) -> list[tuple[NDArray[np.int64], NDArray[np.int
 
 
 @pytest.mark.parametrize("facts", [40, 100, 600, 1_999, 2_000, 10_000, 160_000])
-def test_the_number_of_facts_is_reached_and_not_passed_by_a_subject(facts: int) -> None:
+def test_the_number_of_facts_is_reached_and_passed_by_less_than_a_subject(facts: int) -> None:
     table, _ = read(facts)
     assert facts <= len(table.rows) <= facts + 4
     assert table.lines == len(table.rows)
     assert table.malformed == 0
 
 
-def test_the_tiny_graph_has_the_sizes_of_the_issue() -> None:
+def test_the_tiny_graph_has_about_150_subjects_and_135_objects() -> None:
     table, _ = read(600)
     assert set(table.relation_ids) == {"P69", "P106", "P19", "P27"}
     assert 145 <= len(np.unique(table.rows.head)) <= 160
@@ -98,7 +98,7 @@ def test_every_pair_occurs_together_often_enough(facts: int, least: int) -> None
 
 @pytest.mark.parametrize("facts", [600, 10_000, 160_000])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_no_other_pairing_of_the_relations_is_as_heavy(facts: int, seed: int) -> None:
+def test_no_other_pairing_of_the_relations_shares_as_many_subjects(facts: int, seed: int) -> None:
     table, _ = read(facts, seed)
     has = (objects_by_relation(table) >= 0).astype(np.int64)
     together = has.T @ has
@@ -143,7 +143,7 @@ def test_popularity_is_heavy_tailed() -> None:
         assert counts[: len(counts) // 100].sum() > 0.25 * counts.sum()  # a hundredth of them a quarter of all
 
 
-def test_the_same_seed_gives_the_same_graph_and_another_another() -> None:
+def test_the_same_seed_gives_the_same_graph_and_another_seed_another_graph() -> None:
     first, again, other = (BuiltinGraph(2_000, seed) for seed in (7, 7, 8))
     tables = [graph.triples(EVERYTHING, strict=False) for graph in (first, again, other)]
     columns = [np.stack([t.rows.head, t.rows.relation, t.rows.tail]) for t in tables]
@@ -154,7 +154,7 @@ def test_the_same_seed_gives_the_same_graph_and_another_another() -> None:
     assert names[0] != names[2]
 
 
-def test_a_limit_gives_the_first_triples_and_ids_are_answered_as_asked() -> None:
+def test_a_limit_gives_the_first_triples_and_only_known_ids_have_names() -> None:
     graph = BuiltinGraph(600, 0)
     whole, part = graph.triples(EVERYTHING, strict=True), graph.triples(10, strict=True)
     assert part.lines == len(part.rows) == 10
@@ -165,19 +165,19 @@ def test_a_limit_gives_the_first_triples_and_ids_are_answered_as_asked() -> None
     assert graph.relation_names({"P641"}) == {}
 
 
-def test_subjects_come_one_after_the_other_in_mixed_order() -> None:
+def test_the_facts_of_a_subject_are_together_and_the_kinds_of_subjects_mixed() -> None:
     head = read(2_000)[0].rows.head
     changes = 1 + np.count_nonzero(np.diff(head))
     assert changes == len(np.unique(head))
     assert not (np.diff(head) >= 0).all()
 
 
-def test_no_facts_are_refused() -> None:
+def test_a_graph_of_no_facts_is_refused() -> None:
     with pytest.raises(UserError, match="at least 1"):
         BuiltinGraph(0, 0)
 
 
-def test_a_pool_that_runs_out_says_so() -> None:
+def test_a_pool_with_too_few_names_refuses() -> None:
     with pytest.raises(UserError, match="ask for fewer facts"):
         POOLS["zone"].draw(39, np.random.default_rng(0))
 

@@ -40,7 +40,7 @@ def get(server: Server, tmp_path: Path, said: list[str]) -> Callable[..., Fetche
     return run
 
 
-def test_the_recorded_files_are_the_contracts() -> None:
+def test_the_recorded_files_are_wikidata5ms() -> None:
     assert [(file.name, file.size, file.sha256[:8]) for file in fetch.WIKIDATA5M] == [
         ("wikidata5m_transductive.tar.gz", 168258214, "38316099"),
         ("wikidata5m_alias.tar.gz", 197449751, "0330f580"),
@@ -91,14 +91,16 @@ def test_a_download_that_broke_off_is_resumed_by_the_next_command(
     assert is_whole(tmp_path)
 
 
-def test_a_server_that_ignores_range(get: Callable, server: Server, tmp_path: Path, said: list[str]) -> None:
+def test_a_server_that_does_not_resume_starts_again(
+    get: Callable, server: Server, tmp_path: Path, said: list[str]
+) -> None:
     server.faults[TRIPLES] = ["break off", "ignore range"]
     get()
     assert is_whole(tmp_path)
     assert "does not resume" in said[-1]
 
 
-def test_another_part_than_asked_for(get: Callable, server: Server, tmp_path: Path) -> None:
+def test_an_answer_with_another_part_is_dropped(get: Callable, server: Server, tmp_path: Path) -> None:
     server.faults[TRIPLES] = ["break off", "another part"]
     get()
     assert is_whole(tmp_path)
@@ -106,7 +108,7 @@ def test_another_part_than_asked_for(get: Callable, server: Server, tmp_path: Pa
 
 
 @pytest.mark.parametrize("left", [b"rubbish", CONTENT[TRIPLES] + b"more", bytes(len(CONTENT[TRIPLES]))])
-def test_a_part_that_does_not_fit(get: Callable, tmp_path: Path, left: bytes) -> None:
+def test_a_wrong_part_of_an_earlier_download_is_replaced(get: Callable, tmp_path: Path, left: bytes) -> None:
     (tmp_path / f"{TRIPLES}.part").write_bytes(left)
     get()
     assert is_whole(tmp_path)
@@ -119,7 +121,7 @@ def test_a_part_that_is_whole_needs_no_request(get: Callable, server: Server, tm
     assert server.ranges(TRIPLES) == []
 
 
-def test_a_server_that_cannot_resume_there(get: Callable, server: Server, tmp_path: Path) -> None:
+def test_a_part_that_the_server_cannot_resume_is_dropped(get: Callable, server: Server, tmp_path: Path) -> None:
     (tmp_path / f"{TRIPLES}.part").write_bytes(CONTENT[TRIPLES][:100])
     server.faults[TRIPLES] = ["416"]
     get()
@@ -152,13 +154,13 @@ def test_a_lasting_fault_is_refused_at_once(
     assert is_whole(tmp_path)
 
 
-def test_a_server_that_only_breaks_off(get: Callable, server: Server, said: list[str]) -> None:
+def test_the_tries_end_after_a_few(get: Callable, server: Server, said: list[str]) -> None:
     server.faults[TRIPLES] = ["500"] * 99
     assert "check the connection" in refusal(get)
     assert len(server.ranges(TRIPLES)) == download.TRIES == len(said) + 1
 
 
-def test_offline(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_connection_is_told(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "FIRST_PAUSE", 0.01)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     console = Console(said.append, quiet=True)
@@ -170,7 +172,7 @@ def test_offline(tmp_path: Path, said: list[str], monkeypatch: pytest.MonkeyPatc
         assert "--mirror" in refusal(lambda mirror=mirror: fetch.fetch(FILES, tmp_path, mirror, False, console))
 
 
-def test_a_folder_that_cannot_be_written(get: Callable, tmp_path: Path, server: Server) -> None:
+def test_a_folder_that_cannot_be_written_is_refused(get: Callable, tmp_path: Path, server: Server) -> None:
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         console = Console(print, quiet=True)
@@ -180,7 +182,7 @@ def test_a_folder_that_cannot_be_written(get: Callable, tmp_path: Path, server: 
         assert "another worldgen process" in refusal(get)
 
 
-def test_unpacked_it_is_a_graph(get: Callable, tmp_path: Path) -> None:
+def test_the_unpacked_files_are_a_graph(get: Callable, tmp_path: Path) -> None:
     names = ["transductive_train", "transductive_valid", "entity", "relation"]
     assert get(unpack=True).unpacked == tuple(f"wikidata5m_{name}.txt" for name in names)
     source = open_graph(tmp_path)

@@ -74,14 +74,14 @@ def test_plain_files_are_unpacked_flat_and_unexecutable(tmp_path: Path) -> None:
     assert outside.read_text() == "outside"
 
 
-def test_an_archive_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unpack, "MOST_BYTES", MIB)
     archive = tar_of(tmp_path / "bomb.tar.gz", ("a.txt", bytes(MIB), {}), ("b.bin", b"1", {}))
     assert "GiB" in refusal(lambda: unpack.unpack(archive, tmp_path))
     assert not (tmp_path / "a.txt").exists()
 
 
-def test_an_archive_cut_short_or_no_archive(tmp_path: Path) -> None:
+def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
     archive = tmp_path / "cut.tar.gz"
     data = CONTENT[TRIPLE_ARCHIVE]
     for length in (0, 5, 100, len(data) // 2):
@@ -92,7 +92,7 @@ def test_an_archive_cut_short_or_no_archive(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["cut.tar.gz"]
 
 
-def test_a_folder_in_the_place_of_a_file(tmp_path: Path) -> None:
+def test_a_folder_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:
     archive = tar_of(tmp_path / "plain.tar.gz", PLAIN)
     (tmp_path / "a.txt").mkdir()
     assert "move it away" in refusal(lambda: unpack.unpack(archive, tmp_path))

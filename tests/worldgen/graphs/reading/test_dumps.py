@@ -38,7 +38,7 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Dump:
     return opened_dump(tmp_path, f"latest-all.{request.param}", make(TRIPLES, ENTITIES, PROPERTIES))
 
 
-def test_facts_and_names(source: Dump) -> None:
+def test_facts_and_names_are_read_as_often_as_asked(source: Dump) -> None:
     table = source.triples(EVERYTHING, strict=True)
     assert triples_of(table) == TRIPLES
     assert (table.lines, table.malformed, table.first_malformed) == (4, 0, "")
@@ -60,7 +60,7 @@ def test_only_the_first_facts_are_read(source: Dump, limit: int) -> None:
 
 
 @pytest.mark.parametrize("ending", ["json", "nt"])
-def test_only_some_properties(tmp_path: Path, ending: str) -> None:
+def test_only_the_facts_of_chosen_properties_are_read(tmp_path: Path, ending: str) -> None:
     data = MAKERS[ending](TRIPLES, ENTITIES, PROPERTIES)
     some = opened_dump(tmp_path, f"a.{ending}", data, properties=("P69",))
     # The limit counts what passes the filter.
@@ -71,7 +71,7 @@ def test_only_some_properties(tmp_path: Path, ending: str) -> None:
 
 @pytest.mark.parametrize("ending", ["json", "nt"])
 @pytest.mark.parametrize("language", ["pt-br", "PT-BR"])
-def test_another_language(tmp_path: Path, ending: str, language: str) -> None:
+def test_names_are_read_in_the_chosen_language(tmp_path: Path, ending: str, language: str) -> None:
     data = MAKERS[ending](TRIPLES, {"Q42": ("Adams, D.",)}, PROPERTIES, "pt-br")
     assert opened_dump(tmp_path, f"a.{ending}", data, language).entity_names({"Q42"}) == {"Q42": ("Adams, D.",)}
     assert opened_dump(tmp_path, f"a.{ending}", data, "pt").entity_names({"Q42"}) == {}
@@ -95,7 +95,7 @@ def in_nt(names: dict[str, dict[str, tuple[str, ...]]]) -> bytes:
 
 
 @pytest.mark.parametrize(("ending", "make"), [("json", in_json), ("nt", in_nt)])
-def test_the_default_of_all_languages(tmp_path: Path, ending: str, make: Callable) -> None:
+def test_names_for_all_languages_stand_in(tmp_path: Path, ending: str, make: Callable) -> None:
     source = opened_dump(tmp_path, f"a.{ending}", make(NAMES_BY_LANGUAGE))
     assert source.entity_names({"Q1", "Q2", "Q3"}) == {
         "Q1": ("Ada", "A. L.", "Countess"),
@@ -105,7 +105,7 @@ def test_the_default_of_all_languages(tmp_path: Path, ending: str, make: Callabl
     assert mul.entity_names({"Q2"}) == {"Q2": ("Londinium", "Lon")}
 
 
-def test_a_dump_cut_short_anywhere(tmp_path: Path) -> None:
+def test_a_dump_that_is_cut_short_anywhere_is_refused(tmp_path: Path) -> None:
     many = [(f"Q{i * 7919 % 10007 + 1}", f"P{i % 13 + 1}", f"Q{i * 104729 % 9973 + 1}") for i in range(3000)]
     for ending in ("json.gz", "json.bz2", "nt.gz", "nt.bz2"):
         make = MAKERS[ending.split(".")[0]]
@@ -126,7 +126,7 @@ def test_a_dump_cut_short_anywhere(tmp_path: Path) -> None:
         assert "does not exist" in refusal(source.triples, EVERYTHING, False)
 
 
-def test_streams_in_several_parts(tmp_path: Path) -> None:
+def test_a_dump_packed_in_several_streams_is_read(tmp_path: Path) -> None:
     """Wikidata's dumps are packed by programs that work on several parts at once."""
     data = nt_of(TRIPLES, ENTITIES, PROPERTIES)
     for ending, pack in {"gz": gzip.compress, "bz2": bz2.compress}.items():
@@ -135,7 +135,7 @@ def test_streams_in_several_parts(tmp_path: Path) -> None:
         assert triples_of(open_graph(path).triples(EVERYTHING, strict=True)) == TRIPLES
 
 
-def test_a_line_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_without_end_is_refused_in_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dumps, "LONGEST_LINE", 1 << 16)
     tracemalloc.start()
     source = opened_dump(tmp_path, "a.json.gz", b"[\n" + b" " * (1 << 22))
@@ -161,7 +161,7 @@ def test_memory_does_not_grow_with_what_is_not_selected(tmp_path: Path) -> None:
     assert peak(20_000) < peak(10) + (1 << 18)
 
 
-def test_a_file_of_something_else(tmp_path: Path) -> None:
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     for name in ("a.json", "a.nt"):
         message = refusal(opened_dump(tmp_path, name, b"a\tb\tc\nd\te\tf\n").triples, EVERYTHING, False)
         assert "2 lines are malformed, the first: a." in message
@@ -177,8 +177,8 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("ending", ["json", "nt"])
-def test_hostile_labels(tmp_path: Path, ending: str, words: object) -> None:
-    """What the language cannot keep is left out and reported; what is kept is kept to the letter."""
+def test_hostile_labels_are_kept_whole_or_left_out(tmp_path: Path, ending: str, words: object) -> None:
+    """A label that the language cannot keep is left out and reported; any other label keeps every letter."""
     people = {f"Q{i + 1}": (name,) for i, name in enumerate(HOSTILE)}
     people |= {f"Q{i + 1}": (f"person {i}", *HOSTILE) for i in range(len(HOSTILE), len(HOSTILE) + 8)}
     objects = {f"Q{900 + i}": (name,) for i, name in enumerate(["Oslo", "Rome", "judge", "cook"])}

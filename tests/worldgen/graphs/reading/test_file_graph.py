@@ -46,7 +46,7 @@ def folder(request: pytest.FixtureRequest) -> Path:
     return request.getfixturevalue(request.param)
 
 
-def test_wikidata5m_packed_or_not(folder: Path) -> None:
+def test_wikidata5m_is_read_packed_or_unpacked(folder: Path) -> None:
     source = open_graph(folder)
     table = source.triples(EVERYTHING, strict=True)
     assert triples_of(table) == [("Q1", "P1", "Q2"), ("Q1", "P2", "Q3"), ("Q4", "P1", "Q2")]
@@ -76,13 +76,13 @@ def test_unpacked_files_win_over_archives(unpacked: Path) -> None:
 # --- files that are missing or broken -----------------------------------------------------------------------
 
 
-def test_a_path_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_path_is_refused(tmp_path: Path) -> None:
     message = refusal(open_graph, tmp_path / "nowhere")
     assert "no such folder or file" in message
     assert "builtin" in message
 
 
-def test_a_folder_without_triples_or_names(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_folder_without_triples_or_names_is_refused(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     assert TRIPLE_ARCHIVE in refusal(open_graph, tmp_path_factory.mktemp("empty"))
     (unpacked / "wikidata5m_relation.txt").unlink()
     message = refusal(open_graph, unpacked)
@@ -90,13 +90,13 @@ def test_a_folder_without_triples_or_names(unpacked: Path, tmp_path_factory: pyt
     assert "relation.txt" in message
 
 
-def test_a_file_that_goes_away(unpacked: Path) -> None:
+def test_a_file_that_disappears_is_refused(unpacked: Path) -> None:
     source = open_graph(unpacked)
     (unpacked / "wikidata5m_transductive_train.txt").unlink()
     assert "does not exist" in refusal(source.triples, EVERYTHING, False)
 
 
-def test_an_archive_without_the_member(packed: Path) -> None:
+def test_an_archive_without_the_member_is_refused(packed: Path) -> None:
     write_archive(packed / TRIPLE_ARCHIVE, transductive_test=TRIPLES)
     write_archive(packed / ALIAS_ARCHIVE, entity=ENTITIES)
     source = open_graph(packed)
@@ -104,8 +104,8 @@ def test_an_archive_without_the_member(packed: Path) -> None:
     assert "holds no file that ends in relation.txt" in refusal(source.relation_names, {"P1"})
 
 
-def test_an_archive_cut_short_anywhere(tmp_path: Path) -> None:
-    """However much of it is there, the archive is read whole or refused in one line."""
+def test_an_archive_that_is_cut_short_anywhere_is_refused(tmp_path: Path) -> None:
+    """At every length that is tried, the refusal is one line that says to fetch the archive again."""
     path = tmp_path / TRIPLE_ARCHIVE
     content = b"".join(b"Q%d\tP%d\tQ%d\n" % (i * 7919 % 10007, i % 13, i * 104729 % 9973) for i in range(5000))
     write_archive(path, transductive_train=content)
@@ -119,7 +119,7 @@ def test_an_archive_cut_short_anywhere(tmp_path: Path) -> None:
         assert "fetch" in refusal(source.entity_names, {"Q1"}), length
 
 
-def test_a_damaged_archive(packed: Path) -> None:
+def test_a_damaged_archive_is_refused(packed: Path) -> None:
     path = packed / TRIPLE_ARCHIVE
     damaged = bytearray(path.read_bytes())
     damaged[40:60] = bytes(20)
@@ -137,7 +137,7 @@ def tsv(folder: Path, content: bytes) -> FileGraph:
     return open_graph(folder / "mine.tsv")
 
 
-def test_a_plain_tsv_says_its_ids(tmp_path: Path) -> None:
+def test_the_ids_of_a_plain_tsv_are_its_labels(tmp_path: Path) -> None:
     source = tsv(tmp_path, b'Ada\tborn in\t"London"\nAda\tis\ta "poet"')
     assert triples_of(source.triples(EVERYTHING, strict=True)) == [
         ("Ada", "born in", '"London"'),
@@ -147,7 +147,7 @@ def test_a_plain_tsv_says_its_ids(tmp_path: Path) -> None:
     assert source.relation_names({"born in"}) == {"born in": ("born in",)}
 
 
-def test_a_plain_tsv_with_label_files(tmp_path: Path) -> None:
+def test_files_beside_a_tsv_give_labels(tmp_path: Path) -> None:
     (tmp_path / "mine.entities.tsv").write_bytes(ENTITIES)
     source = tsv(tmp_path, TRIPLES)
     assert source.entity_names({"Q1", "Q7"}) == {"Q1": ("Ada", "A. Lovelace")}
@@ -176,20 +176,20 @@ def test_strict_refuses_a_malformed_line(tmp_path: Path, capfd: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("line", [b"a\tr\tb\xff\n", b"a\xe9\tr\tb\n", b"a\tr\xc3\tb\n", b"\xff\xfe\n"])
-def test_triples_that_are_not_utf8(tmp_path: Path, capfd: pytest.CaptureFixture[str], line: bytes) -> None:
+def test_triples_that_are_not_utf8_are_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str], line: bytes) -> None:
     message = refusal(tsv(tmp_path, b"x\ty\tz\n" + line).triples, EVERYTHING, False)
     assert message.startswith("mine.tsv line 2 is not UTF-8")
     assert capfd.readouterr().err == ""
 
 
-def test_names_that_are_not_utf8(unpacked: Path) -> None:
+def test_names_that_are_not_utf8_are_refused_if_asked_for(unpacked: Path) -> None:
     (unpacked / "wikidata5m_entity.txt").write_bytes(b"Q7\t\xff\nQ1\tAda\xff\n")
     source = open_graph(unpacked)
     assert refusal(source.entity_names, {"Q1"}).startswith("wikidata5m_entity.txt line 2 is not UTF-8")
     assert source.entity_names({"Q9"}) == {}  # nobody asked for the bad ones
 
 
-def test_windows_line_ends_and_byte_order_mark(tmp_path: Path) -> None:
+def test_windows_line_ends_and_a_byte_order_mark_change_nothing(tmp_path: Path) -> None:
     mark = b"\xef\xbb\xbf"
     (tmp_path / "mine.entities.tsv").write_bytes(mark + ENTITIES.replace(b"\n", b"\r\n"))
     source = tsv(tmp_path, mark + TRIPLES.replace(b"\n", b"\r\n"))
@@ -199,13 +199,13 @@ def test_windows_line_ends_and_byte_order_mark(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"one column\n" * 3])
-def test_a_file_without_triples(tmp_path: Path, content: bytes) -> None:
+def test_a_file_without_triples_is_refused(tmp_path: Path, content: bytes) -> None:
     message = refusal(tsv(tmp_path, content).triples, EVERYTHING, False)
     assert message.startswith("mine.tsv holds no line of three tab-separated columns")
     assert ("line 1: 1 column" in message) == content.startswith(b"one")
 
 
-def test_the_real_sample(wikidata_sample: Path) -> None:
+def test_the_real_sample_is_read_whole(wikidata_sample: Path) -> None:
     source = open_graph(wikidata_sample)
     table = source.triples(EVERYTHING, strict=True)
     assert (table.lines, table.malformed, len(set(table.rows.head.tolist()))) == (40_308, 0, 3_616)

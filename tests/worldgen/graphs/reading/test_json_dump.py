@@ -32,7 +32,7 @@ BAD_JSON = {
 
 
 @pytest.mark.parametrize("kind", BAD_JSON)
-def test_malformed_json(tmp_path: Path, kind: str) -> None:
+def test_malformed_entities_are_counted_or_refused(tmp_path: Path, kind: str) -> None:
     other = entity("Q7", {"en": ("Ada",)}, [statement("P69", "Q1")])
     source = opened_dump(tmp_path, "a.json.gz", json_dump([GOOD, BAD_JSON[kind], BAD_JSON[kind], other]))
     table = source.triples(EVERYTHING, strict=False)
@@ -53,7 +53,7 @@ def test_an_entity_that_is_not_utf8_is_malformed(tmp_path: Path) -> None:
     assert source.entity_names({"Q42", "Q7"}) == {"Q7": ("Adams",)}
 
 
-def test_an_array_left_open(tmp_path: Path) -> None:
+def test_an_array_that_is_not_closed_is_refused(tmp_path: Path) -> None:
     data = json_of(TRIPLES, ENTITIES, PROPERTIES).removesuffix(b"]\n")
     assert "is cut short" in refusal(opened_dump(tmp_path, "a.json", data).entity_names, {"Q42"})
     # One entity a line without an array is as good.
@@ -61,8 +61,8 @@ def test_an_array_left_open(tmp_path: Path) -> None:
     assert triples_of(opened_dump(tmp_path, "a.json", plain).triples(EVERYTHING, strict=True)) == TRIPLES
 
 
-def test_ranks_and_values(tmp_path: Path) -> None:
-    """What the truthy dumps hold: of each property the statements of best rank, where they name an item."""
+def test_only_items_of_the_best_rank_are_facts(tmp_path: Path) -> None:
+    """The facts are those of the truthy dumps: each property's statements of best rank whose value is an item."""
     date = {"value": {"time": "+1952-03-11T00:00:00Z", "precision": 11}, "type": "time"}
     lexeme = {"value": {"entity-type": "lexeme", "numeric-id": 5, "id": "L5"}, "type": "wikibase-entityid"}
     numeric = {"value": {"entity-type": "item", "numeric-id": 77}, "type": "wikibase-entityid"}
@@ -94,7 +94,7 @@ def test_ranks_and_values(tmp_path: Path) -> None:
     assert source.entity_names({"Q42", "Q43"}) == {"Q42": ("Adams",)}
 
 
-def test_keys_in_another_order_and_windows_line_ends(tmp_path: Path) -> None:
+def test_another_order_of_keys_and_windows_line_ends_change_nothing(tmp_path: Path) -> None:
     backwards = [dict(reversed(entity(id_, {"en": names}).items())) for id_, names in ENTITIES.items()]
     data = b"\xef\xbb\xbf" + json_dump([*backwards, GOOD]).replace(b"\n", b"\r\n")
     source = opened_dump(tmp_path, "a.json", data)
@@ -103,7 +103,7 @@ def test_keys_in_another_order_and_windows_line_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("label", ["", 3, None, ["x"], {"value": "x"}])
-def test_labels_that_are_none(tmp_path: Path, label: object) -> None:
+def test_a_label_that_is_no_text_gives_no_name(tmp_path: Path, label: object) -> None:
     odd = entity("Q1", {"en": ("x", "alias")}) | {"labels": {"en": {"language": "en", "value": label}}}
     source = opened_dump(tmp_path, "a.json", json_dump([odd, entity("Q2", {"en": ("two",)})]))
     assert source.entity_names({"Q1", "Q2"}) == {"Q2": ("two",)}

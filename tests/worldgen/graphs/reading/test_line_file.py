@@ -7,7 +7,7 @@ from pathlib import Path
 from worldgen.graphs.reading.line_file import LineFile
 
 
-def test_blocks_hold_whole_lines_and_know_their_number(tmp_path: Path) -> None:
+def test_blocks_hold_whole_lines_and_their_numbers(tmp_path: Path) -> None:
     content = b"".join(b"%d" % i * (i % 7) + b"\n" for i in range(200)) + b"end"
     (tmp_path / "t.tsv").write_bytes(content)
     for size in (1, 2, 3, 10, 100, 10**6):

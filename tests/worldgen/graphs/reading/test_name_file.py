@@ -34,7 +34,7 @@ def plain_names(content: bytes, ids: set[str]) -> dict[str, tuple[str, ...]]:
 
 
 @given(FILES, st.sets(st.sampled_from(["a", "b", "Q1", "", "é", "\ufeff", "𝄞", "nobody"])))
-def test_packed_names_are_the_lines_names(content: bytes, ids: set[str]) -> None:
+def test_packed_names_are_the_names_on_the_lines(content: bytes, ids: set[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "t.tsv"
         path.write_bytes(content)

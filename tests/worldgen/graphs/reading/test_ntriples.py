@@ -28,7 +28,7 @@ BAD_NT = {
 
 
 @pytest.mark.parametrize("kind", BAD_NT)
-def test_malformed_triples(tmp_path: Path, kind: str) -> None:
+def test_malformed_triples_are_counted_or_refused(tmp_path: Path, kind: str) -> None:
     lines = ["# a comment", "", fact_nt("Q1", "P1", "Q2"), BAD_NT[kind], BAD_NT[kind], fact_nt("Q3", "P1", "Q2")]
     source = opened_dump(tmp_path, "a.nt", "\n".join([*lines, *names_nt("Q3", ("Ada",))]).encode())
     table = source.triples(EVERYTHING, strict=False)
@@ -45,7 +45,7 @@ def test_a_line_that_is_not_utf8_is_malformed(tmp_path: Path) -> None:
     assert source.entity_names({"Q1"}) == {}
 
 
-def test_other_triples_say_nothing(tmp_path: Path) -> None:
+def test_other_triples_give_no_facts_and_no_names(tmp_path: Path) -> None:
     q42, direct = f"<{WD}/entity/Q42>", f"{WD}/prop/direct"
     lines = [
         f"<https://www.wikidata.org/wiki/Special:EntityData/Q42> <http://schema.org/about> {q42} .",
@@ -79,7 +79,7 @@ def test_every_text_survives_its_escapes(text: str) -> None:
 
 
 @pytest.mark.parametrize("escaped", [r"\uD83D", r"\uDE00\uD83D", r"\U00110000", r"\UFFFFFFFF"])
-def test_what_is_no_character_is_no_name(tmp_path: Path, escaped: str) -> None:
+def test_an_escape_that_is_no_character_gives_no_name(tmp_path: Path, escaped: str) -> None:
     lines = names_nt("Q1", ("x", "alias"))
     lines[0] = lines[0].replace('"x"', f'"{escaped}"')
     assert opened_dump(tmp_path, "a.nt", "\n".join(lines).encode()).entity_names({"Q1"}) == {}

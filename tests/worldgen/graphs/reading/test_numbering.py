@@ -1,4 +1,4 @@
-"""Ids as codes: the table of numbers and Arrow's dictionaries against a plain dictionary."""
+"""Numbering ids by a table or by Arrow's dictionaries gives the codes of a plain dictionary."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ Read = tuple[list[tuple[int, ...]], tuple[str, ...], tuple[str, ...], int, int, 
 
 
 def plain_triples(content: bytes, limit: int, strict: bool) -> Read:
-    """Line by line with two dictionaries: what `read_triples` must give."""
+    """Reads line by line with two dictionaries; `read_triples` must give the same."""
     entities: dict[str, int] = {}
     relations: dict[str, int] = {}
     rows: list[tuple[int, ...]] = []
@@ -63,8 +63,8 @@ def test_blocks_give_what_lines_give(content: bytes, limit: int, strict: bool, b
         assert outcome(lambda: as_read(read_triples(LineFile(path), limit, strict, block_size))) == expected
 
 
-def test_tidy_blocks_are_not_read_line_by_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also with quotes, blank lines, Windows' line ends and a byte order mark, or with no end of the last line."""
+def test_regular_blocks_are_not_read_line_by_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quotes, blank lines, Windows line ends, a byte order mark and a missing last line end are regular."""
     (tmp_path / "t.tsv").write_bytes(b'\xef\xbb\xbfa\tr\t"b\r\n\r\nc\tr\ta"\r\n' * 1 + b"\tr\tNA")
     monkeypatch.setattr(triple_file, "_columns_by_line", lambda *_: pytest.fail("read line by line"))
     rows, entities, relations, *_ = as_read(read_triples(LineFile(tmp_path / "t.tsv"), 9, True))
