@@ -40,6 +40,8 @@ MAY_IMPORT = {
     "evaluate.asking": "worldgen storage worlds corpus lm lm.training evaluate evaluate.statistics",
     "evaluate.testbed": """worldgen storage worlds corpus export bayes bayes.batch lm
         evaluate evaluate.statistics evaluate.asking""",
+    "evaluate.slag": """worldgen storage worlds corpus bayes bayes.batch lm
+        evaluate evaluate.statistics evaluate.asking""",
     "evaluate.teaching": """worldgen worlds corpus bayes bayes.batch lm lm.editors lm.editors.belief
         evaluate evaluate.asking evaluate.testbed""",
     "evaluate.methods": """worldgen storage worlds corpus bayes lm lm.training lm.inspection
