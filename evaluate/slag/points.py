@@ -52,7 +52,7 @@ class Entailed:
     rule: str
     """The rule that it follows by: R1 .. R7, or a name of somebody's own."""
     when: str
-    """The main belief under which it follows: "true", "false", or an answer. It is active where the model is to hold it."""
+    """The main belief under which it follows: "true", "false", or an answer."""
     contrapositive: bool = False
     """Whether a wrong prediction here implies that the main prediction must be false (TF only)."""
     soft: tuple[tuple[str, float], ...] = ()
