@@ -1,4 +1,4 @@
-"""What an edited model should believe: soft targets and retention targets, in a batch for each step."""
+"""The targets of an edited model: soft targets and retention targets, in a batch for each step."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class TrainTurn(Protocol):
 
 @dataclass(frozen=True)
 class AdapterPlan:
-    """What adapters an edition gets."""
+    """The adapters of an edition: their size, how turns share them, what they read, where they are saved."""
 
     size: AdapterSize
     """their rank and alpha"""

@@ -1,4 +1,4 @@
-"""What ft, ft-l, in-context and retrain promise: the model comes back to the bit, and an edit is reproducible."""
+"""ft, ft-l, in-context and retrain: the model comes back to the bit, and an edit is reproducible."""
 
 from __future__ import annotations
 
