@@ -15,12 +15,20 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import Field, ValidationError
 
-from worldgen.errors import UserError
 from worldgen.bayes.settings import AgentConfig
-from worldgen.lm.editors.settings import BeliefConfig, ConstrainedFineTuningConfig, FineTuningConfig, InContextConfig, MemitConfig, RetrainConfig, RomeConfig
+from worldgen.errors import UserError
 from worldgen.evaluate.settings import CasesConfig, EditConfig, ScoreConfig, TrajectoryConfig, TuneConfig
-from worldgen.settings import CorpusConfig, GraphConfig, Section, WorldConfig
+from worldgen.lm.editors.settings import (
+    BeliefConfig,
+    ConstrainedFineTuningConfig,
+    FineTuningConfig,
+    InContextConfig,
+    MemitConfig,
+    RetrainConfig,
+    RomeConfig,
+)
 from worldgen.lm.settings import PretrainConfig, TokensConfig, TraceConfig
+from worldgen.settings import CorpusConfig, GraphConfig, Section, WorldConfig
 
 
 class RunConfig(Section):
@@ -58,7 +66,7 @@ class RunConfig(Section):
         return self.seed if self.model_seed == "seed" else self.model_seed
 
     def inputs(self, settings: Iterable[str]) -> dict[str, Any]:
-        """Returns the values of settings by name. A section ("world") stands for all its fields but its `work_fields`."""
+        """Returns the values of settings by name. A section ("world") stands for all fields but its `work_fields`."""
         flat: dict[str, Any] = {}
         for setting in settings:
             section, _, name = setting.partition(".")
@@ -68,7 +76,7 @@ class RunConfig(Section):
             elif not isinstance(value, Section):
                 flat[setting] = value
             else:
-                fields = [name] if name else [field for field in type(value).model_fields]
+                fields = [name] if name else list(type(value).model_fields)
                 plain = value.model_dump(mode="json")
                 flat |= {f"{section}.{field}": plain[field] for field in fields if field not in value.work_fields}
         return flat

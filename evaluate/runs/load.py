@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from worldgen.bayes.agent import Agent
-from worldgen.bayes.fitting import fit
 from worldgen.bayes.evidence import Evidence
-from worldgen.evaluate.runs.config import RunConfig, load
-from worldgen.errors import UserError
-from worldgen.storage.manifests import MANIFEST, read_manifest
+from worldgen.bayes.fitting import fit
 from worldgen.bayes.settings import AgentConfig
+from worldgen.errors import UserError
+from worldgen.evaluate.runs.config import RunConfig, load
+from worldgen.storage.manifests import MANIFEST, read_manifest
 from worldgen.worlds.world import World
 
 if TYPE_CHECKING:
-    from worldgen.evaluate.testbed.scores import MethodScores
+    pass
 
 CONFIG = "config.toml"
 

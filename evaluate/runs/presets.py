@@ -7,7 +7,11 @@ from collections.abc import Callable
 from worldgen.evaluate.runs.config import RunConfig
 from worldgen.evaluate.settings import CasesConfig, EditConfig, TuneConfig
 from worldgen.lm.editors.settings import (
-    BeliefConfig, ConstrainedFineTuningConfig, MemitConfig, RetrainConfig, RomeConfig,
+    BeliefConfig,
+    ConstrainedFineTuningConfig,
+    MemitConfig,
+    RetrainConfig,
+    RomeConfig,
 )
 from worldgen.lm.settings import PretrainConfig, TokensConfig, TraceConfig
 from worldgen.settings import GraphConfig, WorldConfig

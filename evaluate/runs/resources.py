@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from worldgen.lm.tokenizer import cut_labels, load_mistral_tokenizer, pieces, spelt, train_word_tokenizer
 from worldgen.evaluate.runs.config import RunConfig
-from worldgen.errors import UserError
-from worldgen.graphs.spelling import Spelling
-from worldgen.graphs.sources import Source
 from worldgen.graphs.builtin.builtin_graph import BuiltinGraph
 from worldgen.graphs.reading.opening import open_graph
+from worldgen.graphs.sources import Source
+from worldgen.graphs.spelling import Spelling
+from worldgen.lm.tokenizer import cut_labels, load_mistral_tokenizer, pieces, spelt, train_word_tokenizer
 from worldgen.worlds.world import World
 
 if TYPE_CHECKING:

@@ -25,7 +25,9 @@ from worldgen.storage.manifests import INPUTS, MANIFEST
 
 MARKER: Final = ".worldgen-run"
 LOCK: Final = ".lock"
-_MARK: Final = "This folder belongs to a worldgen run. config.toml says which; worldgen writes and removes files here.\n"
+_MARK: Final = (
+    "This folder belongs to a worldgen run. config.toml says which; worldgen writes and removes files here.\n"
+)
 
 
 @dataclass(frozen=True)

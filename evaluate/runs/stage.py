@@ -104,7 +104,9 @@ def make_stage(run: Run, stage: Stage) -> None:
     run.say(f"{stage.name} ...")
     started = begin(folder, inputs)
     rows = stage.make(run, folder)
-    assert not (undeclared := _foreign_files(folder, stage)), f"{stage.name} wrote {undeclared[0]}, which it declares not"
+    assert not (undeclared := _foreign_files(folder, stage)), (
+        f"{stage.name} wrote {undeclared[0]}, which it declares not"
+    )
     finish(folder, stage.name, inputs, rows, started)
     done = read_manifest(folder)
     assert done is not None
