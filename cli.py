@@ -48,7 +48,7 @@ for command in (
 
 
 def main() -> None:
-    """Run the command; exit codes as in the README: 0 done or paused, 2 the user's mistake, 1 ours, 130 interrupted."""
+    """Runs the command. Exit codes: 0 done or paused, 2 the user's mistake, 1 ours, 130 interrupted."""
     try:
         # Without standalone mode click hands an exit code back instead of leaving with it.
         code = cli.main(standalone_mode=False) or 0

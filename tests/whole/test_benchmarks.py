@@ -163,7 +163,7 @@ def test_a_record_holds_every_cell_and_a_table(tmp_path):
         for method in ("ft", "lora"):
             scores = MethodScores(method, 3, 0.95, groups)
             write(tmp_path / run / "scores" / f"{method}.json", json.dumps(scores.as_json()))
-    command = [sys.executable, FOLDER / "record.py", tmp_path / "a", tmp_path / "b", tmp_path / "record.csv"]
+    command = [sys.executable, FOLDER / "record.py", "scores", tmp_path / "a", tmp_path / "b", tmp_path / "record.csv"]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     table = pd.read_csv(tmp_path / "record.csv")
     assert len(table) == 2 * 2 * 3 * 3 * len(METRIC_NAMES)
