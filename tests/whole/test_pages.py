@@ -30,7 +30,7 @@ def outside_code(page: Path) -> str:
 
 def links(page: Path) -> Iterator[tuple[Path, str]]:
     """Yields what each link of a page leads to in the repository: a file, and a heading in it or ""."""
-    text = outside_code(page)
+    text = re.sub(r"`[^`]*`", "", outside_code(page))
     inline, defined = re.findall(r"\]\(([^)\s]+)\)", text), re.findall(r"^\[[^\]]+\]: (\S+)$", text, re.MULTILINE)
     for target in (*inline, *defined):
         if "://" not in target:
