@@ -17,7 +17,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from worldgen.evaluate.asking.measure import read_measurements
+from worldgen.evaluate.asking.measurements import read_measurements
 from worldgen.evaluate.report.figures.edit_panels import Panel
 from worldgen.evaluate.report.figures.style import COLORS
 from worldgen.evaluate.report.figures.svg import svg_of

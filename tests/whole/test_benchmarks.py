@@ -10,7 +10,10 @@ from pathlib import Path
 import miniature
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
+from worldgen.evaluate.report.figures.edit_panels import Panel
+from worldgen.evaluate.report.one_edit import Answer, Example, Names
 from worldgen.evaluate.runs.config import override, to_toml
 from worldgen.evaluate.runs.presets import tiny
 from worldgen.evaluate.statistics.bootstrap import Interval
@@ -174,3 +177,46 @@ def test_a_record_holds_every_cell_and_a_table(tmp_path):
     assert said[0].endswith(" | true/false | not | and | or | order |")
     assert said[3].startswith("| after `ft` | 0.40±.15 | ")
     assert len({line.count("|") for line in said}) == 1
+
+
+def test_a_record_read_back_gives_the_same_table(tmp_path):
+    record = benchmark("record")
+    cells = {name: Interval(number / 100, 0.2, 0.5) for number, name in enumerate(METRIC_NAMES)}
+    full, empty = GroupScores(3, cells, cells, cells), GroupScores(0, {}, {}, {})
+    groups = {"all": full, "output_changing": empty, "downstream_changes": full, "fixes_error": empty}
+    scores = [MethodScores(method, 3, 0.95, groups) for method in ("lora", "ft")]
+    record.every_cell(scores, "single", 1).to_csv(tmp_path / "scores.csv", index=False, float_format="%.4f")
+    read = record.from_csv(tmp_path / "scores.csv")
+    assert read == scores
+    assert list(record.wide(read)) == list(record.wide(scores))
+
+
+def test_the_short_table_by_hand():
+    """Two columns of metrics by their means, the mean of two accuracies, and 1 less the mean of the five errors."""
+    record = benchmark("record")
+    accuracies = {"acc_s1r1": 1.0, "acc_s1r2": 0.5, "acc_s2r1": 0.8, "acc_s2r2": 0.9}
+    errors = {"logic_tf_both": 0.5, "logic_not_both": 0.4, "logic_and_both": 0.3, "logic_or_both": 0.2}
+    means = dict.fromkeys(METRIC_NAMES, 0.0) | accuracies | errors | {"logic_commute_both": 0.1}
+    cells = {name: Interval(mean, mean, mean) for name, mean in means.items()}
+    groups = {"downstream_changes": GroupScores(2, cells, cells, cells)}
+    scores = [MethodScores(method, 2, 0.95, groups) for method in record.SHORT_METHODS]
+    said = list(record.short(scores, {"lora": 7.2e8, "ft": 4e9, "belief": 5.131e11}))
+    assert said[0] == (
+        "|  | the request | what follows from it | other subjects | agrees with itself | cost of an edit |"
+    )
+    assert said[2] == "| before | 1.00 | 0.50 | 0.85 | 0.70 |  |"
+    assert said[3] == "| after `lora` | 1.00 | 0.50 | 0.85 | 0.70 | 0.7 GFLOP |"
+    assert said[5] == "| after `belief` | 1.00 | 0.50 | 0.85 | 0.70 | 513 GFLOP |"
+
+
+def test_the_figure_of_one_edit_has_four_pairs_of_bars():
+    one_edit = benchmark("one_edit")
+    request, downstream = Panel("", "Lund", (0.0, 0.95), (0.01, 0.98)), Panel("", "judge", (0.2, 0.6), (0.1, 0.15))
+    asked = [Answer("s1r1", "Ada school", ("", ""), ("", "")), Answer("s1r2", "Ada job", ("", ""), ("", ""))]
+    names = Names("Ada", "school", "Oslo", "Lund", "", "")
+    figure = Figure((7, 3), layout="constrained")
+    one_edit.draw(figure, Example(None, names, True, asked, [request, downstream]))
+    left, right = figure.axes
+    assert [bar.get_height() for bar in left.patches] == [0.0, 0.95, 0.01, 0.98]
+    assert [bar.get_height() for bar in right.patches] == [0.2, 0.6, 0.1, 0.15]
+    assert "“Ada job judge”" in {text.get_text() for text in right.texts}
