@@ -19,7 +19,7 @@ RESULTS = (ROOT / "docs" / "results.md").read_text()
 SCORES = ROOT / "docs" / "results" / "tiny-4M-240-scores-2026-11-22.csv"
 
 # The pages whose every path in backticks lies in the repository. docs/commands.md tells of run folders instead.
-WITH_PATHS = ("docs/README.md", "docs/architecture.md", "docs/results.md")
+WITH_PATHS = ("docs/README.md", "docs/architecture.md", "docs/results.md", "fixtures/README.md")
 NOT_IN_THE_REPOSITORY = ("runs/", "edits/METHOD", "trajectories/METHOD", "tune/cases")
 
 
