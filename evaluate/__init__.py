@@ -1,1 +1,1 @@
-"""Where belief meets model: cases, probes, measurements, scores, the report and the pipeline."""
+"""Where belief meets model: questions, cases, measurements, scores, the page, and the stages of a run."""

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from worldgen.evaluate.asking.questions import name_of
 from worldgen.evaluate.report.figures.calibration import draw_calibration
 from worldgen.evaluate.report.figures.edit_panels import draw_one_edit
 from worldgen.evaluate.report.figures.metrics_before_after import draw_metrics
@@ -70,6 +71,6 @@ def _at_s1r2(replies: pd.DataFrame) -> pd.DataFrame:
     """Returns [cases] what the metric compares at s1 r2: before the edit the truth, after it the agent's new answer."""
     columns: dict[str, pd.Series] = {}
     for phase, role in (("before", "truth"), ("after", "new_mode")):
-        rows = replies[replies["name"] == f"s1r2/{role}"].set_index("case")
+        rows = replies[replies["name"] == name_of("s1r2", role)].set_index("case")
         columns |= {f"agent_{phase}": rows[f"credence_{phase}"], f"model_{phase}": rows[phase]}
     return pd.DataFrame(columns).reset_index(drop=True)

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 import pandas as pd
 
+from worldgen.evaluate.asking.questions import name_of
 from worldgen.evaluate.report.figures.edit_panels import Panel
 from worldgen.evaluate.testbed.cases import Case
 from worldgen.evaluate.testbed.sites import SITE_LABELS, SITES
@@ -65,11 +66,12 @@ def most_telling_edit(world: World, cases: Sequence[Case], replies: pd.DataFrame
     A case is more telling where the downstream answer changes; then where the edited model gives the requested
     object; then where the model knew both answers before the edit.
     """
-    answers = replies[replies["name"].isin(["s1r1/answer", "s1r2/answer"])]
+    at_request, at_downstream = name_of("s1r1", "answer"), name_of("s1r2", "answer")
+    answers = replies[replies["name"].isin([at_request, at_downstream])]
     asked = dict(zip(zip(answers["case"], answers["name"], strict=True), _asked(answers), strict=True))
 
     def telling(case: Case) -> tuple[bool, ...]:
-        request, downstream = asked[case.case, "s1r1/answer"], asked[case.case, "s1r2/answer"]
+        request, downstream = asked[case.case, at_request], asked[case.case, at_downstream]
         return (
             case.downstream_changes,
             request.answer_after == world.objects[case.requested],
@@ -85,8 +87,8 @@ def most_telling_edit(world: World, cases: Sequence[Case], replies: pd.DataFrame
         relation=world.relations[case.relation],
         truth=world.objects[case.truth],
         requested=world.objects[case.requested],
-        a=probes["requested/tf"].prompt.removesuffix(" is"),
-        b=probes["b/tf"].prompt.removesuffix(" is"),
+        a=probes[name_of("requested", "tf")].prompt.removesuffix(" is"),
+        b=probes[name_of("b", "tf")].prompt.removesuffix(" is"),
     )
     return Example(case, names, all(telling(case)[:2]), _answers(probes), list(_panels(probes)))
 
@@ -96,7 +98,7 @@ def _asked(replies: pd.DataFrame) -> Iterator[Asked]:
 
 
 def _answers(probes: Mapping[str, Asked]) -> list[Answer]:
-    rows = [(site, probes[f"{site}/answer"]) for site in SITES]
+    rows = [(site, probes[name_of(site, "answer")]) for site in SITES]
     return [
         Answer(site, row.prompt, (row.expected_before, row.expected_after), (row.answer_before, row.answer_after))
         for site, row in rows
@@ -105,9 +107,9 @@ def _answers(probes: Mapping[str, Asked]) -> list[Answer]:
 
 def _panels(probes: Mapping[str, Asked]) -> Iterator[Panel]:
     """Yields the agent's new answer at s1r1 .. s2r2, then true / false, not, and, or of the request."""
-    expected = {site: probes[f"{site}/answer"].expected_after for site in SITES}
-    named = [(f"{site}/new_mode", SITE_LABELS[site], expected[site]) for site in SITES]
-    named += [(f"requested/{form}", words, "true") for form, words in _STATEMENT_WORDS.items()]
+    expected = {site: probes[name_of(site, "answer")].expected_after for site in SITES}
+    named = [(name_of(site, "new_mode"), SITE_LABELS[site], expected[site]) for site in SITES]
+    named += [(name_of("requested", form), words, "true") for form, words in _STATEMENT_WORDS.items()]
     for name, title, question in named:
         row = probes[name]
         yield Panel(title, question, (row.credence_before, row.credence_after), (row.before, row.after))

@@ -1,6 +1,6 @@
-"""What a model has learned of its world: the examination that pretraining is followed by (paper, figure 3).
+"""The examination of a pretrained model: how much it has learned of its world (paper, figure 3).
 
-Shapes: F facts asked about, each in every way there is.
+Shapes: F facts, each asked about in every form.
 """
 
 from __future__ import annotations
@@ -30,46 +30,58 @@ from worldgen.randomness import generator
 from worldgen.worlds.world import NONE, World
 
 STATEMENTS = {Kind.STATED: "stated", Kind.NOT: "not", Kind.AND: "and", Kind.OR: "or"}
-# What the operands of an "and" that is not true are; those of an "or" that is true are the opposites.
+# The truth values of the operands in an "and" that is not true; in an "or" that is true they are the opposites.
 _NOT_BOTH = np.array([(True, False), (False, True), (False, False)])
+
+
+class LabelledStatements(NamedTuple):
+    """F statements to be judged true or false."""
+
+    prompts: list[str]
+    """[F]: '"..." is'."""
+    labels: NDArray[np.bool_]
+    """[F]: whether each statement is true."""
 
 
 @dataclass(frozen=True)
 class Examination:
-    """Questions about F facts with their answers: the truth of each "s r", and labelled statements.
-
-    `statements[kind]` are F prompts '"..." is', and whether each is true.
-    """
+    """Questions about F facts, with the right answers."""
 
     prompts: list[str]
+    """[F]: "s r"."""
     truths: list[str]
-    statements: dict[str, tuple[list[str], NDArray[np.bool_]]]
+    """[F]: the object that is true."""
+    statements: dict[str, LabelledStatements]
+    """A kind of statement ("stated", "not", "and", "or") -> a statement about each fact."""
 
 
 class Examined(NamedTuple):
-    """A model's marks, each a mean over the questions of its kind, and [F]: its p("truth." | "s r") of each fact."""
+    """A model's results in an examination."""
 
     marks: dict[str, float]
+    """The name of a mark -> the mean over the questions of its kind (see `examine`)."""
     truth_probabilities: NDArray[np.float64]
+    """[F]: p("truth." | "s r")."""
 
 
 def examination_about(world: World, facts: Ids, seed: int) -> Examination:
-    """Asks about these facts. The statements are drawn anew, not taken from the corpus; half of each kind are true.
+    """Returns the examination about these facts.
 
-    A false one has the objects that the corpus has in false ones; an "and" that is not true has one of the
-    three ways of it, with equal chance, and so has an "or" that is true.
+    The statements are drawn anew, not taken from the corpus; half of each kind are true. A false statement has the
+    objects that the corpus has in false statements. An "and" that is not true takes one of the three pairs of operands
+    that make it so, with equal chance, and so does an "or" that is true.
     """
     draw = generator(seed, "examination")
     asked = _facts(world, facts)
     return Examination(
         [fact_prompt(world, fact.subject, fact.relation) for fact in asked],
         [world.objects[fact.object] for fact in asked],
-        {name: _prompts(world, statements_about(world, facts, kind, draw)) for kind, name in STATEMENTS.items()},
+        {name: _labelled(world, statements_about(world, facts, kind, draw)) for kind, name in STATEMENTS.items()},
     )
 
 
 def examine(model: PreTrainedModel, reader: AnswerReader, asked: Examination) -> Examined:
-    """Examines a model. It needs no agent.
+    """Returns the results of a model. No agent is needed. Each mark is a mean over the questions of its kind:
 
     generative_accuracy [greedy("s r") is the truth];  truth_probability p("truth." | "s r");
     KIND_accuracy [p(true | '"F" is') > p(false | '"F" is') where F is true, < where it is false].
@@ -86,7 +98,7 @@ def examine(model: PreTrainedModel, reader: AnswerReader, asked: Examination) ->
 
 
 def credences_in_truths(world: World, agent: Agent, facts: Ids) -> NDArray[np.float64]:
-    """Returns [F]: the agent's credence in the truth of each fact."""
+    """Returns [F] the agent's credence in the truth of each fact."""
     asked = _facts(world, facts)
     return ask_statements(agent, [Statement("", fact) for fact in asked], [()] * len(asked))
 
@@ -102,7 +114,7 @@ def _facts(world: World, facts: Ids) -> list[Fact]:
 
 
 def statements_about(world: World, facts: Ids, kind: Kind, draw: np.random.Generator) -> Sentences:
-    """[F]: a statement of this kind about each fact, half of them true, in random order."""
+    """Returns [F] a statement of this kind about each fact, half of them true, in random order."""
     F = len(facts)
     truth = draw.permutation(np.arange(F) % 2 == 0)
     if kind in (Kind.STATED, Kind.NOT):
@@ -123,13 +135,13 @@ def statements_about(world: World, facts: Ids, kind: Kind, draw: np.random.Gener
 
 
 def _operands(kind: Kind, truth: NDArray[np.bool_], draw: np.random.Generator) -> NDArray[np.bool_]:
-    """[F, 2]: what the two facts are, that their "and" or "or" is as `truth` says."""
+    """Returns [F, 2] whether each of the two facts is true, such that their "and" or "or" is as `truth` says."""
     not_both = _NOT_BOTH[draw.integers(3, size=len(truth))]
     return truth[:, None] | not_both if kind == Kind.AND else truth[:, None] & ~not_both
 
 
 def _objects(world: World, facts: Ids, truly: NDArray[np.bool_], draw: np.random.Generator) -> Ids:
-    """[F]: the truth or a false object of each fact."""
+    """Returns [F] the true object of each fact where `truly` is set, else a false one."""
     return np.where(truly, world.truth[facts], world.false_object(facts, _words(draw, len(facts))))
 
 
@@ -137,13 +149,13 @@ def _words(draw: np.random.Generator, count: int) -> NDArray[np.uint64]:
     return draw.integers(2**64, size=count, dtype=np.uint64)
 
 
-def _prompts(world: World, statements: Sentences) -> tuple[list[str], NDArray[np.bool_]]:
+def _labelled(world: World, statements: Sentences) -> LabelledStatements:
     formulas = [syntax_tree(world, statements, i).formula for i in range(len(statements))]
-    return [truth_prompt(formula) for formula in formulas], statements.truth
+    return LabelledStatements([truth_prompt(formula) for formula in formulas], statements.truth)
 
 
 def _margins(model: PreTrainedModel, reader: AnswerReader, prompts: Sequence[str]) -> NDArray[np.float64]:
-    """[F]: log p(true) - log p(false) after each prompt."""
+    """Returns [F] log p(true) - log p(false) after each prompt."""
     pairs = [(prompt, word) for prompt in prompts for word in ("true", "false")]
     scores = log_probabilities(model, reader.tokenizer, pairs).reshape(-1, 2)
     return scores[:, 0] - scores[:, 1]

@@ -50,7 +50,7 @@ MAY_IMPORT = {
     "evaluate.inquiry": "worldgen graphs worlds corpus bayes",
     "evaluate.report.figures": "worldgen storage evaluate evaluate.statistics",
     "evaluate.report": """worldgen storage worlds corpus
-        evaluate evaluate.statistics evaluate.testbed evaluate.inquiry evaluate.report.figures""",
+        evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.inquiry evaluate.report.figures""",
     # A run joins the settings of all rooms and loads what its stages made: the rooms above never see it.
     "evaluate.runs": """worldgen storage graphs graphs.builtin graphs.reading worlds corpus bayes
         lm lm.training lm.editors evaluate evaluate.testbed evaluate.methods""",
