@@ -56,7 +56,13 @@ class Entailed:
     contrapositive: bool = False
     """Whether a wrong prediction here implies that the main prediction must be false (TF only)."""
     soft: tuple[tuple[str, float], ...] = ()
-    """R7: the agent's posterior over answers, the largest first; () where the label is certain."""
+    """R7: the agent's posterior over answers, the largest first; () where the label is certain. In GEN its tail may be
+    left out, so that the probabilities come to less than 1."""
+    for_accuracy: bool = True
+    """Whether the label is sure enough to count for accuracy. An R7 label whose margin (the first probability of `soft`
+    minus the second) is below tau is not; its distance from the posterior counts."""
+    changes: bool | None = None
+    """R7: whether the edit changes the agent's answer to this question; None where no agent was asked."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,8 @@ class Neutral:
     """A question of the same subject that the main belief says nothing about (local neutral)."""
 
     asked: Asked
+    fact: Fact | None = None
+    """The fact that is asked about, in TF with the stated object; None outside our world."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +91,12 @@ class Point:
     alternatives: tuple[str, ...] = ()
     """Wrong labels that a "changing" update may ask for: other objects of the relation, or the other truth value."""
     fact: Fact | None = None
-    """The fact that the main question is about, for methods that ask the agent; None outside our world."""
+    """The fact that the main question is about, for methods that ask the agent; None outside our world. Its object is
+    the truth in GEN, in TF the stated one."""
     weight: float = 1.0
-    """How many observations an update is worth to the agent: n'."""
+    """How many observations of `fact` an update is worth to the agent: n'."""
+    alternative_weights: tuple[float, ...] = ()
+    """GEN: n' of each alternative, in the order of `alternatives`; () outside our world, and in TF."""
 
 
 def is_active(entailed: Entailed, label: str) -> bool:
