@@ -145,7 +145,7 @@ def ray_engine() -> Iterator[Ray]:
     engine = Ray(2)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("RAY_ADDRESS", raising=False)
-        patch.setenv("PYTHONPATH", str(Path(__file__).parent / "worldgen" / "storage"))
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent / "slow"))
         list(engine.map(max, 0, [0]))  # starts it
     yield engine
     engine.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import benchmark_files
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -17,26 +18,21 @@ from worldgen.corpus.wording import Wording
 from worldgen.evaluate.runs.run import Run
 from worldgen.graphs.reading.opening import open_graph
 
-FOLDER = Path(__file__).parents[2] / "benchmarks"
 EVERYTHING = 10**9
 
 
 @pytest.fixture(scope="module")
 def modules() -> Any:
     """Import a module of benchmarks/ by its name."""
-    sys.path.insert(0, str(FOLDER))
+    sys.path.insert(0, str(benchmark_files.FOLDER))
     yield importlib.import_module
-    sys.path.remove(str(FOLDER))
+    sys.path.remove(str(benchmark_files.FOLDER))
 
 
 @pytest.fixture
 def build(modules: Any, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """benchmarks/build.py, its processes left out."""
-    spec = importlib.util.spec_from_file_location("benchmark_build", FOLDER / "build.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = benchmark_files.load("build")
     monkeypatch.setattr(module, "in_own_process", lambda work, *arguments: work(*arguments))
     return module
 

@@ -1,10 +1,8 @@
 """benchmarks/edit.py: both contenders on a run without a model, and what is said of them."""
 
-import importlib.util
 import json
-import sys
-from pathlib import Path
 
+import benchmark_files
 import pytest
 from click.testing import CliRunner
 
@@ -13,12 +11,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture(scope="module")
 def benchmark():
-    path = Path(__file__).parents[2] / "benchmarks" / "edit.py"
-    spec = importlib.util.spec_from_file_location("benchmark_edit", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # a dataclass looks its module up
-    spec.loader.exec_module(module)
-    return module
+    return benchmark_files.load("edit")
 
 
 def test_both_do_the_same(benchmark, built_run):

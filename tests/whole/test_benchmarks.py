@@ -1,13 +1,10 @@
 """benchmarks/paper.py and pretrain.py: pieces that go on from one another, contenders that must agree."""
 
-import importlib.util
 import json
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
-import miniature
+import benchmark_files
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -20,16 +17,6 @@ from worldgen.evaluate.statistics.bootstrap import Interval
 from worldgen.evaluate.testbed.editing_metrics import METRIC_NAMES
 from worldgen.evaluate.testbed.scores import GroupScores, MethodScores
 from worldgen.storage.manifests import begin, finish
-
-FOLDER = Path(__file__).parents[2] / "benchmarks"
-
-
-def benchmark(name):
-    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", FOLDER / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def finished(folder):
@@ -56,7 +43,7 @@ def contents(folder):
 
 
 def test_what_travels_is_the_latest_checkpoint_and_comes_back(half_trained, tmp_path):
-    paper = benchmark("paper")
+    paper = benchmark_files.load("paper")
     size = paper.pack(half_trained, tmp_path / "state")
     assert size == (tmp_path / "state" / "run.tar").stat().st_size > 0
     paper.unpack(tmp_path / "again", tmp_path / "state")
@@ -65,7 +52,7 @@ def test_what_travels_is_the_latest_checkpoint_and_comes_back(half_trained, tmp_
 
 
 def test_a_trained_model_travels_without_checkpoints(half_trained, tmp_path):
-    paper = benchmark("paper")
+    paper = benchmark_files.load("paper")
     write(half_trained / "lm" / "final" / "model", "weights")
     finished(half_trained / "lm")
     packed = {str(path.relative_to(half_trained)) for path in paper.to_pack(half_trained)}
@@ -75,7 +62,7 @@ def test_a_trained_model_travels_without_checkpoints(half_trained, tmp_path):
 
 def test_the_order_of_work_and_where_it_stops(tmp_path):
     """Every command in turn; one that does not come to its end, or pauses, ends the piece."""
-    paper = benchmark("paper")
+    paper = benchmark_files.load("paper")
 
     class Told(paper.Pieces):
         def __init__(self, ends):
@@ -102,58 +89,11 @@ def test_the_order_of_work_and_where_it_stops(tmp_path):
 
 
 def test_losses_that_do_not_agree_are_told():
-    pretrain = benchmark("pretrain")
+    pretrain = benchmark_files.load("pretrain")
     some, other = {"name": "a", "final_loss": 2.0}, {"name": "b", "final_loss": 2.1}
     assert pretrain.check([some, dict(other, final_loss=2.001)], "cpu") == []
     assert pretrain.check([some, other], "cpu") == ["b ends at 2.1, a at 2.0"]
     assert pretrain.check([some, {"name": "c", "error": "no"}], "cpu") == ["c failed: no"]
-
-
-@pytest.mark.slow
-def test_a_reproduction_in_miniature_goes_on_from_its_packed_state(tmp_path):
-    run, state, results = (tmp_path / name for name in ("run", "state", "results"))
-    command = [
-        sys.executable, FOLDER / "paper.py", run, "--preset", "tiny", "--device", "cpu", "--state", state,
-        "--results", results, *miniature.OPTIONS,
-    ]  # fmt: skip
-
-    def piece(minutes):
-        ended = subprocess.run([*map(str, command), "--minutes", str(minutes)], capture_output=True, text=True)
-        assert ended.returncode == 0, ended.stderr
-        return json.loads(ended.stdout)
-
-    assert not piece(0)["done"]
-    cli = [sys.executable, "-m", "worldgen"]
-    options = [str(run), "--preset", "tiny", "--device", "cpu", "--quiet", *miniature.OPTIONS]
-    subprocess.run([*cli, "build", *options], check=True, capture_output=True)
-    subprocess.run([*cli, "pretrain", *options, "--max-minutes", "0"], check=True, capture_output=True)
-    benchmark("paper").pack(run, state)
-    shutil.rmtree(run)
-    told = piece(60)  # more than a slow machine takes
-    assert told["done"]
-    assert told["stages"]["lm"]["parameters"] > 0
-    assert told["state_bytes"] > 0
-    assert (results / "scores" / "lora.json").exists()
-    assert (results / "report" / "index.html").exists()
-    assert json.loads((results / "summary.json").read_text())["stages"] == told["stages"]
-
-
-@pytest.mark.slow
-def test_the_contenders_agree(tmp_path):
-    """The miniature's model and tokens, a few steps: what is checked is the losses, not the speed."""
-    subprocess.run(
-        [sys.executable, "-m", "worldgen", "build", str(tmp_path), "--preset", "tiny", "--quiet", *miniature.OPTIONS],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    pretrain = benchmark("pretrain")
-    config = pretrain.PRESETS["tiny"]().pretrain.model_copy(
-        update={"hidden": 32, "intermediate": 64, "layers": 1, "heads": 2, "kv_heads": 2}
-    )
-    task = pretrain.Task(tmp_path, config, "cpu", pretrain.WARM_UP + 3)
-    results = [pretrain.measure(name, task) for name in pretrain.contenders("cpu")]
-    assert pretrain.check(results, "cpu") == []
-    assert len(results) == 3
-    assert "tokens/s" in pretrain.as_table(results)
 
 
 def test_a_record_holds_every_cell_and_a_table(tmp_path):
@@ -166,7 +106,8 @@ def test_a_record_holds_every_cell_and_a_table(tmp_path):
         for method in ("ft", "lora"):
             scores = MethodScores(method, 3, 0.95, groups)
             write(tmp_path / run / "scores" / f"{method}.json", json.dumps(scores.as_json()))
-    command = [sys.executable, FOLDER / "record.py", "scores", tmp_path / "a", tmp_path / "b", tmp_path / "record.csv"]
+    record = benchmark_files.FOLDER / "record.py"
+    command = [sys.executable, record, "scores", tmp_path / "a", tmp_path / "b", tmp_path / "record.csv"]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     table = pd.read_csv(tmp_path / "record.csv")
     assert len(table) == 2 * 2 * 3 * 3 * len(METRIC_NAMES)
@@ -180,7 +121,7 @@ def test_a_record_holds_every_cell_and_a_table(tmp_path):
 
 
 def test_a_record_read_back_gives_the_same_table(tmp_path):
-    record = benchmark("record")
+    record = benchmark_files.load("record")
     cells = {name: Interval(number / 100, 0.2, 0.5) for number, name in enumerate(METRIC_NAMES)}
     full, empty = GroupScores(3, cells, cells, cells), GroupScores(0, {}, {}, {})
     groups = {"all": full, "output_changing": empty, "downstream_changes": full, "fixes_error": empty}
@@ -193,7 +134,7 @@ def test_a_record_read_back_gives_the_same_table(tmp_path):
 
 def test_the_short_table_by_hand():
     """Two columns of metrics by their means, the mean of two accuracies, and 1 less the mean of the five errors."""
-    record = benchmark("record")
+    record = benchmark_files.load("record")
     accuracies = {"acc_s1r1": 1.0, "acc_s1r2": 0.5, "acc_s2r1": 0.8, "acc_s2r2": 0.9}
     errors = {"logic_tf_both": 0.5, "logic_not_both": 0.4, "logic_and_both": 0.3, "logic_or_both": 0.2}
     means = dict.fromkeys(METRIC_NAMES, 0.0) | accuracies | errors | {"logic_commute_both": 0.1}
@@ -210,7 +151,7 @@ def test_the_short_table_by_hand():
 
 
 def test_the_figure_of_one_edit_has_four_pairs_of_bars():
-    one_edit = benchmark("one_edit")
+    one_edit = benchmark_files.load("one_edit")
     request, downstream = Panel("", "Lund", (0.0, 0.95), (0.01, 0.98)), Panel("", "judge", (0.2, 0.6), (0.1, 0.15))
     asked = [Answer("s1r1", "Ada school", ("", ""), ("", "")), Answer("s1r2", "Ada job", ("", ""), ("", ""))]
     names = Names("Ada", "school", "Oslo", "Lund", "", "")

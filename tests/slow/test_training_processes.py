@@ -97,14 +97,12 @@ def assert_same_training(out, alone):
     assert all(torch.allclose(models[0][name], models[1][name], atol=ROUNDING) for name in models[1])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("execution", [Execution(), Execution(sharded=True), Execution(micro_rows=2)])
 def test_two_processes_train_as_one(tokens, alone, tmp_path, execution):
     train_as(2, tokens, tmp_path / "two", execution)
     assert_same_training(tmp_path / "two", alone)
 
 
-@pytest.mark.slow
 def test_a_checkpoint_of_one_kind_goes_on_in_another(tokens, alone, tmp_path):
     """Training goes from two processes with sharded weights to one with whole weights, and back."""
     out, config = tmp_path / "out", CONFIG.model_copy(update={"checkpoints_kept": 100})

@@ -93,7 +93,6 @@ def whole(tmp_path_factory) -> tuple[Path, float]:
     return runs / "whole", finish(runs / "whole", "build")
 
 
-@pytest.mark.slow
 def test_building_killed_at_twenty_moments(whole, tmp_path):
     reference, seconds = whole
     expected = contents(reference, BUILT)
@@ -116,7 +115,6 @@ def test_two_workers_and_one_give_the_same_bytes(whole, tmp_path):
     assert len(list((whole[0] / "corpus").glob("sentences-*.parquet"))) > 1
 
 
-@pytest.mark.slow
 def test_training_and_editing_killed(whole, tmp_path):
     everything = (*BUILT, "lm/final", "edits/lora")
     seconds = finish(tmp_path / "reference", "run")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -13,54 +12,24 @@ import ftp_server
 import miniature
 import numpy as np
 import pytest
-import worlds
+from shard_folders import SHARD_SUBJECTS, contents, order, write_with_one_process
 
 from worldgen import cli
-from worldgen.corpus.recipe import Recipe, write_corpus
+from worldgen.corpus.recipe import write_corpus
 from worldgen.corpus.sentences import read_shards
 from worldgen.errors import UserError
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.stages.generate import generate
-from worldgen.evaluate.stages.shard_files import Order, make_files
-from worldgen.lm.encode import Encoder, write_tokens
-from worldgen.lm.tokenizer import load_mistral_tokenizer
-from worldgen.settings import CorpusConfig
-from worldgen.storage.engines import Engine, Local
+from worldgen.lm.encode import write_tokens
+from worldgen.storage.engines import Local
 from worldgen.storage.manifests import INPUTS, MANIFEST, stage_files, verify
-from worldgen.storage.shards import write_shards
-from worldgen.storage.stores import LocalFolder, Reach, RemoteFolder, Store
-
-SHARD_SUBJECTS = (32, 80)  # of 155: five shards and two
-
-
-def order(shard_subjects: int) -> Order:
-    world = worlds.world()
-    recipe = Recipe(world, CorpusConfig(draws=4, min_truths=2, shuffles=2, shard_subjects=shard_subjects), seed=1)
-    return Order(recipe, Encoder.of(world, load_mistral_tokenizer()), "mark")
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """The hash of every file."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-def written(order: Order, engine: Engine, store: Store) -> None:
-    list(write_shards(engine, make_files, order, range(order.recipe.shards()), store))
+from worldgen.storage.stores import LocalFolder, Reach
 
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory) -> dict[int, Path]:
-    """What one process writes, for each size of a shard."""
-    folders = {size: tmp_path_factory.mktemp(f"plain{size}") for size in SHARD_SUBJECTS}
-    for size, folder in folders.items():
-        written(order(size), Local(), LocalFolder(folder))
-    return folders
-
-
-@pytest.fixture
-def engine(request) -> Engine:
-    return request.getfixturevalue("ray_engine") if request.param == "ray" else Local(request.param)
+    """Returns the folders that one process writes, for each size of a shard."""
+    return write_with_one_process(tmp_path_factory.mktemp("plain"))
 
 
 @pytest.fixture
@@ -68,14 +37,6 @@ def server(tmp_path) -> Iterator[tuple[str, Path]]:
     (tmp_path / "server").mkdir()
     with ftp_server.serving(tmp_path / "server") as url:
         yield url, tmp_path / "server"
-
-
-@pytest.mark.parametrize("size", SHARD_SUBJECTS)
-@pytest.mark.parametrize("engine", [2, 4, "ray"], indirect=True)
-def test_every_engine_writes_the_same_bytes(plain, tmp_path, engine, size):
-    written(order(size), engine, LocalFolder(tmp_path))
-    assert contents(tmp_path) == contents(plain[size])
-    assert len(contents(tmp_path)) == 4 * -(-155 // size)
 
 
 def test_they_are_the_bytes_of_the_stages(plain, tmp_path):
@@ -110,29 +71,6 @@ def told(folder: Path) -> tuple[dict[str, list], list[tuple]]:
             (*who, ids.tolist(), text.tolist()) for who, ids, text in zip(of_whom, in_ids, encoded, strict=True)
         ]
     return sentences, sorted(documents, key=lambda document: document[:2])
-
-
-@pytest.mark.parametrize("engine", [1, 2, "ray"], indirect=True)
-def test_workers_upload_without_this_process(plain, server, monkeypatch, engine):
-    """Only one process that is this one writes here: the others' uploads come from elsewhere."""
-    url, folder = server
-    from_here = []
-    upload = RemoteFolder.write
-    monkeypatch.setattr(
-        RemoteFolder, "write", lambda store, name, content: (from_here.append(name), upload(store, name, content))
-    )
-    size = SHARD_SUBJECTS[0]
-    written(order(size), engine, RemoteFolder(f"{url}/some/where"))
-    assert contents(folder / "some" / "where") == contents(plain[size])
-    assert sorted(from_here) == (sorted(contents(plain[size])) if engine.distance == Reach.PROCESS else [])
-
-
-def test_memory_is_written_by_this_process(plain):
-    store = RemoteFolder("memory://test-generate")
-    written(order(80), Local(2), store)
-    assert {name: hashlib.sha256(store.read(name) or b"").hexdigest() for name in contents(plain[80])} == contents(
-        plain[80]
-    )
 
 
 def test_workers_import_nothing_slow():
