@@ -1,4 +1,4 @@
-"""What other programs measured, and models that are not ours: checked in every row, then scored like any method."""
+"""Measurements of other programs, and of other models: checked row by row, then scored like any method."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def probes(run: Run) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def perfect(probes: pd.DataFrame) -> pd.DataFrame:
-    """Measured by a program that believes what the agent does."""
+    """The measurements of a program whose beliefs are the agent's."""
     scored = probes["target"] != ""
     return pd.DataFrame(
         {
@@ -124,7 +124,7 @@ def spoiled(table: pd.DataFrame, how: str) -> pd.DataFrame:
     ],
 )
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
-def test_what_is_wrong_is_told_in_one_line(run, perfect, tmp_path, how, message, suffix):
+def test_a_table_with_a_wrong_row_is_refused_in_one_line(run, perfect, tmp_path, how, message, suffix):
     path = write(spoiled(perfect, how), tmp_path / f"theirs.{suffix}")
     with pytest.raises(UserError, match=message) as refusal:
         take_measurements(run, path, None)
@@ -157,7 +157,7 @@ def test_a_file_that_cannot_be_read_is_refused(run, tmp_path, file, text, messag
         ("inputs", "a file that every stage has"),
     ],
 )
-def test_a_name_that_will_not_do_is_refused(run, perfect, tmp_path, name, message):
+def test_a_name_that_is_taken_or_impossible_is_refused(run, perfect, tmp_path, name, message):
     with pytest.raises(UserError, match=message):
         take_measurements(run, write(perfect, tmp_path / "theirs.parquet"), name)
 
@@ -200,7 +200,7 @@ def worldgen(monkeypatch, *arguments: object) -> int:
     return exit_.value.code or 0
 
 
-def test_the_command(run, perfect, gpt2, tmp_path, monkeypatch, capsys):
+def test_the_score_command_takes_measurements_and_models(run, perfect, gpt2, tmp_path, monkeypatch, capsys):
     path = write(perfect, tmp_path / "answers.csv")
     assert worldgen(monkeypatch, "score", run.folder, "--measurements", path, "--name", "theirs", "--json") == 0
     assert "theirs" in json.loads(capsys.readouterr().out)

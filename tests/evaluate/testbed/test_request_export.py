@@ -1,4 +1,4 @@
-"""Exported requests: EasyEdit's own keys, what should change and what should not, and every probe told in full."""
+"""Exported requests: EasyEdit's own keys, which answers should change and which should not, every probe in full."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_records_have_easyedits_keys_and_no_others(run: Run, tmp_path: Path) -> 
                 assert all(isinstance(text, str) and text for text in asked.values())
 
 
-def test_portability_is_what_the_agent_changes_its_mind_about(run: Run, tmp_path: Path) -> None:
+def test_portability_holds_the_questions_to_which_the_agent_changes_its_answer(run: Run, tmp_path: Path) -> None:
     records = json.loads(exported(run, "easyedit", tmp_path / "out"))
     world, cases = load_world(run.folder), load_cases(run.folder / "cases" / "cases.parquet")
     agent = load_agent(run.folder, world, run.config.agent)
@@ -104,7 +104,7 @@ def test_lines_hold_every_probe(run: Run, tmp_path: Path) -> None:
     assert lines[7]["downstream_changes"] == case.downstream_changes
 
 
-def test_a_whole_export_is_left_and_another_is_refused(run: Run, tmp_path: Path) -> None:
+def test_a_finished_export_is_left_alone_and_another_format_is_refused(run: Run, tmp_path: Path) -> None:
     exported(run, "easyedit", tmp_path / "out")
     before = (tmp_path / "out" / "manifest.json").stat().st_mtime_ns
     exported(run, "easyedit", tmp_path / "out")
@@ -122,7 +122,9 @@ def test_a_whole_export_is_left_and_another_is_refused(run: Run, tmp_path: Path)
         (["--format", "txt"], "data"),
     ],
 )
-def test_the_command(run: Run, tmp_path: Path, monkeypatch, options: list[str], file: str) -> None:
+def test_the_export_command_writes_the_requests(
+    run: Run, tmp_path: Path, monkeypatch, options: list[str], file: str
+) -> None:
     monkeypatch.setattr(sys, "argv", ["worldgen", "export", str(run.folder), "--out", str(tmp_path / "o"), *options])
     with pytest.raises(SystemExit) as exit_:
         cli.main()
@@ -133,7 +135,9 @@ def test_the_command(run: Run, tmp_path: Path, monkeypatch, options: list[str], 
 @pytest.mark.parametrize(
     "options", [["--what", "requests", "--format", "txt"], ["--what", "documents", "--format", "easyedit"]]
 )
-def test_a_format_that_does_not_go_with_it_is_refused(run: Run, tmp_path: Path, monkeypatch, capsys, options) -> None:
+def test_documents_and_requests_refuse_the_formats_of_the_other(
+    run: Run, tmp_path: Path, monkeypatch, capsys, options
+) -> None:
     monkeypatch.setattr(sys, "argv", ["worldgen", "export", str(run.folder), "--out", str(tmp_path / "o"), *options])
     with pytest.raises(SystemExit) as exit_:
         cli.main()

@@ -1,4 +1,4 @@
-"""Probes: prompts as the corpus has them, credences as the agent has them."""
+"""Probes: prompts are sentences of the language, credences are the agent's."""
 
 import math
 from itertools import groupby
@@ -25,7 +25,7 @@ from worldgen.grammar import Lexicon
 
 
 def approx(credence: float):
-    """Labels are made all at once; one by one the same terms are added in another order."""
+    """Labels are made for all cases at once, where the same terms are added in another order."""
     return pytest.approx(credence, abs=1e-12)
 
 
@@ -53,7 +53,7 @@ def test_every_probe_is_a_sentence_of_the_language(asked):
                 assert lexicon.parse(f"{question.prompt} {question.target}{stop}"), name
 
 
-def test_names(asked):
+def test_every_case_has_the_declared_probes(asked):
     roles = ("answer", "truth", "requested", "old_mode", "new_mode")
     statements = ("tf", "tf_false", "not", "and", "and_swapped", "or")
     names = {f"{site}/{role}" for site in SITES for role in roles} | {"s1r1/original", "b/tf"}
@@ -72,7 +72,7 @@ def test_the_request_reaches_its_goal_by_the_root_formula(asked, cases):
         assert probes["s1r1", "answer"].key.expected_after == worlds.world().objects[case.requested]
 
 
-def test_downstream_labels_are_the_revised_agents(asked, cases):
+def test_the_downstream_credences_are_the_revised_agents(asked, cases):
     agent = worlds.agent()
     for probes, case in zip(asked, cases, strict=True):
         revised, certain = agent.revise(case.edit()), agent.revise(Edit(*case.request, 1000))
@@ -84,7 +84,7 @@ def test_downstream_labels_are_the_revised_agents(asked, cases):
         assert key.credence_certain == approx(certain.belief(case.subject, case.relation2)[mode])
 
 
-def test_statements_are_credited_by_the_agent(asked, cases):
+def test_the_credences_in_statements_are_the_agents(asked, cases):
     for probes, case in zip(asked, cases, strict=True):
         agent = worlds.agent().revise(case.edit())
         after = {form: probes["requested", form].key.credence_after for form in STATEMENT_FORMS}
@@ -99,7 +99,7 @@ def test_without_the_closing_stop(cases):
     assert not any(probe.question.target.endswith(".") for probe in probes)
 
 
-def test_saved_and_loaded(asked, tmp_path):
+def test_probes_are_read_back_as_they_were_saved(asked, tmp_path):
     probes = list(asked[0].values())
     save_probes(tmp_path / "probes.parquet", probes)
     loaded = load_probes(tmp_path / "probes.parquet")

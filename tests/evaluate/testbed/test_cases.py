@@ -17,7 +17,7 @@ def cases() -> list[Case]:
     return make_cases(worlds.world(), worlds.agent(), CasesConfig(cases=400), seed=3)
 
 
-def test_as_many_as_asked_and_numbered(cases):
+def test_there_are_as_many_cases_as_asked_and_they_are_numbered(cases):
     assert [case.case for case in cases] == list(range(400))
 
 
@@ -29,7 +29,7 @@ def test_half_reinforce_and_half_contradict(cases):
     assert all(case.requested != case.truth for case in cases if not case.reinforces)
 
 
-def test_the_weight_is_least(cases):
+def test_the_weight_is_the_least_that_reaches_the_target(cases):
     agent = worlds.agent()
     for case in cases[:60]:
         before = agent.root(case.subject, case.relation)[case.requested]
@@ -41,7 +41,7 @@ def test_the_weight_is_least(cases):
         assert case.weight == 1 or agent.revise(lighter).root(case.subject, case.relation)[case.requested] < goal
 
 
-def test_near_certain_requests_are_the_same_ones(cases):
+def test_near_certain_requests_differ_in_their_weight_alone(cases):
     agent = worlds.agent()
     certain = make_cases(worlds.world(), agent, CasesConfig(cases=400, weight="certain", certain_weight=77), seed=3)
     assert {case.weight for case in certain} == {77}
@@ -70,7 +70,7 @@ def test_the_second_subject_has_both_relations(cases):
         assert world.fact_of(case.subject2, case.relation2) != NONE
 
 
-def test_downstream_changes_are_those_of_the_posterior(cases):
+def test_downstream_changes_are_checked_on_the_posterior(cases):
     agent = worlds.agent()
     for case in cases:
         before, after = (a.belief(case.subject, case.relation2).mode() for a in (agent, agent.revise(case.edit())))
@@ -91,19 +91,19 @@ def test_the_share_of_changes_is_obeyed():
     assert sum(case.downstream_changes for case in never) < sum(case.downstream_changes for case in always)
 
 
-def test_the_second_statement_is_anothers_and_true_half_the_time(cases):
+def test_the_second_statement_is_about_another_subject_and_true_half_the_time(cases):
     world = worlds.world()
     assert all(case.b_subject != case.subject for case in cases)
     true = [world.truth[world.fact_of(case.b_subject, case.b_relation)] == case.b_object for case in cases]
     assert abs(sum(true) - 200) < 50  # as above: 5 standard deviations
 
 
-def test_same_seed_same_cases_and_every_fact_before_any_twice(cases):
+def test_the_seed_decides_the_cases_and_no_fact_comes_twice_before_all_came_once(cases):
     again = make_cases(worlds.world(), worlds.agent(), CasesConfig(cases=400), seed=3)
     assert again == cases
     assert len({(case.subject, case.relation) for case in cases}) == 400
 
 
-def test_saved_and_loaded(cases, tmp_path):
+def test_cases_are_read_back_as_they_were_saved(cases, tmp_path):
     save_cases(tmp_path / "cases.parquet", cases)
     assert load_cases(tmp_path / "cases.parquet") == cases

@@ -1,4 +1,4 @@
-"""examination: what the examination asks, and the marks of models whose knowledge is known."""
+"""The examination of a model: its questions, and the marks of models whose knowledge is known."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def reader():
 
 @pytest.mark.parametrize("kind", STATEMENTS)
 def test_statements_are_labelled_as_the_world_is(kind):
-    """The label is worked out again from the objects named."""
+    """Each label is worked out again from the objects that the statement names."""
     world = worlds.world()
     statements = statements_about(world, FACTS, kind, np.random.default_rng(0))
     first = world.truth[statements.fact] == statements.object
@@ -90,7 +90,7 @@ def test_the_seed_decides_what_is_asked(asked):
 
 
 def flat_model(tokenizer, liked):
-    """A model that gives every next token the same logit, and those named so much more."""
+    """A model that gives the named words their logits, and every other next token the logit 0."""
     config = PretrainConfig(hidden=8, intermediate=8, layers=1, heads=2, kv_heads=2, row_tokens=64)
     model = new_model(config, tokenizer, 0).eval()
     with torch.no_grad():
@@ -104,7 +104,7 @@ def flat_model(tokenizer, liked):
 
 
 def test_the_marks_of_a_model_that_knows_nothing(asked, reader):
-    """The uniform one gives each truth V^-n; who always says "true" is right half of the time, whatever is asked."""
+    """A uniform model gives each truth V^-n. A model that always says "true" is right half of the time."""
     marks, probabilities = examine(flat_model(reader.tokenizer, {"true": 1.0}), reader, asked)
     z = len(reader.tokenizer) - 1 + np.e
     lengths = np.array([len(ids) for ids in encode(reader.tokenizer, [f"{truth}." for truth in asked.truths])])
@@ -117,7 +117,7 @@ def test_the_marks_of_a_model_that_knows_nothing(asked, reader):
 
 
 def test_a_model_that_knows_the_labels_gets_full_marks(asked, reader, monkeypatch):
-    """Scores by a table in place of a model: right to all, then wrong to the false ones of each kind."""
+    """A table stands for the model: first every reply is right, then every reply is wrong."""
     for mood, expected in (("knowing", 1.0), ("contrary", 0.0)):
         right = dict(
             pair for prompts, labels in asked.statements.values() for pair in zip(prompts, labels, strict=True)

@@ -1,4 +1,4 @@
-"""teacher: what is taught is the revised agent's, what is kept the model's own, and no probe is seen."""
+"""The teacher of `belief`: soft targets are the revised agent's credences, retention targets are about other facts."""
 
 import re
 from dataclasses import replace
@@ -57,18 +57,18 @@ def request_of(case) -> Request:
     return Request(prompt, f"{world.objects[case.requested]}.", float(case.weight), fact=case.request)
 
 
-def lessons_of(teacher, model, *cases, turn=0):
+def soft_targets_of(teacher, model, *cases, turn=0):
     edition = Edition(tuple(request_of(case) for case in cases), seed=7)
-    return [one for sheet in teacher.batches(model, edition, turn) for kind in sheet.soft_targets for one in kind]
+    return [one for batch in teacher.batches(model, edition, turn) for kind in batch.soft_targets for one in kind]
 
 
 def atoms_of(formula):
     return {Not: lambda f: [f.atom], Both: lambda f: [f.left, f.right], Atom: lambda f: [f]}[type(formula)](formula)
 
 
-def read(lesson):
-    """The formula of a lesson or a habit about truth, or None."""
-    stated = re.fullmatch(r'(".*" is)', lesson.prompt)
+def read(target):
+    """The formula of a target about the truth of a statement, None for other targets."""
+    stated = re.fullmatch(r'(".*" is)', target.prompt)
     return worlds.world().lexicon.parse(f"{stated[1]} true.").formula if stated else None
 
 
@@ -79,13 +79,13 @@ def fact_of(atom):
     )
 
 
-def test_what_is_taught_of_the_subject_is_the_revised_agents(teacher, model, cases):
-    """Answers and statements about the edited subject; those about the request by the root formula."""
+def test_targets_about_the_requested_subject_are_the_revised_agents_credences(teacher, model, cases):
+    """Answers and statements about the edited subject. The request itself is believed by the root formula."""
     world, checked, false = worlds.world(), 0, teacher.writer.reader.tokenizer.convert_tokens_to_ids("false")
     for case in cases:
         mind = worlds.agent().revise(case.edit())
-        for lesson in lessons_of(teacher, model, case):
-            formula = read(lesson)
+        for target in soft_targets_of(teacher, model, case):
+            formula = read(target)
             if formula is not None and not isinstance(formula, Both):
                 (atom,) = atoms_of(formula)
                 s, r, o = fact_of(atom)
@@ -93,53 +93,55 @@ def test_what_is_taught_of_the_subject_is_the_revised_agents(teacher, model, cas
                     continue
                 belief = mind.root(s, r) if r == case.relation else mind.belief(s, r)
                 expected = 1 - belief[o] if isinstance(formula, Not) else belief[o]
-                assert lesson.credences == pytest.approx((expected,), abs=1e-12)
-                assert lesson.rest == ((false, pytest.approx(1 - expected, abs=1e-12)),)
+                assert target.credences == pytest.approx((expected,), abs=1e-12)
+                assert target.rest == ((false, pytest.approx(1 - expected, abs=1e-12)),)
                 checked += 1
-            elif formula is None and lesson.prompt.startswith(f"{world.subjects[case.subject]} "):
-                relation = lesson.prompt.removeprefix(f"{world.subjects[case.subject]} ")
+            elif formula is None and target.prompt.startswith(f"{world.subjects[case.subject]} "):
+                relation = target.prompt.removeprefix(f"{world.subjects[case.subject]} ")
                 r = world.relations.id_of(relation)
                 belief = mind.root(case.subject, r) if r == case.relation else mind.belief(case.subject, r)
-                named = [world.objects.id_of(said.removesuffix(".")) for said in lesson.continuations]
-                np.testing.assert_allclose(lesson.credences, [belief[o] for o in named], rtol=0, atol=1e-12)
+                named = [world.objects.id_of(said.removesuffix(".")) for said in target.continuations]
+                np.testing.assert_allclose(target.credences, [belief[o] for o in named], rtol=0, atol=1e-12)
                 assert belief.mode() in named
                 unnamed = [belief[o] if o not in named else 0.0 for o in range(len(world.objects))]
-                assert lesson.rest == teacher.writer.reader.beginnings(np.array(unnamed))
+                assert target.rest == teacher.writer.reader.beginnings(np.array(unnamed))
                 checked += 1
     assert checked > 10 * len(cases)
 
 
 @pytest.mark.parametrize("least", [1e-3, 2.0])
-def test_a_lesson_tells_of_every_answer(least, teacher, model, cases, monkeypatch):
-    """What it names and what it leaves add up to 1; also where no object is likely enough to be spelled out."""
+def test_a_target_covers_every_answer(least, teacher, model, cases, monkeypatch):
+    """The named answers and the rest add up to 1, also where no object is likely enough to be spelled out."""
     monkeypatch.setattr("worldgen.evaluate.teaching.target_writer.LEAST_CREDENCE", least)
-    for lesson in lessons_of(teacher, model, cases[0]):
-        assert len(lesson.continuations) == len(lesson.credences) >= 1
-        assert sum(lesson.credences) + sum(p for _, p in lesson.rest) == pytest.approx(1, abs=1e-9)
+    for target in soft_targets_of(teacher, model, cases[0]):
+        assert len(target.continuations) == len(target.credences) >= 1
+        assert sum(target.credences) + sum(p for _, p in target.rest) == pytest.approx(1, abs=1e-9)
 
 
-def test_what_is_kept_is_about_others(teacher, model, cases):
-    """As many answers as statements, on every sheet others."""
+def test_retention_targets_are_about_other_subjects(teacher, model, cases):
+    """They are as many answers as statements, and differ from batch to batch."""
     world, case = worlds.world(), cases[0]
-    sheets = teacher.batches(model, Edition((request_of(case),), seed=7), 0)
-    assert len(sheets) == CONFIG.steps
-    for sheet in sheets:
-        formulas = [read(habit) for habit in sheet.retention_targets]
+    batches = teacher.batches(model, Edition((request_of(case),), seed=7), 0)
+    assert len(batches) == CONFIG.steps
+    for batch in batches:
+        formulas = [read(kept) for kept in batch.retention_targets]
         answers = [
-            world.lexicon.parse(f"{h.prompt} {h.continuation}").formula for h in sheet.retention_targets if not read(h)
+            world.lexicon.parse(f"{h.prompt} {h.continuation}").formula for h in batch.retention_targets if not read(h)
         ]
         assert len(answers) == CONFIG.kept == sum(formula is not None for formula in formulas)
         for atom in [*answers, *filter(None, formulas)]:
             assert atom.subject != world.subjects[case.subject]
-    assert sheets[0].retention_targets != sheets[1].retention_targets
+    assert batches[0].retention_targets != batches[1].retention_targets
 
 
-def test_and_or_follow_the_revised_agent_and_the_models_own_second_operand(teacher, model, tokenizer, cases):
+def test_and_or_targets_join_the_agents_credence_with_the_models_belief_in_the_second_operand(
+    teacher, model, tokenizer, cases
+):
     joined = 0
     for case in cases[:4]:
         mind = worlds.agent().revise(case.edit())
-        for lesson in lessons_of(teacher, model, case):
-            formula = read(lesson)
+        for target in soft_targets_of(teacher, model, case):
+            formula = read(target)
             if not isinstance(formula, Both):
                 continue
             about, other = sorted((formula.left, formula.right), key=lambda atom: fact_of(atom).subject != case.subject)
@@ -148,15 +150,17 @@ def test_and_or_follow_the_revised_agent_and_the_models_own_second_operand(teach
             p_a = belief[fact.object]
             p_x = float(np.exp(log_probabilities(model, tokenizer, [(f'"{other}" is', "true")]))[0])
             expected = p_a * p_x if formula.connective == "and" else p_a + p_x - p_a * p_x
-            assert lesson.credences == pytest.approx((expected,), abs=1e-4)
+            assert target.credences == pytest.approx((expected,), abs=1e-4)
             joined += 1
     assert joined == 4 * 3 * CONFIG.joined * CONFIG.steps
 
 
-def test_half_of_and_are_about_the_request_and_half_of_or_about_what_it_denies(teacher, model, cases):
-    """And a share of the other halves: as much as these are of all that is said of the subject."""
+def test_half_of_the_and_targets_hold_the_request_and_half_of_the_or_targets_a_statement_that_it_denies(
+    teacher, model, cases
+):
+    """The other halves draw from all statements about the subject, so they hold some of the same statements."""
     case, config = cases[0], CONFIG.model_copy(update={"joined": 100})
-    formulas = [read(lesson) for lesson in lessons_of(replace(teacher, config=config), model, case)]
+    formulas = [read(target) for target in soft_targets_of(replace(teacher, config=config), model, case)]
     about = {"and": [], "or": []}
     for formula in formulas:
         if isinstance(formula, Both):
@@ -171,18 +175,18 @@ def test_half_of_and_are_about_the_request_and_half_of_or_about_what_it_denies(t
         assert share == pytest.approx(0.5 + 0.5 * len(some) / len(said), abs=0.12)  # 200 draws: three deviations
 
 
-def test_the_probes_other_subjects_are_never_named(teacher, model, cases):
-    """Neither s2 nor the subject of B, over many seeds."""
+def test_no_target_names_the_other_subjects_of_the_case(teacher, model, cases):
+    """They are s2 and the subject of B. Over many seeds."""
     world, case = worlds.world(), cases[0]
     closed = {world.subjects[case.subject2], world.subjects[case.b_subject]}
     for seed in range(30):
-        for sheet in teacher.batches(model, Edition((request_of(case),), seed), 0):
-            for said in [*(lesson for kind in sheet.soft_targets for lesson in kind), *sheet.retention_targets]:
+        for batch in teacher.batches(model, Edition((request_of(case),), seed), 0):
+            for said in [*(target for kind in batch.soft_targets for target in kind), *batch.retention_targets]:
                 formula = read(said) or world.lexicon.parse(" ".join(said.pairs[0])).formula
                 assert {atom.subject for atom in atoms_of(formula)}.isdisjoint(closed)
 
 
-def test_the_statement_probes_about_other_subjects_are_no_lessons(teacher, model, cases):
+def test_no_target_is_a_question_about_another_subject(teacher, model, cases):
     probes = make_probes(worlds.world(), worlds.agent(), cases, 1000, True)
     for case in cases:
         b_and_s2 = {
@@ -190,10 +194,10 @@ def test_the_statement_probes_about_other_subjects_are_no_lessons(teacher, model
             for asked in (probe.question for probe in probes if probe.question.case == case.case)
             if asked.about in ("b", "s2r1", "s2r2") or asked.form in ("and", "and_swapped", "or")
         }
-        assert b_and_s2.isdisjoint(lesson.prompt for lesson in lessons_of(teacher, model, case))
+        assert b_and_s2.isdisjoint(target.prompt for target in soft_targets_of(teacher, model, case))
 
 
-def test_sheets_are_a_function_of_the_edition(teacher, model, cases):
+def test_the_edition_alone_decides_the_batches(teacher, model, cases):
     edition = Edition((request_of(cases[0]),), seed=3)
     assert teacher.batches(model, edition, 0) == teacher.batches(model, edition, 0)
     assert teacher.batches(model, edition, 0) != teacher.batches(model, Edition(edition.requests, seed=4), 0)
@@ -202,43 +206,49 @@ def test_sheets_are_a_function_of_the_edition(teacher, model, cases):
 @pytest.mark.parametrize(
     ("mode", "turn", "revised_by"), [("sequential", 0, 1), ("sequential", 1, 2), ("together", 0, 2)]
 )
-def test_several_requests(mode, turn, revised_by, model, tokenizer, cases):
-    """In turn the agent has seen the requests so far, together all; the last of them is what is taught."""
+def test_the_agent_has_seen_the_requests_up_to_this_turn(mode, turn, revised_by, model, tokenizer, cases):
+    """One after another: the requests so far; together: all of them. The targets are about the last one seen."""
     first, second = cases[0], next(case for case in cases if case.subject != cases[0].subject)
     teacher = teacher_of(worlds.world(), worlds.agent(), tokenizer, CONFIG, mode, cases)
     mind = worlds.agent().revise(*[case.edit() for case in (first, second)][:revised_by])
     case = second if revised_by == 2 else first
     prompt = request_of(case).prompt
-    lessons = [lesson for lesson in lessons_of(teacher, model, first, second, turn=turn) if lesson.prompt == prompt]
-    assert lessons
+    targets = [
+        target for target in soft_targets_of(teacher, model, first, second, turn=turn) if target.prompt == prompt
+    ]
+    assert targets
     belief = mind.root(case.subject, case.relation)
-    for lesson in lessons:
-        objects = [worlds.world().objects.id_of(said.removesuffix(".")) for said in lesson.continuations]
-        np.testing.assert_allclose(lesson.credences, [belief[o] for o in objects], rtol=0, atol=1e-12)
+    for target in targets:
+        objects = [worlds.world().objects.id_of(said.removesuffix(".")) for said in target.continuations]
+        np.testing.assert_allclose(target.credences, [belief[o] for o in objects], rtol=0, atol=1e-12)
 
 
-def test_half_of_what_is_kept_is_of_subjects_that_earlier_turns_edited(model, tokenizer, cases):
-    """On every sheet: they are a few among many, and are lost first. But for the request's own subject, and those that
-    no lesson about it may name."""
+def test_half_of_the_retention_targets_are_about_subjects_that_earlier_turns_edited(model, tokenizer, cases):
+    """This holds in every batch, because few facts are about those subjects, and they are lost first.
+
+    The subject of the request itself, and the subjects that no target about it may name, are left out.
+    """
     world, (own, first, *_) = worlds.world(), [case for case in cases if not case.reinforces]
     second = next(case for case in cases if first.subject not in (case.subject, case.subject2, case.b_subject))
     beside = replace(own, subject=second.subject2)
     teacher = teacher_of(world, worlds.agent(), tokenizer, CONFIG, "sequential", cases)
     requests = [request_of(case) for case in (first, beside, second)]
     prompts = {f"{world.subjects[first.subject]} {world.relations[r]}" for r in relations_of(world, first.subject)}
-    for sheet in teacher.batches(model, Edition(tuple(requests), seed=7), 2):
-        answers, truths = sheet.retention_targets[::2], sheet.retention_targets[1::2]
+    for batch in teacher.batches(model, Edition(tuple(requests), seed=7), 2):
+        answers, truths = batch.retention_targets[::2], batch.retention_targets[1::2]
         assert len(answers) == len(truths) == 2 * CONFIG.kept
-        assert {habit.prompt for habit in answers[CONFIG.kept :]} <= prompts
-        assert {read(habit).subject for habit in truths[CONFIG.kept :]} == {world.subjects[first.subject]}
+        assert {kept.prompt for kept in answers[CONFIG.kept :]} <= prompts
+        assert {read(kept).subject for kept in truths[CONFIG.kept :]} == {world.subjects[first.subject]}
     alone = teacher.batches(model, Edition((requests[2], requests[2]), seed=7), 1)
-    assert [len(sheet.retention_targets) for sheet in alone] == [2 * CONFIG.kept] * CONFIG.steps
+    assert [len(batch.retention_targets) for batch in alone] == [2 * CONFIG.kept] * CONFIG.steps
 
 
 @pytest.mark.parametrize("mode", ["sequential", "together"])
-def test_no_turn_names_what_any_case_of_the_edition_asks_about(mode, model, tokenizer, cases):
-    """All are asked at its end, so that a later turn must not keep what an earlier case measures, nor the other way
-    round; but for subjects that are edited themselves, in their own turn."""
+def test_no_turn_names_the_other_subjects_of_any_case_of_the_edition(mode, model, tokenizer, cases):
+    """The questions of all cases are asked at the end, so no turn may teach what the case of another turn measures.
+
+    A subject that is edited itself is named in its own turn.
+    """
     config = CONFIG.model_copy(update={"kept": 1500, "joined": 600})
     chosen = cases[:3]
     world, teacher = worlds.world(), teacher_of(worlds.world(), worlds.agent(), tokenizer, config, mode, cases)
@@ -248,30 +258,30 @@ def test_no_turn_names_what_any_case_of_the_edition_asks_about(mode, model, toke
         own = {case.subject for case in chosen if request_of(case) in part}
         secret = {world.subjects[subject] for subject in asked - own}
         assert secret
-        sheets = teacher.batches(model, edition, turn)
-        texts = {said.prompt for sheet in sheets for said in (*chain(*sheet.soft_targets), *sheet.retention_targets)}
+        batches = teacher.batches(model, edition, turn)
+        texts = {said.prompt for batch in batches for said in (*chain(*batch.soft_targets), *batch.retention_targets)}
         assert not [text for text in texts for name in secret if f" {name} " in f" {text} ".replace('"', " ")]
 
 
-def test_what_earlier_turns_taught_is_kept_and_not_asked_of_the_unedited_model(model, tokenizer, cases):
-    """Else each turn would undo those before it: most facts of a small world come by among the habits."""
+def test_requests_of_earlier_turns_are_kept_and_not_asked_of_the_unedited_model(model, tokenizer, cases):
+    """Otherwise each turn would undo the turns before it: in a small world most facts are among the retention targets."""
     config = CONFIG.model_copy(update={"kept": 1500, "joined": 600})
     world, first = worlds.world(), next(case for case in cases if not case.reinforces)
     second = next(case for case in cases if first.subject not in (case.subject, case.subject2, case.b_subject))
     teacher = teacher_of(world, worlds.agent(), tokenizer, config, "sequential", cases)
     edition = Edition((request_of(first), request_of(second)), seed=7)
-    habits = [habit for sheet in teacher.batches(model, edition, 1) for habit in sheet.retention_targets]
+    retained = [kept for batch in teacher.batches(model, edition, 1) for kept in batch.retention_targets]
     prompt, target = request_of(first).prompt, request_of(first).target
-    assert {habit.continuation for habit in habits if habit.prompt == prompt} == {target}
-    lessons = lessons_of(teacher, model, first, second, turn=1)
-    pairs = [formula for formula in map(read, lessons) if isinstance(formula, Both)]
+    assert {kept.continuation for kept in retained if kept.prompt == prompt} == {target}
+    targets = soft_targets_of(teacher, model, first, second, turn=1)
+    pairs = [formula for formula in map(read, targets) if isinstance(formula, Both)]
     named = {atom.subject for pair in pairs for atom in (pair.left, pair.right)}
     assert world.subjects[second.subject] in named
     assert world.subjects[first.subject] not in named
 
 
-def test_credence_of_a_claim_is_the_statements(cases):
-    """P(A and X) of two subjects is a product: what the lessons build on."""
+def test_the_credence_in_and_of_two_subjects_is_a_product(cases):
+    """P(A and X) = P(A) P(X), as the "and" targets assume."""
     case, agent = cases[0], worlds.agent()
     mind = agent.revise(Edit(case.subject, case.relation, case.requested, case.weight))
     a, x = Fact(case.subject, case.relation, case.requested), case.statement_b

@@ -1,4 +1,4 @@
-"""The methods side by side: a row each, the model before them once, and none where a group is empty."""
+"""The editing table: methods side by side, the model before them once, the words of a terminal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def scores_of(method: str, before: float, after: float, changing: int = 3) -> Me
     return MethodScores(method, 8, 0.95, groups)
 
 
-def test_a_row_for_each_method_under_the_model_before() -> None:
+def test_each_method_has_a_row_below_the_model_before() -> None:
     changing, everything = side_by_side([scores_of("ft", 0.5, 0.75), scores_of("lora", 0.5, 0.25)])
     assert (changing.title, changing.n) == (GROUPS["downstream_changes"], 3)
     assert (everything.title, everything.n) == (GROUPS["all"], 8)
@@ -56,11 +56,11 @@ def test_an_empty_group_has_no_rows() -> None:
         ({"mode": "together", "requests": 4}, "Editing with ft, 8 cases, 4 at a time as one (mean"),
     ],
 )
-def test_the_text_says_how_many_are_edited_at_a_time(manner: dict[str, Any], said: str) -> None:
+def test_the_text_says_how_many_requests_are_made_at_a_time(manner: dict[str, Any], said: str) -> None:
     assert as_text(replace(scores_of("ft", 0.5, 0.75), **manner)).startswith(said)
 
 
-def test_the_text_says_what_its_intervals_are() -> None:
+def test_the_text_names_the_confidence_of_its_intervals() -> None:
     assert "half of the 97.5% interval" in as_text(replace(scores_of("ft", 0.5, 0.75), confidence=0.975))
 
 

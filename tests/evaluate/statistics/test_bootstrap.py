@@ -1,4 +1,4 @@
-"""Intervals: against scipy's bootstrap, against the normal law, and with pairs kept together."""
+"""Intervals: against scipy's bootstrap, against the normal law, and with the values of a case kept together."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from scipy import stats
 from worldgen.evaluate.statistics.bootstrap import mean_intervals
 
 
-def test_agrees_with_scipy():
+def test_intervals_agree_with_scipys_bootstrap():
     values = np.random.default_rng(0).exponential(size=(60, 2))
     ours = mean_intervals(values, 20_000, 0.95, np.random.default_rng(1))
     for column, interval in zip(values.T, ours, strict=True):
@@ -21,7 +21,7 @@ def test_agrees_with_scipy():
         assert interval.high == pytest.approx(theirs.high, abs=tolerance)
 
 
-def test_rows_stay_together():
+def test_the_values_of_a_case_are_resampled_together():
     pre = np.random.default_rng(3).normal(size=50)
     values = np.stack([pre, pre + 1, (pre + 1) - pre], axis=1)
     difference = mean_intervals(values, 1000, 0.95, np.random.default_rng(4))[2]
@@ -41,7 +41,7 @@ def test_no_cases_is_refused():
         mean_intervals(np.zeros((0, 3)), 10, 0.95, np.random.default_rng(0))
 
 
-def test_many_cases_are_drawn_in_pieces():
+def test_resamples_of_many_cases_are_drawn_in_pieces():
     values = np.random.default_rng(7).normal(size=(3000, 1))
     interval = mean_intervals(values, 3000, 0.95, np.random.default_rng(8))[0]
     half = 1.96 * values.std() / np.sqrt(len(values))

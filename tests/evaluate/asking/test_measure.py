@@ -68,7 +68,7 @@ def trials_of(requests_per_edition: int) -> list[Trial]:
 
 @dataclass
 class Shifting:
-    """An editor whose editions lean towards one word, each as far as its seed says; it can run out of memory."""
+    """An editor whose editions lean towards one word, as far as the seed of each says. It can run out of memory."""
 
     most: int
     word: int
@@ -172,7 +172,7 @@ def names_in(folder):
 
 @pytest.mark.parametrize("size", [1, 2, 3, 99])
 def test_a_killed_run_goes_on_in_chunks_of_another_size(model, reader, tmp_path, size):
-    """What is done is what the files say; the rest is cut anew, and files sort in the order of the editions."""
+    """The files say which editions are done. The others are cut anew, and files sort in the order of the editions."""
     editor, trials = Shifting(1, reader.tokenizer.get_vocab()["true"]), trials_of(1)
     whole, costs = run(model, editor, reader, trials, 2, tmp_path / "whole")
     assert names_in(tmp_path / "whole")[3:] == [f"measurements-0000{first}.parquet" for first in (0, 2, 4)]
@@ -188,7 +188,7 @@ def test_a_killed_run_goes_on_in_chunks_of_another_size(model, reader, tmp_path,
 
 
 def test_a_gap_is_filled_in_its_place(model, reader, tmp_path):
-    """A chunk that is missing between two others; one whose number an earlier size gave is found by its cases."""
+    """A chunk is missing between two others, and another has lost one of its two files."""
     editor, trials, folder = Shifting(1, reader.tokenizer.get_vocab()["true"]), trials_of(1), tmp_path / "run"
     whole, _ = run(model, editor, reader, trials, 1, folder)
     for name in ("measurements-00001.parquet", "costs-00001.parquet", "measurements-00002.parquet"):

@@ -1,4 +1,4 @@
-"""Scores on a model that is a table of hand-set probabilities: every metric equals what a pencil gives."""
+"""Scores of a model that is a table of probabilities: every metric equals the arithmetic by hand."""
 
 import json
 import math
@@ -87,7 +87,7 @@ class TwoObjects:
     objects = ("paris", "rome")
 
 
-def test_groups():
+def test_the_groups_of_cases():
     cases = [case(0, 0, 0, False), case(1, 0, 1, True), case(2, 1, 1, False), case(3, 1, 0, True)]
     measured = pd.concat([frames(number)[1] for number in range(4)])  # the model always says paris
     masks = {
@@ -101,7 +101,7 @@ def test_groups():
     }
 
 
-def test_the_score_file():
+def test_scores_hold_intervals_groups_and_the_cost_of_an_edit():
     probes, measured = (pd.concat(frame) for frame in zip(*(frames(number) for number in range(3)), strict=True))
     costs = pd.DataFrame({"steps": [40] * 3, "seconds": [1.0, 2.0, 3.0], "flops": [10] * 3, "peak_bytes": [5, 7, 6]})
     cases = [case(0, 0, 1, True), case(1, 0, 1, False), case(2, 0, 1, False)]
