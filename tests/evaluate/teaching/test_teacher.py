@@ -134,9 +134,7 @@ def test_retention_targets_are_about_other_subjects(teacher, model, cases):
     assert batches[0].retention_targets != batches[1].retention_targets
 
 
-def test_and_or_targets_join_the_agents_credence_with_the_models_belief_in_the_second_operand(
-    teacher, model, tokenizer, cases
-):
+def test_and_or_targets_join_the_agents_credence_with_the_models_own_belief(teacher, model, tokenizer, cases):
     joined = 0
     for case in cases[:4]:
         mind = worlds.agent().revise(case.edit())
@@ -155,9 +153,7 @@ def test_and_or_targets_join_the_agents_credence_with_the_models_belief_in_the_s
     assert joined == 4 * 3 * CONFIG.joined * CONFIG.steps
 
 
-def test_half_of_the_and_targets_hold_the_request_and_half_of_the_or_targets_a_statement_that_it_denies(
-    teacher, model, cases
-):
+def test_half_of_the_and_targets_hold_the_request_and_half_of_the_or_targets_its_rivals(teacher, model, cases):
     """The other halves draw from all statements about the subject, so they hold some of the same statements."""
     case, config = cases[0], CONFIG.model_copy(update={"joined": 100})
     formulas = [read(target) for target in soft_targets_of(replace(teacher, config=config), model, case)]
@@ -264,7 +260,7 @@ def test_no_turn_names_the_other_subjects_of_any_case_of_the_edition(mode, model
 
 
 def test_requests_of_earlier_turns_are_kept_and_not_asked_of_the_unedited_model(model, tokenizer, cases):
-    """Otherwise each turn would undo the turns before it: in a small world most facts are among the retention targets."""
+    """Otherwise a turn would undo earlier ones: in a small world most facts are among the retention targets."""
     config = CONFIG.model_copy(update={"kept": 1500, "joined": 600})
     world, first = worlds.world(), next(case for case in cases if not case.reinforces)
     second = next(case for case in cases if first.subject not in (case.subject, case.subject2, case.b_subject))

@@ -135,9 +135,7 @@ def test_the_export_command_writes_the_requests(
 @pytest.mark.parametrize(
     "options", [["--what", "requests", "--format", "txt"], ["--what", "documents", "--format", "easyedit"]]
 )
-def test_documents_and_requests_refuse_the_formats_of_the_other(
-    run: Run, tmp_path: Path, monkeypatch, capsys, options
-) -> None:
+def test_a_format_of_the_other_kind_is_refused(run: Run, tmp_path: Path, monkeypatch, capsys, options) -> None:
     monkeypatch.setattr(sys, "argv", ["worldgen", "export", str(run.folder), "--out", str(tmp_path / "o"), *options])
     with pytest.raises(SystemExit) as exit_:
         cli.main()
