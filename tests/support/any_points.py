@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from worldgen.evaluate.slag.points import FALSE, TRUE, Asked, Entailed, Neutral, Paraphrase, Point, Task
 from worldgen.facts import Fact
 
-TEXTS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=8).filter(lambda text: text.strip())
+TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8).filter(lambda text: text.strip())
 TRUTHS = st.sampled_from([TRUE, FALSE])
 
 
