@@ -91,7 +91,7 @@ def short_command(scores: Path, costs: Path) -> None:
 
 def scores_of(run: Path) -> tuple[RunConfig, list[MethodScores]]:
     """Returns a run's config and the scores of its methods."""
-    scores, config = list(read_scores(run)), config_of(run)
+    scores, config = list(read_scores(run / "scores")), config_of(run)
     if not scores or config is None:
         raise click.ClickException(f"{run} has no scores: run `worldgen score {run}` first")
     return config, scores

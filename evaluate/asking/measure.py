@@ -15,7 +15,7 @@ from tqdm import tqdm
 from transformers import MistralForCausalLM
 
 from worldgen.evaluate.asking.answers import AnswerReader
-from worldgen.evaluate.asking.measurements import ChunkedFiles, CostRow, measurement_rows
+from worldgen.evaluate.asking.measurements import ChunkedFiles, CostRow, Measurements
 from worldgen.evaluate.asking.replies import Replies, ask
 from worldgen.evaluate.asking.trials import Trial
 from worldgen.lm.allocator import keep_freed_memory
@@ -41,7 +41,7 @@ def measure(
         for chunk in missing:
             before, after, costs = work.measure_chunk(chunk.trials, progress)
             questions = [question for trial in chunk.trials for question in trial.questions]
-            files.save(chunk.first, measurement_rows(questions, before, after), costs)
+            files.save(chunk.first, Measurements.of(questions, before, after), costs)
 
 
 @dataclass

@@ -6,14 +6,16 @@ A folder holds measurements-N.parquet and costs-N.parquet, where N is the number
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from worldgen.storage.files import read_columns, write_table
 
@@ -22,11 +24,39 @@ if TYPE_CHECKING:  # they need the language model, and reading measurements does
     from worldgen.evaluate.asking.replies import Replies
     from worldgen.evaluate.asking.trials import Trial
 
-PROBABILITIES: Final = ("before", "after")
-ANSWERS: Final = ("answer_before", "answer_after")
-COLUMNS: Final = ("case", "name", *PROBABILITIES, *ANSWERS)
 _MEASUREMENTS: Final = "measurements-{:05d}.parquet"
 _COSTS: Final = "costs-{:05d}.parquet"
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """A model's replies to Q questions before and after its edits; the columns of measurements-*.parquet."""
+
+    case: list[int]
+    """[Q]: the case of each question."""
+    name: list[str]
+    """[Q]: the name of each question."""
+    before: NDArray[np.float64]
+    """[Q]: the probability before the edits; NaN where the model gives an answer."""
+    after: NDArray[np.float64]
+    answer_before: list[str]
+    """[Q]: the object that the model says before the edits; "" if it names none, and where it gives a probability."""
+    answer_after: list[str]
+
+    @staticmethod
+    def of(questions: Sequence[Question], before: Replies, after: Replies) -> Measurements:
+        """Returns the replies to these questions before and after the edits."""
+        return Measurements(
+            case=[question.case for question in questions],
+            name=[question.name for question in questions],
+            before=before.probability,
+            after=after.probability,
+            answer_before=before.answer,
+            answer_after=after.answer,
+        )
+
+
+COLUMNS: Final = tuple(field.name for field in fields(Measurements))
 
 
 class CostRow(NamedTuple):
@@ -78,11 +108,11 @@ class ChunkedFiles:
                 chunks.append(Chunk(some[0][0], [trial for _, trial in some]))
         return chunks
 
-    def save(self, first: int, rows: Mapping[str, Any], costs: Sequence[CostRow]) -> None:
+    def save(self, first: int, measured: Measurements, costs: Sequence[CostRow]) -> None:
         """Writes the two files of a chunk; the measurements last, because they say that the chunk is done."""
         by_column = zip(CostRow._fields, zip(*costs, strict=True), strict=True)
         write_table(self.folder / _COSTS.format(first), {name: list(column) for name, column in by_column})
-        write_table(self.folder / _MEASUREMENTS.format(first), rows)
+        write_table(self.folder / _MEASUREMENTS.format(first), vars(measured))
 
     def _done_cases(self) -> set[int]:
         """Returns the first cases of all editions whose costs and measurements are both there."""
@@ -96,21 +126,9 @@ class ChunkedFiles:
         return {case for number in both for case in read_columns(costs[number], ["case"])["case"].tolist()}
 
 
-def measurement_rows(questions: Sequence[Question], before: Replies, after: Replies) -> dict[str, Any]:
-    """Returns the columns of measurements-*.parquet, one row for each question."""
-    return {
-        "case": [question.case for question in questions],
-        "name": [question.name for question in questions],
-        "before": before.probability,
-        "after": after.probability,
-        "answer_before": before.answer,
-        "answer_after": after.answer,
-    }
-
-
-def save_measurements(folder: Path, rows: Mapping[str, Any]) -> None:
+def save_measurements(folder: Path, measured: Measurements) -> None:
     """Writes the measurements of all questions as one file, where nobody knows any cost."""
-    write_table(folder / _MEASUREMENTS.format(0), rows)
+    write_table(folder / _MEASUREMENTS.format(0), vars(measured))
 
 
 def read_measurements(folder: Path) -> pd.DataFrame:

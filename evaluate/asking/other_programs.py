@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from worldgen.errors import UserError
-from worldgen.evaluate.asking.measurements import ANSWERS, COLUMNS, PROBABILITIES
+from worldgen.evaluate.asking.measurements import COLUMNS, Measurements
+from worldgen.evaluate.asking.questions import Question, QuestionKind
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -34,37 +35,45 @@ def read_table(path: Path) -> pd.DataFrame:
         raise UserError(f"cannot read {path}: {str(error).strip().partition(chr(10))[0]}") from None
 
 
-def checked(table: pd.DataFrame, probes: pd.DataFrame, path: Path) -> dict[str, Any]:
-    """Returns the columns of measurements-*.parquet, in the order of the probes (the rows of probes.parquet).
+def checked(table: pd.DataFrame, questions: Sequence[Question], path: Path) -> Measurements:
+    """Returns the measurements in a table, in the order of the questions.
 
-    Raises UserError unless the table has one row for each probe, with a probability or an answer as the probe asks.
+    Raises UserError unless the table has one row for each question, with a probability or an answer as it asks.
     """
     if absent := [column for column in COLUMNS if column not in table]:
         raise UserError(f"{path} has no column {absent[0]!r}: its columns are to be {', '.join(COLUMNS)}")
     keys = list(zip(pd.to_numeric(table["case"], errors="coerce"), table["name"], strict=True))
-    wanted = list(zip(probes["case"], probes["name"], strict=True))
+    wanted = [(question.case, question.name) for question in questions]
     given, known = set(keys), set(wanted)
     _refuse(path, "has no row for", [key for key in wanted if key not in given], "every row of probes.parquet")
     _refuse(path, "has rows for what is no probe:", [key for key in keys if key not in known], "no others")
     _refuse(path, "has two rows for", [key for key, rows in Counter(keys).items() if rows > 1], "one of each")
     place = {key: row for row, key in enumerate(keys)}
     ordered = table.iloc[[place[key] for key in wanted]].reset_index(drop=True)
-    columns: dict[str, Any] = {"case": probes["case"].to_numpy(), "name": probes["name"].tolist()}
-    scored = (probes["target"] != "").to_numpy()
-    for column in PROBABILITIES:
+    is_free = np.array([question.kind is QuestionKind.ANSWER for question in questions])
+
+    def probabilities(column: str) -> NDArray[np.float64]:
         values = pd.to_numeric(ordered[column], errors="coerce").to_numpy(float)
-        bad = scored & ~((values >= 0) & (values <= 1))
+        bad = ~is_free & ~((values >= 0) & (values <= 1))
         _refuse(path, f"has no probability as {column!r} of", [wanted[i] for i in np.flatnonzero(bad)], "0 to 1")
-        columns[column] = np.where(scored, values, np.nan)
-    for column in ANSWERS:
-        said = ordered[column].fillna("").astype(str)
-        columns[column] = said.where(~scored, "").tolist()
-    return columns
+        return np.where(is_free, np.nan, values)
+
+    def answers(column: str) -> list[str]:
+        return ordered[column].fillna("").astype(str).where(is_free, "").tolist()
+
+    return Measurements(
+        case=[case for case, _ in wanted],
+        name=[name for _, name in wanted],
+        before=probabilities("before"),
+        after=probabilities("after"),
+        answer_before=answers("answer_before"),
+        answer_after=answers("answer_after"),
+    )
 
 
-def _refuse(path: Path, what: str, keys: list[tuple[Any, Any]], mend: str) -> None:
+def _refuse(path: Path, fault: str, keys: Sequence[tuple[float, str]], mend: str) -> None:
     """Raises UserError with the first of these rows (case, name), if there is one."""
     if keys:
         case, name = keys[0]
         more = f" and {len(keys) - 1:,} more" if len(keys) > 1 else ""
-        raise UserError(f"{path} {what} case {case}, {name}{more}: give {mend}")
+        raise UserError(f"{path} {fault} case {case}, {name}{more}: give {mend}")

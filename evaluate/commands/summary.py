@@ -25,7 +25,7 @@ def scores(run_folder: Path, with_page: bool) -> Summary:
     """Returns the table of every method, and the path of the page."""
     from worldgen.evaluate.report.tables import as_text
 
-    found = list(read_scores(run_folder))
+    found = list(read_scores(run_folder / "scores"))
     parts = [as_text(each) for each in found]
     if with_page:
         parts.append(f"Report: {run_folder / 'report' / 'index.html'}")

@@ -10,10 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import pandas as pd
-
 from worldgen.errors import UserError
-from worldgen.evaluate.asking.measurements import measurement_rows, save_measurements
+from worldgen.evaluate.asking.measurements import Measurements, save_measurements
 from worldgen.evaluate.asking.other_programs import checked, read_table
 from worldgen.evaluate.methods.methods import METHODS
 from worldgen.evaluate.runs.load import finished, load_world
@@ -33,9 +31,9 @@ def take_measurements(run: Run, path: Path, name: str | None) -> None:
 
     Raises UserError, with the first row or value that is wrong, for a file that does not answer every question.
     """
-    probes = pd.read_parquet(finished(run.folder / CASES.name) / "probes.parquet")
-    columns = checked(read_table(path), probes, path)
-    _keep(run, name or path.stem, {"measurements": sha256(path)}, lambda: columns)
+    questions = load_questions(finished(run.folder / CASES.name) / "probes.parquet")
+    measured = checked(read_table(path), questions, path)
+    _keep(run, name or path.stem, {"measurements": sha256(path)}, lambda: measured)
 
 
 def probe_model(run: Run, source: str, name: str | None) -> None:
@@ -50,23 +48,23 @@ def probe_model(run: Run, source: str, name: str | None) -> None:
     questions = load_questions(finished(run.folder / CASES.name) / "probes.parquet")
     model, tokenizer = load_causal(source, run.torch_device)
 
-    def replies() -> Mapping[str, Any]:
+    def replies() -> Measurements:
         said = ask(model, AnswerReader(tokenizer, load_world(run.folder).objects), questions)
-        return measurement_rows(questions, said, said)
+        return Measurements.of(questions, said, said)
 
     folder = Path(source)
     files = sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
     _keep(run, name or folder.name, {"model": {path.name: sha256(path) for path in files} or source}, replies)
 
 
-def _keep(run: Run, name: str, origin: Inputs, replies: Callable[[], Mapping[str, Any]]) -> None:
+def _keep(run: Run, name: str, origin: Inputs, replies: Callable[[], Measurements]) -> None:
     """Writes replies as the measurements of a method."""
     check_name(name)
 
     def write_replies(_: Run, folder: Path) -> Mapping[str, Any]:
-        columns = replies()
-        save_measurements(folder, columns)
-        return {"probes": len(columns["case"])}
+        measured = replies()
+        save_measurements(folder, measured)
+        return {"probes": len(measured.case)}
 
     stage = Stage(
         f"edits/{name}",

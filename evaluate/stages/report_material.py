@@ -90,7 +90,7 @@ def _effects(folder: Path, config: RunConfig) -> dict[tuple[str, str], list[Inte
 
 
 def _measured(run_folder: Path, methods: Sequence[str]) -> Iterator[MeasuredMethod]:
-    scores = {score.method: score for score in read_scores(run_folder)}
+    scores = {score.method: score for score in read_scores(run_folder / "scores")}
     if unscored := [method for method in methods if method not in scores]:
         raise UserError(f"edits with {unscored[0]} are not scored yet: run `worldgen score {run_folder}` first")
     if not methods:

@@ -129,8 +129,8 @@ def _group_from_json(record: Mapping[str, Any]) -> GroupScores:
     return GroupScores(record["n"], pre, post, delta)
 
 
-def read_scores(run_folder: Path) -> Iterator[MethodScores]:
-    """The scores of every method that is scored."""
-    for path in sorted((run_folder / "scores").glob("*.json")):
+def read_scores(folder: Path) -> Iterator[MethodScores]:
+    """Yields the scores of every method that a folder of scores holds, in the order of their names."""
+    for path in sorted(folder.glob("*.json")):
         if path.name not in (MANIFEST, INPUTS):
             yield MethodScores.from_json(json.loads(path.read_text()))

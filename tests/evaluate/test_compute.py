@@ -68,7 +68,7 @@ def test_after_no_step_the_model_is_unedited(run: Run) -> None:
 
 
 def test_scores_hold_the_trajectory(run: Run) -> None:
-    by_method = {scores.method: scores for scores in read_scores(run.folder)}
+    by_method = {scores.method: scores for scores in read_scores(run.folder / "scores")}
     probes = pd.read_parquet(run.folder / "cases" / "probes.parquet")
     for method, most in (("lora", 3), ("ft", 4)):
         points = points_of(by_method[method])

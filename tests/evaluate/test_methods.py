@@ -57,7 +57,7 @@ def test_settings_of_one_method_are_nothing_to_another(run: Run) -> None:
     with pytest.raises(UserError, match=r"ft\.steps: 2 there, 1 now"):
         testbed.edit(changed, METHODS["ft"])
     testbed.score_methods(run)
-    assert {scores.method for scores in read_scores(run.folder)} == set(OURS)
+    assert {scores.method for scores in read_scores(run.folder / "scores")} == set(OURS)
 
 
 @pytest.mark.parametrize("otherwise", ["belief.ridge=1e9", "belief.restraint=0"])

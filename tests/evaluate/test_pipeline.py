@@ -52,7 +52,7 @@ def test_what_lies_on_disk(run):
 
 
 def test_scores_hold_every_cell(run):
-    (scores,) = read_scores(run.folder)
+    (scores,) = read_scores(run.folder / "scores")
     assert scores.method == "lora"
     assert scores.cases == 6
     assert (scores.mode, scores.requests) == ("single", 1)

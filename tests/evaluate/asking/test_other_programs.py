@@ -75,7 +75,7 @@ def test_a_program_that_believes_what_the_agent_does_is_perfect(run, perfect, tm
     assert verify(run.folder / "edits" / f"agent-{suffix}") == []
     kept = read_measurements(run.folder / "edits" / f"agent-{suffix}")
     pd.testing.assert_frame_equal(kept, perfect, check_exact=True)
-    (scores,) = [scores for scores in read_scores(run.folder) if scores.method == f"agent-{suffix}"]
+    (scores,) = [scores for scores in read_scores(run.folder / "scores") if scores.method == f"agent-{suffix}"]
     assert scores.cost is None
     everything = scores.groups["all"]
     for cells in (everything.pre, everything.post):
@@ -88,7 +88,7 @@ def test_measurements_that_changed_are_scored_anew(run, perfect, tmp_path):
         changed = perfect.assign(answer_after=perfect["answer_after"].where(perfect["answer_after"] == "", said))
         take_measurements(run, write(changed, tmp_path / "changing.parquet"), None)
         testbed.score_methods(run)
-        (scores,) = [scores for scores in read_scores(run.folder) if scores.method == "changing"]
+        (scores,) = [scores for scores in read_scores(run.folder / "scores") if scores.method == "changing"]
         return scores.groups["all"].post["acc_s2r2"].mean
 
     said = perfect.loc[perfect["name"] == "s2r2/answer", "answer_after"].iloc[0]
