@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from worldgen.evaluate.slag.json_lines import Place
-from worldgen.evaluate.slag.points import FALSE, TRUE, Asked, Entailed, Point, Split, Task
+from worldgen.evaluate.slag.points import FALSE, TRUE, Entailed, Point, Split, Task, questions_of
 
 
 def checked_points(placed: Iterable[tuple[Place, Point]]) -> list[Point]:
@@ -41,14 +41,6 @@ def fault_of(point: Point) -> str:
     """
     faults = (*_faults_of_texts(point), *(_fault_of_condition(point, i, e) for i, e in enumerate(point.entailed)))
     return next(filter(None, faults), "")
-
-
-def questions_of(point: Point) -> Iterator[tuple[str, Asked]]:
-    """Yields every question of a point with the name of its field: "main", "paraphrases.0", "entailed.1", ..."""
-    yield "main", point.main
-    yield from ((f"paraphrases.{i}", paraphrase.asked) for i, paraphrase in enumerate(point.paraphrases))
-    yield from ((f"entailed.{i}", entailed.asked) for i, entailed in enumerate(point.entailed))
-    yield from ((f"neutral.{i}", neutral.asked) for i, neutral in enumerate(point.neutral))
 
 
 def _faults_of_texts(point: Point) -> Iterator[str]:

@@ -6,6 +6,7 @@ Two tasks (Hase et al., 2021, section 3): GEN asks "s r" and reads the answer th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
@@ -102,3 +103,11 @@ class Point:
 def is_active(entailed: Entailed, label: str) -> bool:
     """Returns whether an entailed point follows once the main belief is `label` (A2: `entailment_active`)."""
     return entailed.when == label
+
+
+def questions_of(point: Point) -> Iterator[tuple[str, Asked]]:
+    """Yields every question of a point in its one order, with the name of its field: "main", "paraphrases.0", ..."""
+    yield "main", point.main
+    yield from ((f"paraphrases.{i}", paraphrase.asked) for i, paraphrase in enumerate(point.paraphrases))
+    yield from ((f"entailed.{i}", entailed.asked) for i, entailed in enumerate(point.entailed))
+    yield from ((f"neutral.{i}", neutral.asked) for i, neutral in enumerate(point.neutral))

@@ -1,0 +1,79 @@
+"""Reference rows of every table of beliefs: the rational agent, "always true", and the constant majority answer.
+
+They are predictions like a model's, so that every metric is computed for them by the same functions.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from worldgen.evaluate.slag.points import Asked
+from worldgen.evaluate.slag.predictions import (
+    Part,
+    PointQuestions,
+    Predictions,
+    is_right,
+    normalised,
+    predictions_of,
+    truth_predictions,
+)
+
+
+def rational_truths(asked: Sequence[Asked], p_true: NDArray[np.float64]) -> Predictions:
+    """Returns the rational agent's predictions of task TF: "true" if its credence p_true is above 1/2.
+
+    Shapes: asked, p_true [E].
+    """
+    return truth_predictions(asked, p_true, 1 - p_true)
+
+
+def rational_objects(asked: Sequence[Asked], credences: NDArray[np.float64], labels: Sequence[str]) -> Predictions:
+    """Returns the rational agent's predictions of task GEN: the object of the highest credence, the first of several.
+
+    Its credence in a right answer is the sum over the objects whose label is eligible.
+    Shapes: asked [E]; credences [E, K] over the K objects; labels [K]. Raises ValueError if the shapes do not fit.
+    """
+    if credences.shape != (len(asked), len(labels)):
+        raise ValueError(f"credences {credences.shape} of {len(labels)} objects for {len(asked)} questions")
+    objects: dict[str, list[int]] = {}
+    for number, label in enumerate(labels):
+        objects.setdefault(normalised(label), []).append(number)
+    eligible = [
+        [number for label in {normalised(text) for text in question.eligible} for number in objects.get(label, ())]
+        for question in asked
+    ]
+    row = np.repeat(np.arange(len(asked)), [len(its) for its in eligible])
+    column = np.array([number for its in eligible for number in its], dtype=np.int64)
+    right = np.bincount(row, credences[row, column], minlength=len(asked)).astype(np.float64)
+    return predictions_of(asked, [labels[best] for best in credences.argmax(axis=1)], right)
+
+
+def soft_credences(questions: PointQuestions) -> NDArray[np.float64]:
+    """Returns [E] the agent's credence in a right answer by the soft labels of entailed questions; NaN elsewhere."""
+    credences = np.full(len(questions.asked), np.nan)
+    credences[questions.of(Part.ENTAILED).entry] = [
+        sum(p for answer, p in its.soft if is_right(answer, its.asked.eligible)) if its.soft else np.nan
+        for its in questions.entailed
+    ]
+    return credences
+
+
+def always(asked: Sequence[Asked], answer: str) -> Predictions:
+    """Returns the predictions of a mind that gives one answer to every question, and is certain of it."""
+    said = predictions_of(asked, [answer] * len(asked))
+    return Predictions(said.text, said.right, said.right.astype(np.float64))
+
+
+def majority_answer(asked: Iterable[Asked]) -> str:
+    """Returns the most frequent answer: of each question its first eligible string counts, normalised.
+
+    Of several equally frequent ones it is the first in alphabetical order. Raises ValueError for no questions.
+    """
+    counts = Counter(normalised(question.eligible[0]) for question in asked)
+    if not counts:
+        raise ValueError("no questions: there is no majority answer")
+    return min(counts, key=lambda answer: (-counts[answer], answer))

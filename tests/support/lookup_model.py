@@ -1,0 +1,89 @@
+"""A model that is a table from prompt to prediction, and the metrics of beliefs written out with loops over it.
+
+No array and no function of the fast path comes into the written-out metrics: only points and `answered`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+from worldgen.evaluate.slag.points import Asked, Point, questions_of
+from worldgen.evaluate.slag.predictions import PointQuestions, Predictions, predictions_of
+
+Table = Mapping[str, str]
+"""A model: the prediction for each prompt."""
+
+
+def answered(model: Table, asked: Sequence[Asked]) -> Predictions:
+    """Returns the table's predictions for these questions."""
+    return predictions_of(asked, [model[question.prompt] for question in asked])
+
+
+def answered_points(model: Table, points: Sequence[Point]) -> tuple[PointQuestions, Predictions]:
+    """Returns the points' questions with the table's predictions for them."""
+    questions = PointQuestions(tuple(points))
+    return questions, answered(model, questions.asked)
+
+
+def same(one: str, other: str) -> bool:
+    """Returns whether two texts are the same prediction (for texts without blanks and sentence marks inside)."""
+    return one.lower().strip(" .") == other.lower().strip(" .")
+
+
+def right(model: Table, question: Asked) -> bool:
+    """Returns whether the table's prediction is an eligible one."""
+    return any(same(model[question.prompt], label) for label in question.eligible)
+
+
+def mean(values: Sequence[float]) -> float:
+    """Returns the mean, NaN of nothing."""
+    return sum(values) / len(values) if values else float("nan")
+
+
+def written_out_detection(model: Table, point: Point) -> dict[str, float]:
+    """Returns the detection metrics of one point, but for the parts of a paraphrase."""
+    main = right(model, point.main)
+    said = [model[its.asked.prompt] for its in point.paraphrases]
+    pairs = list(itertools.combinations([model[point.main.prompt], *said], 2))
+    entailed = [its for its in point.entailed if any(same(its.when, label) for label in point.main.eligible)]
+    metrics = {
+        "consistency": mean([same(*pair) for pair in pairs]),
+        "para_accuracy": mean([right(model, its.asked) for its in point.paraphrases]),
+        "para_equality": mean([same(text, model[point.main.prompt]) for text in said]),
+        "entailment": mean([right(model, its.asked) for its in entailed if its.for_accuracy]),
+        "neutral_accuracy": mean([right(model, its.asked) for its in point.neutral if its.asked.eligible]),
+    }
+    nothing = float("nan")
+    split = {f"{name}_right": value if main else nothing for name, value in metrics.items()}
+    split |= {f"{name}_wrong": nothing if main else value for name, value in metrics.items()}
+    wrong = [its for its in entailed if its.contrapositive and not right(model, its.asked)]
+    everything = [question for _, question in questions_of(point)]
+    return {
+        **metrics,
+        **split,
+        "accuracy": float(main),
+        "contrapositive": mean([not main for _ in wrong]),
+        "unanswered": mean([model[question.prompt] == "" for question in everything]),
+    }
+
+
+def written_out_updates(
+    block: Sequence[Point], desired: Sequence[tuple[str, ...]], before: Table, after: Table, random: Sequence[Asked]
+) -> dict[str, float]:
+    """Returns the update metrics of one block, but for the distances and the accuracy on other entailed questions."""
+    both = list(zip(block, desired, strict=True))
+    active = [its for point, labels in both for its in point.entailed if any(same(its.when, label) for label in labels)]
+    counted = [its for its in active if its.for_accuracy]
+    neutral = [its.asked for point in block for its in point.neutral]
+    return {
+        "usr_main": mean([any(same(after[p.main.prompt], label) for label in labels) for p, labels in both]),
+        "usr_para": mean([same(after[i.asked.prompt], after[p.main.prompt]) for p in block for i in p.paraphrases]),
+        "usr_entailed": mean([right(after, its.asked) for its in counted]),
+        "usr_entailed_changes": mean([right(after, its.asked) for its in counted if its.changes is True]),
+        "usr_entailed_stays": mean([right(after, its.asked) for its in counted if its.changes is False]),
+        "retain_neutral": mean([same(after[question.prompt], before[question.prompt]) for question in neutral]),
+        "retain_all": mean([same(after[question.prompt], before[question.prompt]) for question in random]),
+        "delta_accuracy": mean([100.0 * (right(after, question) - right(before, question)) for question in random]),
+        "neutral_accuracy": mean([right(after, question) for question in neutral if question.eligible]),
+    }
