@@ -42,6 +42,7 @@ MAY_IMPORT = {
         evaluate evaluate.statistics evaluate.asking""",
     "evaluate.slag": """worldgen storage worlds corpus bayes bayes.batch lm
         evaluate evaluate.statistics evaluate.asking""",
+    "evaluate.slag.making": "worldgen worlds bayes bayes.batch evaluate.asking evaluate.slag",
     "evaluate.teaching": """worldgen worlds corpus bayes bayes.batch lm lm.editors lm.editors.belief
         evaluate evaluate.asking evaluate.testbed""",
     "evaluate.methods": """worldgen storage worlds corpus bayes lm lm.training lm.inspection

@@ -1,0 +1,47 @@
+"""The settings of SLAG: its points, and how they are updated and measured."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+
+from worldgen.settings import Section
+
+
+class SlagConfig(Section):
+    """The points of a world, and how beliefs about them are updated (Hase et al., 2021, sections 3 to 5).
+
+    Points: at most `points` for each task, of the splits train, dev and test, which hold `split_percents` of the
+    subjects. Each has at most `paraphrases` of each kind, `alternatives` other labels (GEN) and `neutral` neutral
+    questions. An update makes a fact `target_credence` sure to the agent. A label of the agent's counts for accuracy
+    from a margin of `margin` (tau) on; it is told as its `soft_answers` most probable answers.
+
+    Updates: "correcting" takes the points that the model answers wrongly and asks for the truth, "changing" takes any
+    point and asks for another label: `labels` says whether that is the point's drawn alternative or one of the model's
+    own beam. `r` are the numbers of updates made one after another before measuring. Each measurement asks
+    `random_gen` or `random_tf` random points too. A killed run loses at most `chunk_points` points.
+    """
+
+    work_fields: ClassVar[frozenset[str]] = frozenset({"chunk_points"})
+
+    points: int = Field(5000, ge=1)
+    split_percents: tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt] = (60, 10, 30)
+    paraphrases: int = Field(4, ge=0)
+    alternatives: int = Field(1, ge=0)
+    neutral: int = Field(2, ge=0)
+    target_credence: float = Field(0.95, gt=0, lt=1)
+    margin: float = Field(0.1, ge=0, le=1)
+    soft_answers: int = Field(5, ge=2)
+    protocol: Literal["correcting", "changing"] = "correcting"
+    labels: Literal["drawn", "beam"] = "drawn"
+    r: tuple[PositiveInt, ...] = (1, 10)
+    random_gen: int = Field(30, ge=0)
+    random_tf: int = Field(200, ge=0)
+    chunk_points: int = Field(250, ge=1)
+
+    @model_validator(mode="after")
+    def _splits_are_whole(self) -> SlagConfig:
+        if sum(self.split_percents) != 100:
+            raise ValueError(f"split_percents are {self.split_percents}: train, dev and test must come to 100")
+        return self
