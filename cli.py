@@ -9,10 +9,10 @@ import click
 from worldgen.errors import Paused, UserError
 from worldgen.evaluate.commands import building, editing, training
 from worldgen.evaluate.commands.agent_commands import ask_command
-from worldgen.evaluate.commands.config_command import config_command
+from worldgen.evaluate.commands.convert_command import convert_points_command
 from worldgen.evaluate.commands.export_command import export_command
 from worldgen.evaluate.commands.fetch_command import fetch_command
-from worldgen.evaluate.commands.run_commands import describe_command, verify_command
+from worldgen.evaluate.commands.showing import config_command, describe_command, verify_command
 from worldgen.evaluate.commands.stage_command import is_full_disk
 
 
@@ -40,6 +40,7 @@ for command in (
     ask_command,
     describe_command,
     export_command,
+    convert_points_command,
     fetch_command,
     verify_command,
     config_command,

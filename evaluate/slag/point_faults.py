@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from worldgen.evaluate.slag.json_lines import Place
 from worldgen.evaluate.slag.points import FALSE, TRUE, Entailed, Point, Split, Task, questions_of
+from worldgen.evaluate.slag.predictions import normalised
 
 
 def checked_points(placed: Iterable[tuple[Place, Point]]) -> list[Point]:
@@ -58,11 +59,13 @@ def _faults_of_texts(point: Point) -> Iterator[str]:
         yield _fault_of_label(point.task, "alternatives", alternative)
         if alternative in point.main.eligible:
             yield f"alternatives: {alternative!r} is a right label"
+    if point.alternative_weights and len(point.alternative_weights) != len(point.alternatives):
+        yield f"alternative_weights: give {len(point.alternatives)}, one for each alternative"
 
 
 def _fault_of_label(task: Task, field: str, label: str) -> str:
-    if not label.strip():
-        return f"{field}: a label is empty"
+    if not normalised(label):
+        return f"{field}: the label {label!r} is empty without its blanks and sentence marks"
     if task is Task.TF and label not in (TRUE, FALSE):
         return f"{field}: the label {label!r} is neither true nor false, the labels of the task tf"
     return ""

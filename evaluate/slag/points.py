@@ -111,3 +111,8 @@ def questions_of(point: Point) -> Iterator[tuple[str, Asked]]:
     yield from ((f"paraphrases.{i}", paraphrase.asked) for i, paraphrase in enumerate(point.paraphrases))
     yield from ((f"entailed.{i}", entailed.asked) for i, entailed in enumerate(point.entailed))
     yield from ((f"neutral.{i}", neutral.asked) for i, neutral in enumerate(point.neutral))
+
+
+def other_truth(truth: str) -> str:
+    """Returns "false" for "true", else "true"."""
+    return FALSE if truth == TRUE else TRUE

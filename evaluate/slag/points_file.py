@@ -12,7 +12,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, S
 from worldgen.errors import UserError
 from worldgen.evaluate.slag.json_lines import Place, read_records
 from worldgen.evaluate.slag.point_faults import checked_points
-from worldgen.evaluate.slag.points import TRUE, Asked, Entailed, Neutral, Paraphrase, Paraphrased, Point, Split, Task
+from worldgen.evaluate.slag.points import (
+    TRUE,
+    Asked,
+    Entailed,
+    Neutral,
+    Paraphrase,
+    Paraphrased,
+    Point,
+    Split,
+    Task,
+    other_truth,
+)
 from worldgen.facts import Fact
 from worldgen.storage.files import write_text
 
@@ -59,6 +70,8 @@ def _as_object(value: object) -> object:
 
 _Label = Annotated[StrictStr, BeforeValidator(_as_label)]
 _Labels = Annotated[tuple[StrictStr, ...], BeforeValidator(_as_labels)]
+_Fact = tuple[StrictInt, StrictInt, StrictInt]
+_Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 _Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -75,6 +88,9 @@ class _ParaphraseLine(_Line):
     labels: _Labels = ()
     """() for the main question's."""
 
+    def paraphrase(self, usual: tuple[str, ...]) -> Paraphrase:
+        return Paraphrase(Asked(self.prompt, self.labels or usual), self.part, self.held_out)
+
 
 class _EntailedLine(_Line):
     prompt: StrictStr
@@ -84,11 +100,21 @@ class _EntailedLine(_Line):
     rule: StrictStr = DEFAULT_RULE
     contrapositive: bool = Field(False, strict=True)
     soft: tuple[tuple[_Label, _Probability], ...] = ()
+    for_accuracy: bool = Field(True, strict=True)
+    changes: bool | None = Field(None, strict=True)
+
+    def entailed(self, usual: str) -> Entailed:
+        asked, when = Asked(self.prompt, self.labels), usual if self.when is None else self.when
+        return Entailed(asked, self.rule, when, self.contrapositive, self.soft, self.for_accuracy, self.changes)
 
 
 class _NeutralLine(_Line):
     prompt: StrictStr
     labels: _Labels = ()
+    fact: _Fact | None = None
+
+    def neutral(self) -> Neutral:
+        return Neutral(Asked(self.prompt, self.labels), self.fact and Fact(*self.fact))
 
 
 class _PointLine(_Line):
@@ -104,35 +130,35 @@ class _PointLine(_Line):
     paraphrases: tuple[Annotated[_ParaphraseLine, BeforeValidator(_as_object)], ...] = ()
     entailed: tuple[_EntailedLine, ...] = ()
     neutral: tuple[Annotated[_NeutralLine, BeforeValidator(_as_object)], ...] = ()
-    alternatives: _Labels = ()
-    fact: tuple[StrictInt, StrictInt, StrictInt] | None = None
-    weight: float = Field(1.0, gt=0, allow_inf_nan=False)
+    alternatives: _Labels | None = None
+    """None for the other truth value in TF and () in GEN."""
+    fact: _Fact | None = None
+    weight: _Weight = 1.0
+    alternative_weights: tuple[_Weight, ...] = ()
 
     def point(self) -> Point:
         """Returns the point of the line."""
-        usual = TRUE if self.task is Task.TF else self.labels[0]
+        usual = _usual_condition(self.task, self.labels)
         return Point(
             str(self.id),
             self.task,
             self.split,
             str(self.id) if self.subject is None else self.subject,
             Asked(self.prompt, self.labels),
-            tuple(Paraphrase(Asked(p.prompt, p.labels or self.labels), p.part, p.held_out) for p in self.paraphrases),
-            tuple(
-                Entailed(Asked(e.prompt, e.labels), e.rule, e.when or usual, e.contrapositive, e.soft)
-                for e in self.entailed
-            ),
-            tuple(Neutral(Asked(n.prompt, n.labels)) for n in self.neutral),
-            self.alternatives,
-            None if self.fact is None else Fact(*self.fact),
+            tuple(line.paraphrase(self.labels) for line in self.paraphrases),
+            tuple(line.entailed(usual) for line in self.entailed),
+            tuple(line.neutral() for line in self.neutral),
+            _usual_alternatives(self.task, self.labels) if self.alternatives is None else self.alternatives,
+            self.fact and Fact(*self.fact),
             self.weight,
+            self.alternative_weights,
         )
 
 
 def _fields(point: Point) -> dict[str, object]:
     """Returns a point as the object of its line."""
     labels = point.main.eligible
-    usual = TRUE if point.task is Task.TF else labels[0]
+    usual = _usual_condition(point.task, labels)
     fields: dict[str, object] = {"id": point.id, "task": point.task.value, "prompt": point.main.prompt}
     fields |= {"labels": list(labels)}
     fields |= _given(split=(point.split, "test"), subject=(point.subject, point.id))
@@ -144,12 +170,24 @@ def _fields(point: Point) -> dict[str, object]:
     entailed = [
         {"prompt": e.asked.prompt, "labels": list(e.asked.eligible)}
         | _given(when=(e.when, usual), rule=(e.rule, DEFAULT_RULE), contrapositive=(e.contrapositive, False))
-        | _given(soft=(e.soft, ()))
+        | _given(soft=(e.soft, ()), for_accuracy=(e.for_accuracy, True), changes=(e.changes, None))
         for e in point.entailed
     ]
-    neutral = [{"prompt": n.asked.prompt} | _given(labels=(n.asked.eligible, ())) for n in point.neutral]
+    neutral = [
+        {"prompt": n.asked.prompt} | _given(labels=(n.asked.eligible, ()), fact=(n.fact, None)) for n in point.neutral
+    ]
     fields |= _given(paraphrases=(paraphrases, []), entailed=(entailed, []), neutral=(neutral, []))
-    return fields | _given(alternatives=(point.alternatives, ()), fact=(point.fact, None), weight=(point.weight, 1.0))
+    fields |= _given(alternatives=(point.alternatives, _usual_alternatives(point.task, labels)))
+    fields |= _given(fact=(point.fact, None), weight=(point.weight, 1.0))
+    return fields | _given(alternative_weights=(point.alternative_weights, ()))
+
+
+def _usual_condition(task: Task, labels: tuple[str, ...]) -> str:
+    return TRUE if task is Task.TF else "".join(labels[:1])
+
+
+def _usual_alternatives(task: Task, labels: tuple[str, ...]) -> tuple[str, ...]:
+    return () if task is Task.GEN else tuple(other_truth(label) for label in labels[:1])
 
 
 def _given(**values: tuple[object, object]) -> dict[str, object]:

@@ -43,6 +43,7 @@ MAY_IMPORT = {
     "evaluate.slag": """worldgen storage worlds corpus bayes bayes.batch lm
         evaluate evaluate.statistics evaluate.asking""",
     "evaluate.slag.making": "worldgen worlds bayes bayes.batch evaluate.asking evaluate.slag",
+    "evaluate.slag.converters": "worldgen graphs graphs.reading evaluate.slag",
     "evaluate.teaching": """worldgen worlds corpus bayes bayes.batch lm lm.editors lm.editors.belief
         evaluate evaluate.asking evaluate.testbed""",
     "evaluate.methods": """worldgen storage worlds corpus bayes lm lm.training lm.inspection
@@ -59,8 +60,8 @@ MAY_IMPORT = {
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.teaching evaluate.methods
         evaluate.inquiry evaluate.report evaluate.runs""",
     "evaluate.commands": """worldgen storage graphs graphs.fetching worlds corpus export lm lm.training
-        evaluate evaluate.asking evaluate.testbed evaluate.methods evaluate.inquiry evaluate.report
-        evaluate.runs evaluate.stages""",
+        evaluate evaluate.asking evaluate.testbed evaluate.slag evaluate.slag.converters evaluate.methods
+        evaluate.inquiry evaluate.report evaluate.runs evaluate.stages""",
     "cli": """worldgen storage evaluate evaluate.commands""",
 }
 

@@ -63,12 +63,15 @@ def test_a_full_line_gives_every_field(tmp_path):
                 "rule": "R1",
                 "contrapositive": True,
                 "soft": [[False, 0.75], ["true", 0.25]],
+                "for_accuracy": False,
+                "changes": True,
             }
         ],
-        "neutral": [{"prompt": '"Ada works as a potter" is', "labels": ["false"]}],
+        "neutral": [{"prompt": '"Ada works as a potter" is', "labels": ["false"], "fact": [1, 5, 6]}],
         "alternatives": ["false"],
         "fact": [1, 2, 3],
         "weight": 2.5,
+        "alternative_weights": [7],
     }
     (point,) = read_points(file_of(tmp_path, line))
     assert point == Point(
@@ -77,11 +80,11 @@ def test_a_full_line_gives_every_field(tmp_path):
         (
             Entailed(
                 Asked('"not Ada was born in London" is', ("false",)), "R1", "true", contrapositive=True,
-                soft=(("false", 0.75), ("true", 0.25)),
+                soft=(("false", 0.75), ("true", 0.25)), for_accuracy=False, changes=True,
             ),
         ),
-        (Neutral(Asked('"Ada works as a potter" is', ("false",))),),
-        ("false",), Fact(1, 2, 3), 2.5,
+        (Neutral(Asked('"Ada works as a potter" is', ("false",)), Fact(1, 5, 6)),),
+        ("false",), Fact(1, 2, 3), 2.5, (7,),
     )  # fmt: skip
 
 
@@ -113,7 +116,7 @@ WRONG_LINES = {
     "an empty id": (TF | {"id": " "}, "the id or the subject is empty"),
     "an empty prompt": (TF | {"prompt": " \t"}, "main: the prompt is empty"),
     "an empty inner prompt": (TF | {"neutral": [""]}, "neutral.0: the prompt is empty"),
-    "an empty label": (GEN | {"labels": ["London", ""]}, "main: a label is empty"),
+    "an empty label": (GEN | {"labels": ["London", " ?"]}, "main: the label ' ?' is empty without its blanks"),
     "a TF label": (TF | {"labels": ["yes"]}, "main: the label 'yes' is neither true nor false"),
     "two TF labels": (TF | {"labels": ["true", "false"]}, "main: a question of the task tf has one label, not 2"),
     "an inner TF label": (TF | {"entailed": [ENTAILED | {"labels": "no"}]}, "entailed.0: the label 'no' is neither"),
@@ -127,6 +130,10 @@ WRONG_LINES = {
         "entailed.0.when: a contrapositive is of what follows if the main question is true",
     ),
     "a right alternative": (GEN | {"alternatives": ["London"]}, "alternatives: 'London' is a right label"),
+    "too few weights": (
+        GEN | {"alternatives": ["Paris", "Rome"], "alternative_weights": [1]},
+        "alternative_weights: give 2, one for each alternative",
+    ),
     "a weight of nothing": (TF | {"weight": 0}, "weight: Input should be greater than 0"),
     "a weight that is no number": (json.dumps(TF | {"weight": float("nan")}), "weight"),
     "a fact of names": (TF | {"fact": ["Ada", "born in", "London"]}, "fact.0: Input should be a valid integer"),
