@@ -71,9 +71,9 @@ def always(asked: Sequence[Asked], answer: str) -> Predictions:
 def majority_answer(asked: Iterable[Asked]) -> str:
     """Returns the most frequent answer: of each question its first eligible string counts, normalised.
 
-    Of several equally frequent ones it is the first in alphabetical order. Raises ValueError for no questions.
+    Of several equally frequent ones it is the first in alphabetical order. Raises ValueError if no question has one.
     """
-    counts = Counter(normalised(question.eligible[0]) for question in asked)
+    counts = Counter(normalised(question.eligible[0]) for question in asked if question.eligible)
     if not counts:
-        raise ValueError("no questions: there is no majority answer")
+        raise ValueError("no labels: there is no majority answer")
     return min(counts, key=lambda answer: (-counts[answer], answer))

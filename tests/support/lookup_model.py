@@ -1,4 +1,4 @@
-"""A model that is a table from prompt to prediction, and the metrics of beliefs written out with loops over it.
+"""A model that is a table from prompt to prediction, the metrics of beliefs written out with loops, and random points.
 
 No array and no function of the fast path comes into the written-out metrics: only points and `answered`.
 """
@@ -7,8 +7,20 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import Final
 
-from worldgen.evaluate.slag.points import Asked, Point, questions_of
+from hypothesis import strategies as st
+
+from worldgen.evaluate.slag.points import (
+    Asked,
+    Entailed,
+    Neutral,
+    Paraphrase,
+    Paraphrased,
+    Point,
+    Task,
+    questions_of,
+)
 from worldgen.evaluate.slag.predictions import PointQuestions, Predictions, predictions_of
 
 Table = Mapping[str, str]
@@ -87,3 +99,40 @@ def written_out_updates(
         "delta_accuracy": mean([100.0 * (right(after, question) - right(before, question)) for question in random]),
         "neutral_accuracy": mean([right(after, question) for question in neutral if question.eligible]),
     }
+
+
+ANSWERS: Final = ("a", "b", "c")
+
+
+@st.composite
+def points_and_models(draw: st.DrawFn, most: int = 12) -> tuple[list[Point], Table, Table]:
+    """Draws points whose prompts all differ, and two models that answer them all, sometimes not at all."""
+    answer = st.sampled_from(ANSWERS)
+    numbers = st.integers(0, 3)
+    prompts: list[str] = []
+
+    def ask(labels: tuple[str, ...]) -> Asked:
+        prompts.append(f"question {len(prompts)}")
+        return Asked(prompts[-1], labels)
+
+    def point(number: int) -> Point:
+        labels = tuple(draw(st.sets(answer, min_size=1, max_size=2)))
+        part: st.SearchStrategy[Paraphrased] = st.sampled_from(("subject", "relation", "both"))
+        paraphrases = [Paraphrase(ask(labels), draw(part), draw(st.booleans())) for _ in range(draw(numbers))]
+        entailed = [
+            Entailed(
+                ask((draw(answer),)), draw(st.sampled_from(("R1", "R7"))), draw(answer), draw(st.booleans()),
+                for_accuracy=draw(st.booleans()), changes=draw(st.sampled_from((None, False, True))),
+            )
+            for _ in range(draw(numbers))
+        ]  # fmt: skip
+        neutral = [Neutral(ask(draw(st.sampled_from(((), ("a",), ("b", "c")))))) for _ in range(draw(numbers))]
+        return Point(
+            str(number), Task.GEN, "test", f"subject {number}", ask(labels),
+            tuple(paraphrases), tuple(entailed), tuple(neutral),
+        )  # fmt: skip
+
+    points = [point(number) for number in range(draw(st.integers(1, most)))]
+    said = st.sampled_from((*ANSWERS, "A.", "B ", ""))
+    before, after = ({prompt: draw(said) for prompt in prompts} for _ in range(2))
+    return points, before, after
