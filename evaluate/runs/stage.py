@@ -155,9 +155,12 @@ def _settings() -> frozenset[str]:
 
 
 def _foreign_files(folder: Path, stage: Stage) -> list[str]:
-    """The files in a stage's folder that are not the stage's: all of them, where the stage never began."""
+    """The files in a stage's folder that are not the stage's: all of them, where the stage never began.
+
+    A process that was killed while it began has left the half-written note of its inputs, and that is ours.
+    """
     is_ours = (folder / INPUTS).exists() or (folder / MANIFEST).exists()
-    patterns = (INPUTS, MANIFEST, "*.partial*", *stage.writes) if is_ours else ()
+    patterns = (INPUTS, MANIFEST, "*.partial*", *stage.writes) if is_ours else (f".{INPUTS}.*.partial",)
     names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
     return sorted(name for name in names if not any(fnmatch(name, pattern) for pattern in patterns))
 

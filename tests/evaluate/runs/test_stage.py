@@ -182,6 +182,16 @@ def test_a_folder_of_a_stages_name_that_no_stage_made_is_not_touched(run: Run) -
     assert (folder / "file.txt").read_text() == "mine"
 
 
+def test_a_stage_that_was_killed_while_it_noted_its_inputs_is_made(run: Run) -> None:
+    calls: list[str] = []
+    stage = counting(calls, "young")
+    (run.folder / "young").mkdir(parents=True)
+    (run.folder / "young" / ".inputs.json.8067.partial").write_text('{"seed"')
+    make_stage(run, stage)
+    assert calls == ["young"]
+    assert not list((run.folder / "young").glob(".*.partial"))
+
+
 def test_a_stage_may_write_only_what_it_declares(run: Run) -> None:
     def make(_: Run, folder: Path) -> dict[str, int]:
         (folder / "undeclared.txt").write_text("")
