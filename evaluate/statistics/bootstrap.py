@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
-
-class Interval(NamedTuple):
-    """A mean with its percentile interval, from `low` to `high`."""
-
-    mean: float
-    low: float
-    high: float
+from worldgen.evaluate.statistics.interval import Interval
 
 
 def mean_intervals(
