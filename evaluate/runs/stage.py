@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +64,11 @@ class Stage:
 
     def inputs(self, run: Run) -> dict[str, Any]:
         """Returns the settings that decide the stage and the stages that it reads, by name: "world.facts" -> 600."""
-        before: dict[str, Any] = {}
-        for read in self.reads:
-            before |= {name: value for name, value in read.inputs(run).items() if name in _settings()}
-        return before | run.config.inputs(self.settings) | dict(self.also(run))
+        return run.config.inputs(self._all_settings()) | dict(self.also(run))
+
+    def _all_settings(self) -> tuple[str, ...]:
+        """Returns the settings of the stages that it reads, of those that they read, and its own."""
+        return tuple(dict.fromkeys(setting for stage in in_order((self,)) for setting in stage.settings))
 
 
 def carry_out(run: Run, *goals: Stage, after: tuple[Stage, ...] = ()) -> None:
@@ -150,6 +152,7 @@ def _differences(noted: Inputs | None, inputs: Inputs) -> list[str]:
     return differing({name: noted[name] for name in noted if name in inputs or name not in _settings()}, inputs)
 
 
+@cache
 def _settings() -> frozenset[str]:
     return frozenset(field_names())
 
