@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 from typing import Any
@@ -78,12 +78,13 @@ GOLDEN: dict[str, dict[str, str]] = {
 
 @pytest.fixture(scope="module", params=WORLDS)
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """Build one of the worlds; returns its name and its run folder."""
+    """Build one of the worlds, with `python -m worldgen` in this process; returns its name and its run folder."""
     run = tmp_path_factory.mktemp("golden") / request.param
     settings = [part for setting in WORLDS[request.param] for part in ("--set", setting)]
-    command = [sys.executable, "-m", "worldgen", "build", str(run), "--preset", "tiny", "--quiet", *settings]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as end:
+        patch.setattr(sys, "argv", ["worldgen", "build", str(run), "--preset", "tiny", "--quiet", *settings])
+        runpy.run_module("worldgen", run_name="__main__")
+    assert not end.value.code
     return request.param, run
 
 
