@@ -127,17 +127,6 @@ def chained_graph(graph_of: Callable, chained_triples: list[Triple]) -> Knowledg
     return graph_of(chained_triples)
 
 
-@pytest.fixture(scope="module")
-def one_thread() -> Iterator[None]:
-    """One thread of torch: the tests' models are so small that threads would only wait for one another."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="session")
 def ray_engine() -> Iterator[Ray]:
     """A real Ray cluster of this machine with two workers, which can import what the tests define."""

@@ -28,8 +28,6 @@ from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.texts import continuations
 from worldgen.lm.tokenizer import encode, load_mistral_tokenizer, train_word_tokenizer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 TEXTS = ["ada lovelace born in san salvador.", "bob born in paris.", '"ada born in paris" is true.'] * 3
 PAIRS = [
     ("ada born in", "paris."),

@@ -10,8 +10,6 @@ from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.texts import Text, pad
 from worldgen.lm.tokenizer import train_word_tokenizer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 TEXTS = [Text([1, 11, 12, 13, 5], 2), Text([1, 12, 4, 11, 13, 12, 5], 1), Text([1, 13], 1)]
 
 

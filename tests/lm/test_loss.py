@@ -15,8 +15,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from worldgen.lm.data import IGNORED
 from worldgen.lm.loss import head_loss
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 N, H, V = 50, 4, 30
 
 

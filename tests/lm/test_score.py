@@ -12,8 +12,6 @@ from worldgen.lm.score import greedy, log_probabilities
 from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import encode, train_word_tokenizer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 SIZE = PretrainConfig(hidden=32, intermediate=64, layers=2, heads=4, kv_heads=2, row_tokens=64)
 WORDS = ["ada", "lovelace", "born", "in", "paris", "san", "salvador", "university"]
 PAIRS = [

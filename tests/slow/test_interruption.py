@@ -31,10 +31,8 @@ def config() -> RunConfig:
 
 
 def work(folder: Path, stages: str, workers: int) -> None:
-    """What a killed process was doing."""
+    """Carries out stages; this is what a killed process was doing."""
     import os
-
-    import torch
 
     from worldgen.evaluate.methods.methods import METHODS
     from worldgen.evaluate.runs.run import Run, keeping_config, locked
@@ -42,7 +40,6 @@ def work(folder: Path, stages: str, workers: int) -> None:
     from worldgen.storage.engines import Local
 
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    torch.set_num_threads(1)
     run = Run(folder, config(), device="cpu", engine=Local(workers), quiet=True)
     with locked(folder), keeping_config(run):
         if stages == "build":

@@ -46,7 +46,6 @@ def weight_norm(model):
 
 
 def train(tokens, out, execution, config=CONFIG, evaluate=weight_norm):
-    torch.set_num_threads(1)
     corpus = TokenizedCorpus(tokens, train_word_tokenizer(NAMES))
     pretrain(config, 3, corpus, out, execution, Observers(evaluate, quiet=True))
 

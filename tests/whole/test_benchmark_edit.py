@@ -6,8 +6,6 @@ import benchmark_files
 import pytest
 from click.testing import CliRunner
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def benchmark():

@@ -19,8 +19,6 @@ from worldgen.lm.score import log_probabilities
 from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import train_word_tokenizer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 DOCS = Path(__file__).parents[2] / "docs"
 TEXT = (DOCS / "adding-a-method.md").read_text()
 METHOD, ENTRY = re.findall(r"^```python\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)

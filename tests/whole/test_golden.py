@@ -81,9 +81,10 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """Build one of the worlds, with `python -m worldgen` in this process; returns its name and its run folder."""
     run = tmp_path_factory.mktemp("golden") / request.param
     settings = [part for setting in WORLDS[request.param] for part in ("--set", setting)]
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as end:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["worldgen", "build", str(run), "--preset", "tiny", "--quiet", *settings])
-        runpy.run_module("worldgen", run_name="__main__")
+        with pytest.raises(SystemExit) as end:
+            runpy.run_module("worldgen", run_name="__main__")
     assert not end.value.code
     return request.param, run
 

@@ -25,8 +25,6 @@ from worldgen.lm.model import new_model
 from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import train_word_tokenizer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 SIZE = PretrainConfig(hidden=32, intermediate=64, layers=2, heads=4, kv_heads=4, row_tokens=64)
 OBJECTS = Vocabulary("object", ("paris", "rome", "san salvador"), spoken=((), ("roma",), ()))
 SUBJECTS = ("ada", "bob", "eve", "kay", "lea")

@@ -26,8 +26,6 @@ from worldgen.lm.any_causal_model import load_causal
 from worldgen.lm.score import log_probabilities
 from worldgen.storage.manifests import verify
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture(scope="module")
 def run(built_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Run:

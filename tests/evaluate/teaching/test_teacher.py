@@ -25,8 +25,6 @@ from worldgen.lm.score import log_probabilities
 from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import train_word_tokenizer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 CONFIG = BeliefConfig(steps=2, joined=6, kept=6)
 
 

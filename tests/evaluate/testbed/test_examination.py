@@ -24,8 +24,6 @@ from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import encode, train_word_tokenizer
 from worldgen.worlds.world import NONE
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 FACTS = np.arange(0, 400, 4, dtype=np.int32)
 
 

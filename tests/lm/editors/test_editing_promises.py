@@ -16,8 +16,6 @@ from worldgen.lm.editors.retrain import Retrain
 from worldgen.lm.editors.settings import ConstrainedFineTuningConfig, FineTuningConfig, InContextConfig, RetrainConfig
 from worldgen.lm.score import log_probabilities
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 FT = FineTuningConfig(learning_rate=3e-3)
 FT_L = ConstrainedFineTuningConfig(learning_rate=3e-3, max_norm=0.1)
 RETRAIN = RetrainConfig(learning_rate=3e-3, steps=15, rows_per_step=1)

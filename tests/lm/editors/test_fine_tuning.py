@@ -16,8 +16,6 @@ from worldgen.lm.editors.settings import ConstrainedFineTuningConfig, FineTuning
 from worldgen.lm.score import greedy, log_probabilities
 from worldgen.lm.tokenizer import encode
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 FT = FineTuningConfig(learning_rate=3e-3)
 FT_L = ConstrainedFineTuningConfig(learning_rate=3e-3, max_norm=0.1)
 EDITORS = {"ft": (FineTuning, FT), "ft-l": (ConstrainedFineTuning, FT_L)}

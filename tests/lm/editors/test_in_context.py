@@ -11,8 +11,6 @@ from worldgen.lm.editors.in_context import InContext
 from worldgen.lm.editors.settings import InContextConfig
 from worldgen.lm.score import log_probabilities
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def test_every_prompt_continues_the_preface(model, tokenizer):
     editor = InContext(InContextConfig(sentences=3), tokenizer)

@@ -12,8 +12,6 @@ from worldgen.lm.editors.retrain import Retrain
 from worldgen.lm.editors.settings import RetrainConfig
 from worldgen.lm.tokenizer import encode
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 RETRAIN = RetrainConfig(learning_rate=3e-3, steps=15, rows_per_step=1)
 
 

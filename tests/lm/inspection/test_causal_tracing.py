@@ -10,8 +10,6 @@ from worldgen.lm.score import log_probabilities
 from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import train_word_tokenizer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 SIZE = PretrainConfig(hidden=32, intermediate=64, layers=4, heads=4, kv_heads=4, row_tokens=64)
 MLP, ATTENTION = 1, 2  # the layers whose MLP and whose attention are not nothing
 QUESTIONS = [TracedQuestion("ada", "ada born in", "paris", 3), TracedQuestion("bob", "bob job", "baker", 4)]

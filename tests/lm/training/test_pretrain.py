@@ -18,8 +18,6 @@ from worldgen.lm.training.ledger import LOSSES_HELD, PATIENCE
 from worldgen.lm.training.pretrain import Observers, TokenizedCorpus, pretrain
 from worldgen.lm.training.trainer import Execution
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 CONFIG = PretrainConfig(
     hidden=32,
     intermediate=64,

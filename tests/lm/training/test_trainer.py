@@ -11,8 +11,6 @@ from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.training.processes import Processes, Share
 from worldgen.lm.training.trainer import Execution, Trainer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 CONFIG = PretrainConfig(hidden=16, intermediate=32, layers=2, heads=2, kv_heads=2, row_tokens=48, rows_per_step=7)
 ALONE = Processes(Share(), torch.device("cpu"))
 ROUNDING = {"rtol": 1e-3, "atol": 1e-6}  # float32 sums in another order

@@ -19,8 +19,6 @@ from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.texts import texts_of
 from worldgen.lm.tokenizer import train_word_tokenizer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 SIZE = PretrainConfig(hidden=32, intermediate=64, layers=2, heads=4, kv_heads=2, row_tokens=64)
 CONFIG = LoraConfig(rank=2)
 IDS = {"false": 7, "lovelace": 12, "san": 18}  # in the tokenizer of these tests

@@ -20,8 +20,6 @@ from worldgen.lm.score import log_probabilities
 from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import train_word_tokenizer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 CONFIG = BeliefConfig(rank=3, alpha=6.0)
 TARGET = SoftTarget("ada", ("paris",), (0.9,), ((2, 0.1),))
 EDITION = Edition((Request("ada", "paris."),) * 2, 0)

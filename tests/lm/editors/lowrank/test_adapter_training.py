@@ -15,8 +15,6 @@ from worldgen.lm.score import log_probabilities
 from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import train_word_tokenizer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 SIZE = PretrainConfig(hidden=32, intermediate=64, layers=2, heads=4, kv_heads=2, row_tokens=64)
 CONFIG = LoraConfig(rank=2, alpha=3.0)
 TEXTS = [("ada", "paris"), ("paris", "ada ada")]

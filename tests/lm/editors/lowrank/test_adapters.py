@@ -16,8 +16,6 @@ from worldgen.lm.score import log_probabilities
 from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import train_word_tokenizer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 SIZE = PretrainConfig(hidden=32, intermediate=64, layers=3, heads=4, kv_heads=2, row_tokens=64)
 PAIRS = [("ada", "paris."), ("ada", "paris ada."), ("paris", "ada.")]
 ROUNDING = {"rtol": 0, "atol": 1e-5}  # float32 sums of a dozen terms of size 1 to 10

@@ -14,8 +14,6 @@ from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.texts import Text, pad
 from worldgen.lm.tokenizer import train_word_tokenizer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 CPU = torch.device("cpu")
 TEXTS = [Text([1, 5, 6, 7, 8], 2), Text([1, 9, 4], 1), Text([1, 3, 3, 7, 5], 4), Text([1, 8, 7, 6, 5, 4, 3], 1)]
 

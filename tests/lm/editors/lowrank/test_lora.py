@@ -20,8 +20,6 @@ from worldgen.lm.score import greedy, log_probabilities
 from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import encode, train_word_tokenizer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 SIZE = PretrainConfig(hidden=32, intermediate=64, layers=3, heads=4, kv_heads=2, row_tokens=64)
 CONFIG = LoraConfig(learning_rate=1e-2, steps=40)
 REQUEST = Request("ada born in", "san salvador.")

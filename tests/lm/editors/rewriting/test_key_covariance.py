@@ -16,8 +16,6 @@ from worldgen.lm.model import new_model
 from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import train_word_tokenizer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 SIZE = PretrainConfig(hidden=16, intermediate=24, layers=2, heads=2, kv_heads=2, row_tokens=64)
 
 

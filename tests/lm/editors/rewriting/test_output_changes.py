@@ -12,8 +12,6 @@ from worldgen.lm.editors.rewriting.requests_in_contexts import requests_in_conte
 from worldgen.lm.editors.settings import RomeConfig
 from worldgen.lm.score import log_probabilities
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def test_the_gradient_is_that_of_the_loss(model, tokenizer, site_of):
     """Compares it with a difference quotient of the loss along a random direction, in float64."""

@@ -11,8 +11,6 @@ from worldgen.lm.editors.rewriting.requests_in_contexts import requests_in_conte
 from worldgen.lm.editors.rewriting.weight_update import RewriteSite
 from worldgen.lm.tokenizer import encode, load_mistral_tokenizer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def test_requests_about_one_subject_share_its_place(model, tokenizer, site_of):
     place = site_of("subject", [0])

@@ -14,8 +14,6 @@ from worldgen.lm.editors.rewriting.requests_in_contexts import keys_and_states, 
 from worldgen.lm.editors.rewriting.rome import Rome
 from worldgen.lm.editors.settings import MemitConfig, RomeConfig
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def probabilities_within(model, tokenizer, editor, requests):
     """Makes the edit and checks the model before, within and after it; returns p(target) of each request within."""

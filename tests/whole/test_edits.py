@@ -16,8 +16,6 @@ from worldgen.evaluate.stages import testbed
 from worldgen.evaluate.testbed.scores import read_scores
 from worldgen.storage.manifests import read_manifest
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 OURS = ("belief", "ft", "ft-l", "in-context", "retrain")
 STEPS = ("belief.steps=2", "ft.steps=2", "ft_l.steps=2", "retrain.steps=2")
 SETTINGS = ["cases.cases=2", *STEPS, "belief.joined=2", "belief.kept=2", "belief.learning_rate=0.05"]
