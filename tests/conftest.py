@@ -10,6 +10,7 @@ from pathlib import Path
 import miniature
 import numpy as np
 import pytest
+from command_line import exit_code_of
 from hypothesis import settings
 
 from worldgen.evaluate.runs.run import Run
@@ -125,6 +126,17 @@ def chained_triples() -> list[Triple]:
 def chained_graph(graph_of: Callable, chained_triples: list[Triple]) -> KnowledgeGraph:
     """The graph of `chained_triples`."""
     return graph_of(chained_triples)
+
+
+@pytest.fixture
+def worldgen(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Returns what runs the command `worldgen` in this process and returns its exit code, stdout and stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        code = exit_code_of(*arguments)
+        return code, *capsys.readouterr()
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from worldgen.storage.manifests import MANIFEST, stage_files
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
     [
-        "worldgen.evaluate.stages.testbed",
+        "worldgen.evaluate.stages.whole",
         "worldgen.evaluate.stages.report_material",
         "worldgen.lm.training.pretrain",
         "worldgen.lm.editors.lowrank.lora",

@@ -8,35 +8,16 @@ from pathlib import Path
 
 import miniature
 import pytest
+from command_line import exit_code_of
 from filelock import FileLock
 
-from worldgen import cli
-
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "mini-graph"
-
-
-@pytest.fixture
-def worldgen(monkeypatch, capsys):
-    """Run the command; gives (exit code, stdout, stderr)."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["worldgen", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            cli.main()
-        captured = capsys.readouterr()
-        return exit_.value.code or 0, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "built"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["worldgen", "build", str(folder), "--quiet", *miniature.OPTIONS])
-        with pytest.raises(SystemExit) as exit_:
-            cli.main()
-    assert not exit_.value.code
+    assert exit_code_of("build", folder, "--quiet", *miniature.OPTIONS) == 0
     return folder
 
 

@@ -1,27 +1,18 @@
 """`worldgen convert-points`: its file, its output and its exit codes."""
 
 import json
-import sys
+from functools import partial
 
 import pytest
 from public_lines import FEVER, LEAP_OF_THOUGHT, ZSRE, json_lines, wikidata5m_folder
 
-from worldgen import cli
 from worldgen.evaluate.slag.points_file import read_points
 
 
 @pytest.fixture
-def convert(monkeypatch, capsys):
-    """Run the command; gives (exit code, stdout, stderr)."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["worldgen", "convert-points", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            cli.main()
-        captured = capsys.readouterr()
-        return int(exit_.value.code or 0), captured.out, captured.err
-
-    return run
+def convert(worldgen):
+    """Returns what runs the command and returns its exit code, stdout and stderr."""
+    return partial(worldgen, "convert-points")
 
 
 def source_of(tmp_path, format_):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections import Counter
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,7 +16,6 @@ import worlds
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worldgen import cli
 from worldgen.corpus.sentences import read_shards
 from worldgen.corpus.wording import Wording
 from worldgen.errors import UserError
@@ -221,19 +220,17 @@ def test_a_run_without_a_corpus_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_command_prints_the_description_as_text_and_as_json(
-    run: Run, described: Description, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    run: Run, described: Description, worldgen: Callable[..., tuple[int, str, str]]
 ) -> None:
-    def worldgen(*arguments: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["worldgen", *arguments])
-        with pytest.raises(SystemExit) as exit_:
-            cli.main()
-        assert not exit_.value.code
-        return capsys.readouterr().out
+    def printed(*arguments: object) -> str:
+        code, out, _ = worldgen(*arguments)
+        assert code == 0
+        return out
 
-    assert worldgen("describe", str(run.folder)).rstrip("\n") == description_text(described)
-    told = json.loads(worldgen("describe", str(run.folder), "--json"))
+    assert printed("describe", run.folder).rstrip("\n") == description_text(described)
+    told = json.loads(printed("describe", run.folder, "--json"))
     assert told == json.loads(json.dumps(described.as_json()))
     out = run.folder.parent / "exported"
-    told = json.loads(worldgen("export", str(run.folder), "--format", "txt", "--out", str(out), "--json"))
+    told = json.loads(printed("export", run.folder, "--format", "txt", "--out", out, "--json"))
     assert told["documents"] == next(size.here for size in described.sizes if size.name == "documents")
-    assert worldgen("export", str(run.folder), "--format", "txt", "--out", str(out), "--quiet") == f"{out}\n"
+    assert printed("export", run.folder, "--format", "txt", "--out", out, "--quiet") == f"{out}\n"

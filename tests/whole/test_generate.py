@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from shard_folders import SHARD_SUBJECTS, contents, order, write_with_one_process
 
-from worldgen import cli
 from worldgen.corpus.recipe import write_corpus
 from worldgen.corpus.sentences import read_shards
 from worldgen.errors import UserError
@@ -164,18 +163,6 @@ def test_the_same_config_over_other_facts_is_refused(run):
     store.files["shards/00000.json"] = json.dumps(record).encode()
     with pytest.raises(UserError, match="another world"):
         generate(run, store)
-
-
-@pytest.fixture
-def worldgen(monkeypatch, capsys):
-    def command(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["worldgen", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            cli.main()
-        captured = capsys.readouterr()
-        return exit_.value.code or 0, captured.out, captured.err
-
-    return command
 
 
 def test_the_command(worldgen, run, server, tmp_path):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import exit_code_of
 from dump_files import (
     MAKERS,
     json_of,
@@ -13,7 +13,6 @@ from dump_files import (
 )
 from graph_checks import facts_of
 
-from worldgen import cli
 from worldgen.graphs.graph import KnowledgeGraph
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "mini-graph"
@@ -36,12 +35,7 @@ SETTINGS = (
 
 def built(run: Path, kg: Path, *settings: str) -> int:
     options = [part for setting in (*SETTINGS, *settings) for part in ("--set", setting)]
-    with pytest.MonkeyPatch.context() as patch:
-        command = ["worldgen", "build", str(run), "--preset", "tiny", "--kg", str(kg), "--quiet", "--strict"]
-        patch.setattr(sys, "argv", [*command, *options])
-        with pytest.raises(SystemExit) as exit_:
-            cli.main()
-    return int(exit_.value.code or 0)
+    return exit_code_of("build", run, "--preset", "tiny", "--kg", kg, "--quiet", "--strict", *options)
 
 
 def facts_in(run: Path) -> set[tuple[str, str, str]]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import miniature
 import numpy as np
 import pandas as pd
 import pytest
+from command_line import exit_code_of
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from worldgen import cli
 from worldgen.errors import UserError
 from worldgen.evaluate.asking.measurements import read_measurements
 from worldgen.evaluate.asking.other_programs import COLUMNS
@@ -191,20 +190,13 @@ def test_a_model_of_transformers_is_asked_every_probe(run, probes, gpt2):
             assert kept.iloc[row]["before"] == pytest.approx(np.exp(score), rel=1e-4)
 
 
-def worldgen(monkeypatch, *arguments: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["worldgen", *map(str, arguments)])
-    with pytest.raises(SystemExit) as exit_:
-        cli.main()
-    return exit_.value.code or 0
-
-
-def test_the_score_command_takes_measurements_and_models(run, perfect, gpt2, tmp_path, monkeypatch, capsys):
+def test_the_score_command_takes_measurements_and_models(run, perfect, gpt2, tmp_path, capsys):
     path = write(perfect, tmp_path / "answers.csv")
-    assert worldgen(monkeypatch, "score", run.folder, "--measurements", path, "--name", "theirs", "--json") == 0
+    assert exit_code_of("score", run.folder, "--measurements", path, "--name", "theirs", "--json") == 0
     assert "theirs" in json.loads(capsys.readouterr().out)
-    assert worldgen(monkeypatch, "score", run.folder, "--model", gpt2, "--json") == 0
+    assert exit_code_of("score", run.folder, "--model", gpt2, "--json") == 0
     assert {"theirs", "small-gpt2"} <= json.loads(capsys.readouterr().out).keys()
-    assert worldgen(monkeypatch, "report", run.folder) == 0
+    assert exit_code_of("report", run.folder) == 0
     page = (run.folder / "report" / "index.html").read_text()
     assert "Editing with theirs" in page
     assert "The methods side by side" in page
@@ -212,9 +204,9 @@ def test_the_score_command_takes_measurements_and_models(run, perfect, gpt2, tmp
     capsys.readouterr()
 
 
-def test_options_that_do_not_go_together_are_refused(run, perfect, gpt2, tmp_path, monkeypatch, capsys):
+def test_options_that_do_not_go_together_are_refused(run, perfect, gpt2, tmp_path, capsys):
     path = write(perfect, tmp_path / "answers.csv")
-    assert worldgen(monkeypatch, "score", run.folder, "--measurements", path, "--model", gpt2) == 2
+    assert exit_code_of("score", run.folder, "--measurements", path, "--model", gpt2) == 2
     assert "give one of them at a time" in capsys.readouterr().err
-    assert worldgen(monkeypatch, "score", run.folder, "--name", "theirs") == 2
+    assert exit_code_of("score", run.folder, "--name", "theirs") == 2
     assert "--name goes with" in capsys.readouterr().err

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import miniature
 import pytest
+from command_line import exit_code_of
 
-from worldgen import cli
 from worldgen.errors import UserError
 from worldgen.evaluate.asking.questions import QuestionKind
 from worldgen.evaluate.runs.load import load_agent, load_world
@@ -122,22 +121,14 @@ def test_a_finished_export_is_left_alone_and_another_format_is_refused(run: Run,
         (["--format", "txt"], "data"),
     ],
 )
-def test_the_export_command_writes_the_requests(
-    run: Run, tmp_path: Path, monkeypatch, options: list[str], file: str
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["worldgen", "export", str(run.folder), "--out", str(tmp_path / "o"), *options])
-    with pytest.raises(SystemExit) as exit_:
-        cli.main()
-    assert not exit_.value.code
+def test_the_export_command_writes_the_requests(run: Run, tmp_path: Path, options: list[str], file: str) -> None:
+    assert exit_code_of("export", run.folder, "--out", tmp_path / "o", *options) == 0
     assert (tmp_path / "o" / file).exists()
 
 
 @pytest.mark.parametrize(
     "options", [["--what", "requests", "--format", "txt"], ["--what", "documents", "--format", "easyedit"]]
 )
-def test_a_format_of_the_other_kind_is_refused(run: Run, tmp_path: Path, monkeypatch, capsys, options) -> None:
-    monkeypatch.setattr(sys, "argv", ["worldgen", "export", str(run.folder), "--out", str(tmp_path / "o"), *options])
-    with pytest.raises(SystemExit) as exit_:
-        cli.main()
-    assert exit_.value.code == 2
+def test_a_format_of_the_other_kind_is_refused(run: Run, tmp_path: Path, capsys, options) -> None:
+    assert exit_code_of("export", run.folder, "--out", tmp_path / "o", *options) == 2
     assert f"{options[1]} are not written as {options[3]}: take --format " in capsys.readouterr().err
