@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import slag_worlds
 from any_points import any_point
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +35,14 @@ def test_points_are_read_back_as_they_were_written(tmp_path_factory, points):
     write_points(path, points)
     assert read_points(path) == points
     assert path.read_bytes().count(b"\n") == len(points)
+
+
+@pytest.mark.parametrize("which", ["paired", "chained"])
+def test_the_points_of_a_world_are_read_back_as_they_were_made(tmp_path, which):
+    points, _ = slag_worlds.points_of(which)
+    path = tmp_path / "points.jsonl"
+    write_points(path, points)
+    assert read_points(path) == list(points)
 
 
 def test_a_short_line_gets_the_defaults(tmp_path):
