@@ -3,7 +3,6 @@
 from copy import deepcopy
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,8 +23,6 @@ from worldgen.evaluate.slag.predictions import PointQuestions, generated_answer
 from worldgen.lm.any_causal_model import load_causal
 from worldgen.lm.editions import Edited
 from worldgen.lm.score import greedy
-
-pytestmark = pytest.mark.usefixtures("one_thread")
 
 WORDS = ["ada", "bob", "was", "born in", "Oxwell", "York", "Mt. Ox", "is", '"ada', 'York"', "the end of it all?"]
 ROUNDING = 1e-5  # `log_probabilities` takes the softmax in float32
