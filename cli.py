@@ -7,7 +7,7 @@ import sys
 import click
 
 from worldgen.errors import Paused, UserError
-from worldgen.evaluate.commands import building, editing, training
+from worldgen.evaluate.commands import beliefs, building, editing, training
 from worldgen.evaluate.commands.agent_commands import ask_command
 from worldgen.evaluate.commands.convert_command import convert_points_command
 from worldgen.evaluate.commands.export_command import export_command
@@ -37,6 +37,8 @@ for command in (
     editing.trajectory_command,
     editing.score_command,
     editing.report_command,
+    beliefs.detect_command,
+    beliefs.update_command,
     ask_command,
     describe_command,
     export_command,

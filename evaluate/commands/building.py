@@ -21,8 +21,12 @@ def run_command(run: Run, method: str) -> tuple[dict[str, Any], str]:
     Example: worldgen run runs/demo --preset tiny
     """
     from worldgen.evaluate.commands import summary
+    from worldgen.evaluate.stages.slag import whole as slag
     from worldgen.evaluate.stages.whole import run_everything
 
+    if run.config.system == "slag":
+        slag.run_everything(run, [METHODS["ft"], METHODS[method]])
+        return summary.beliefs(run.folder, run.config)
     run_everything(run, METHODS[method])
     return summary.scores(run.folder, with_page=True)
 

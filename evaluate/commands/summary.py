@@ -40,3 +40,23 @@ def trace(run_folder: Path, config: RunConfig) -> Summary:
     found, strongest = averages(effects, config.score, config.seed), strongest_mlp(effects)
     rows = [site._asdict() | interval._asdict() for site, interval in found]
     return {"token": strongest.token, "layer": strongest.layer, "effects": rows}, in_words(effects, found, strongest)
+
+
+def beliefs(run_folder: Path, config: RunConfig) -> Summary:
+    """Returns the tables of beliefs: before any update, and after the updates of every method."""
+    from worldgen.evaluate.report.belief_tables import beliefs_as_text
+    from worldgen.evaluate.slag.detection import DETECTION_METRICS
+    from worldgen.evaluate.slag.scoring import read_belief_scores
+    from worldgen.evaluate.slag.update_metrics import UPDATE_METRICS
+
+    tables = {
+        "detection": ("Beliefs before any update, test points", DETECTION_METRICS),
+        "updates": ("After updates of wrong beliefs", UPDATE_METRICS),
+    }
+    found = {name: read_belief_scores(run_folder / "slag" / "scores" / f"{name}.json") for name in tables}
+    texts = [
+        beliefs_as_text(title, found[name], metrics, config.score.confidence)
+        for name, (title, metrics) in tables.items()
+        if found[name]
+    ]
+    return {name: [row.as_json() for row in rows] for name, rows in found.items()}, "\n\n".join(texts)

@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError
 from worldgen.bayes.settings import AgentConfig
 from worldgen.errors import UserError
 from worldgen.evaluate.settings import CasesConfig, EditConfig, ScoreConfig, TrajectoryConfig, TuneConfig
+from worldgen.evaluate.slag.settings import SlagConfig
 from worldgen.lm.editors.settings import (
     BeliefConfig,
     ConstrainedFineTuningConfig,
@@ -35,10 +36,11 @@ class RunConfig(Section):
     """The config of a run: a section of settings for each part of it, and two seeds.
 
     `seed` decides the world, its corpus, its cases and the questions; `model_seed` decides the model and its edits. The
-    value "seed" of `model_seed` means: the same number.
+    value "seed" of `model_seed` means: the same number. `system` is what `worldgen run` carries out.
     """
 
     seed: int = Field(0, ge=0, lt=2**63)
+    system: Literal["testbed", "slag"] = "testbed"
     model_seed: Annotated[int, Field(ge=0, lt=2**63)] | Literal["seed"] = "seed"
     graph: GraphConfig = GraphConfig()
     world: WorldConfig = WorldConfig()
@@ -59,6 +61,7 @@ class RunConfig(Section):
     tune: TuneConfig = TuneConfig()
     trajectory: TrajectoryConfig = TrajectoryConfig()
     score: ScoreConfig = ScoreConfig()
+    slag: SlagConfig = SlagConfig()
 
     @property
     def training_seed(self) -> int:

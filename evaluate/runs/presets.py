@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from worldgen.evaluate.runs.config import RunConfig
 from worldgen.evaluate.settings import CasesConfig, EditConfig, TuneConfig
+from worldgen.evaluate.slag.settings import SlagConfig
 from worldgen.lm.editors.settings import (
     BeliefConfig,
     ConstrainedFineTuningConfig,
@@ -14,7 +15,7 @@ from worldgen.lm.editors.settings import (
     RomeConfig,
 )
 from worldgen.lm.settings import PretrainConfig, TokensConfig, TraceConfig
-from worldgen.settings import GraphConfig, WorldConfig
+from worldgen.settings import CorpusConfig, GraphConfig, WorldConfig
 
 
 def paper() -> RunConfig:
@@ -60,7 +61,37 @@ def tiny() -> RunConfig:
     )  # fmt: skip
 
 
-PRESETS: dict[str, Callable[[], RunConfig]] = {"tiny": tiny, "small": small, "paper": paper}
+def slag_tiny() -> RunConfig:
+    """`tiny` with aliases, rules and rare facts, and SLAG on it: minutes on two CPU cores."""
+    config = tiny()
+    changes = {
+        "system": "slag",
+        "world": WorldConfig(facts=600, aliases=2, held_out_percent=25, deterministic_percent=30),
+        "corpus": CorpusConfig(rare_percent=40),
+        "slag": SlagConfig(
+            points=600, paraphrases=1, r=(1, 10), most_updates=100, random_tf=60,
+            grids=("ft.optimizer=adamw ft.learning_rate=1e-4,1e-3 ft.steps=10,40",
+                   "ft.optimizer=sgd ft.learning_rate=1e-2,1e-1 ft.steps=10,40"),
+        ),
+    }  # fmt: skip
+    return config.model_copy(update=changes)
+
+
+def slag() -> RunConfig:
+    """SLAG on a world of 10,000 facts, with the paper's grids: the size from which conclusions are drawn."""
+    config = small()
+    changes = {
+        "system": "slag",
+        "world": WorldConfig(facts=10_000, aliases=3, held_out_percent=25, deterministic_percent=30),
+        "corpus": CorpusConfig(rare_percent=40),
+        "slag": SlagConfig(),
+    }
+    return config.model_copy(update=changes)
+
+
+PRESETS: dict[str, Callable[[], RunConfig]] = {
+    "tiny": tiny, "small": small, "paper": paper, "slag-tiny": slag_tiny, "slag": slag,
+}  # fmt: skip
 
 
 # (hidden size, layers) of the paper's family. It gives the shape of the smallest only; the others' are ours, with heads

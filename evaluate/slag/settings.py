@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from worldgen.settings import Section
+
+PAPERS_GRIDS: Final = (
+    "ft.optimizer=adamw,rmsprop ft.learning_rate=1e-4,1e-5,1e-6 ft.steps=5,10,100",
+    "ft.optimizer=sgd ft.learning_rate=1e-1,1e-2,1e-3 ft.steps=5,10,100",
+)
+"""The 27 settings that the paper tunes its baselines over (supplement B.2)."""
 
 
 class SlagConfig(Section):
@@ -20,7 +26,9 @@ class SlagConfig(Section):
     Updates: "correcting" takes the points that the model answers wrongly and asks for the truth, "changing" takes any
     point and asks for another label: `labels` says whether that is the point's drawn alternative or one of the model's
     own beam. `r` are the numbers of updates made one after another before measuring. Each measurement asks
-    `random_gen` or `random_tf` random points too. A killed run loses at most `chunk_points` points.
+    `random_gen` or `random_tf` random points too. At most `most_updates` points of each task are updated. A method is
+    tuned on dev points over those `grids` that are about its settings (as `--grid` takes them, with blanks between). A
+    killed run loses at most `chunk_points` points.
     """
 
     work_fields: ClassVar[frozenset[str]] = frozenset({"chunk_points"})
@@ -36,6 +44,8 @@ class SlagConfig(Section):
     protocol: Literal["correcting", "changing"] = "correcting"
     labels: Literal["drawn", "beam"] = "drawn"
     r: tuple[PositiveInt, ...] = (1, 10)
+    most_updates: int = Field(5000, ge=1)
+    grids: tuple[str, ...] = PAPERS_GRIDS
     random_gen: int = Field(30, ge=0)
     random_tf: int = Field(200, ge=0)
     chunk_points: int = Field(250, ge=1)

@@ -29,7 +29,7 @@ from worldgen.storage.manifests import Inputs, read_manifest
 
 CASE_FILES = ("cases.parquet", "probes.parquet")
 EDIT_FILES = ("measurements-*.parquet", "costs-*.parquet", "covariance-*.npy", "adapters/*")
-_NEEDED: dict[Need, Stage] = {"agent": AGENT, "corpus": CORPUS, "trace": TRACE}
+NEEDED: dict[Need, Stage] = {"agent": AGENT, "corpus": CORPUS, "trace": TRACE}
 
 
 def _make_cases(run: Run, folder: Path) -> Mapping[str, Any]:
@@ -62,7 +62,7 @@ def edits(method: Method, run: Run, cases: Stage = CASES, name: str | None = Non
     The method's own settings decide it, and those of what it needs; no other method's do. `cases` is the stage of the
     cases, `name` the stage's folder (by default RUN/edits/METHOD).
     """
-    needed = tuple(_NEEDED[need] for need in method.needs(getattr(run.config, method.section)))
+    needed = tuple(NEEDED[need] for need in method.needs(getattr(run.config, method.section)))
     adapters = ("edit.keep_adapters",) if method.keeps_adapters else ()
     return Stage(
         name or f"edits/{method.name}",

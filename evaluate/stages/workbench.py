@@ -16,7 +16,7 @@ from worldgen.lm.model import load_model
 from worldgen.lm.tokenizer import load_tokenizer
 
 
-def workbench_of(run: Run, method: Method, keeps: Path, cases: Path) -> Workbench:
+def workbench_of(run: Run, method: Method, keeps: Path, cases: Path | None) -> Workbench:
     """Returns the workbench for a method that keeps its files in one folder, and edits for the cases in another."""
     config, world = run.config, load_world(run.folder)
     return Workbench(
@@ -27,7 +27,7 @@ def workbench_of(run: Run, method: Method, keeps: Path, cases: Path) -> Workbenc
         model=load_model(run.folder / LM.name / "final", run.torch_device),
         tokenizer=load_tokenizer(run.folder / TOKENS.name / "tokenizer"),
         world=world,
-        cases=load_cases(cases / "cases.parquet"),
+        cases=load_cases(cases / "cases.parquet") if cases else [],
         corpus=run.folder / CORPUS.name,
         tokens=run.folder / TOKENS.name,
         keeps=keeps,

@@ -1,0 +1,1 @@
+"""Updates of points as blocks that are asked and measured."""

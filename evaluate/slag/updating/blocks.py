@@ -1,0 +1,73 @@
+"""Which points are updated, to which label, and in which blocks (Hase et al., 2021, section 5).
+
+"Correcting": the main predictions that are wrong are updated to the truth. "Changing": the same points are updated to
+another label. A block of r updates is made one after another in one model and measured once, after the last of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from worldgen.evaluate.slag.points import Point, Task
+
+Protocol = Literal["correcting", "changing"]
+
+
+@dataclass(frozen=True)
+class PointUpdate:
+    """A point, and the label that the model is to give to its main question."""
+
+    point: Point
+    label: str
+    weight: float
+    """How many observations the update is worth to the agent."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Updates that are made one after another and measured together, with a random set of other points."""
+
+    number: int
+    updates: tuple[PointUpdate, ...]
+    random: tuple[Point, ...]
+
+
+def wrong_points(points: Sequence[Point], is_right: Mapping[str, bool]) -> list[Point]:
+    """Returns the points whose main prediction is wrong, in order. `is_right` is by the points' ids."""
+    return [point for point in points if not is_right[point.id]]
+
+
+def updates_of(
+    points: Sequence[Point], protocol: Protocol, predicted: Mapping[str, str], draw: np.random.Generator
+) -> list[PointUpdate]:
+    """Returns the update of each point; a point that no other label can be asked of is left out.
+
+    Correcting asks for the first eligible label. Changing asks in GEN for a random wrong label that the model does not
+    predict already, in TF for the label that it does not predict.
+    """
+    if protocol == "correcting":
+        return [PointUpdate(point, point.main.eligible[0], point.weight) for point in points]
+    changed = (_changed(point, predicted[point.id], draw) for point in points)
+    return [update for update in changed if update is not None]
+
+
+def _changed(point: Point, predicted: str, draw: np.random.Generator) -> PointUpdate | None:
+    if point.task is Task.TF:
+        labels = [label for label in (*point.main.eligible, *point.alternatives) if label != predicted]
+        return PointUpdate(point, labels[0], point.weight) if labels else None
+    wrong = [number for number, label in enumerate(point.alternatives) if label != predicted]
+    if not wrong:
+        return None
+    chosen = int(draw.choice(wrong))
+    weights = point.alternative_weights
+    return PointUpdate(point, point.alternatives[chosen], weights[chosen] if weights else point.weight)
+
+
+def blocks_of(updates: Sequence[PointUpdate], r: int, random: Sequence[tuple[Point, ...]]) -> list[Block]:
+    """Returns blocks of r updates, in order; an incomplete one at the end is dropped. `random[i]` goes with block i."""
+    count = len(updates) // r
+    return [Block(i, tuple(updates[i * r : (i + 1) * r]), random[i]) for i in range(count)]

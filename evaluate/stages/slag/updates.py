@@ -1,0 +1,93 @@
+"""Updates of beliefs by any method: RUN/slag/updates/METHOD/PROTOCOL-R."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from worldgen.errors import UserError
+from worldgen.evaluate.asking.measurements import ChunkedFiles
+from worldgen.evaluate.methods.methods import Method
+from worldgen.evaluate.runs.load import load_world
+from worldgen.evaluate.runs.run import Run
+from worldgen.evaluate.runs.stage import Stage
+from worldgen.evaluate.slag.points import Split, Task
+from worldgen.evaluate.slag.random_sets import draw_random_sets
+from worldgen.evaluate.slag.updating.blocks import Block, blocks_of, updates_of, wrong_points
+from worldgen.evaluate.slag.updating.measured_blocks import trials_of
+from worldgen.evaluate.stages.language_model import LM
+from worldgen.evaluate.stages.slag.points import BASE, POINTS, believed
+from worldgen.evaluate.stages.testbed import EDIT_FILES, NEEDED
+from worldgen.evaluate.stages.world import TOKENS, WORLD
+from worldgen.randomness import generator
+
+
+def updates(method: Method, run: Run, r: int, split: Split = "test", name: str | None = None) -> Stage:
+    """Returns the stage in which a method updates points, r at a time, and the model is asked before and after.
+
+    `name` is the stage's folder, by default RUN/slag/updates/METHOD/PROTOCOL-R.
+    """
+    needed = tuple(NEEDED[need] for need in method.needs(getattr(run.config, method.section)))
+    return Stage(
+        name or f"slag/updates/{method.name}/{run.config.slag.protocol}-{r}",
+        partial(_update, method=method, r=r, split=split),
+        EDIT_FILES,
+        settings=("seed", "model_seed", *_UPDATE_SETTINGS, *method.settings),
+        reads=(WORLD, TOKENS, POINTS, BASE, LM, *needed),
+        also=lambda _: {"method": method.name, "r": r, "split": split},
+        resumes=True,
+    )
+
+
+UPDATE_KEYS = ("protocol", "random_gen", "random_tf", "most_updates")
+_UPDATE_SETTINGS = tuple(f"slag.{key}" for key in UPDATE_KEYS)
+
+
+def _update(run: Run, folder: Path, method: Method, r: int, split: Split) -> Mapping[str, Any]:
+    """Makes every block's updates in a model of its own, and asks its questions before and after."""
+    from worldgen.evaluate.asking.answers import AnswerReader
+    from worldgen.evaluate.asking.measure import measure
+    from worldgen.evaluate.stages.workbench import workbench_of
+
+    config = run.config.slag
+    mode = "single" if r == 1 else "sequential"
+    edit = run.config.edit.model_copy(update={"mode": mode, "requests": r, "keep_adapters": False})
+    its_run = replace(run, config=run.config.model_copy(update={"edit": edit}))
+    blocks = [block for task in Task for block in blocks_of_task(run, task, r, split)]
+    if not blocks:
+        raise UserError(
+            f"no {r} points can be updated together: give a smaller r (slag.r), or more points (slag.points)"
+        )
+    bench = workbench_of(its_run, method, folder, None)
+    trials = trials_of(blocks, bench.world, bench.seed)
+    reader = AnswerReader(bench.tokenizer, bench.world.objects)
+    files = ChunkedFiles(folder, max(1, config.chunk_points // r))
+    measure(bench.model, method.make(bench), reader, trials, files, run.quiet)
+    return {"blocks": len(blocks)}
+
+
+def blocks_of_task(run: Run, task: Task, r: int, split: Split) -> list[Block]:
+    """Returns the blocks of r updates of one task: of the points that the model answers wrongly, in random order."""
+    config, seed = run.config.slag, run.config.seed
+    before = believed(run, task).of_split(split)
+    main = before.main
+    wrong = wrong_points(before.points, {id_: right for id_, (_, right) in main.items()})
+    draw = generator(seed, f"slag {task.value} {split} updates")
+    chosen = [wrong[i] for i in draw.permutation(len(wrong))[: config.most_updates]]
+    asked = updates_of(chosen, config.protocol, {id_: said for id_, (said, _) in main.items()}, draw)
+    if len(asked) < r:
+        return []
+    place = {point.id: number for number, point in enumerate(before.points)}
+    count = len(asked) // r
+    members = [[place[update.point.id] for update in asked[i * r : (i + 1) * r]] for i in range(count)]
+    size = config.random_gen if task is Task.GEN else config.random_tf
+    world = load_world(run.folder)
+    downstream: dict[int, list[int]] = defaultdict(list)
+    for upstream, relation in world.pairs():
+        downstream[upstream].append(relation)
+    random = draw_random_sets(before.points, members, size, seed, downstream)
+    return blocks_of(asked, r, [tuple(before.points[i] for i in places) for places in random.sets])

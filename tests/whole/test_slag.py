@@ -1,0 +1,157 @@
+"""A whole run of SLAG in miniature: points, beliefs before updates, updates by several methods, tables."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import miniature
+import numpy as np
+import pandas as pd
+import pytest
+
+from worldgen.errors import UserError
+from worldgen.evaluate.asking.measurements import read_measurements
+from worldgen.evaluate.methods.methods import METHODS
+from worldgen.evaluate.report.belief_tables import beliefs_as_text
+from worldgen.evaluate.runs.config import override
+from worldgen.evaluate.runs.presets import slag_tiny
+from worldgen.evaluate.runs.run import Run
+from worldgen.evaluate.runs.stage import make_stage
+from worldgen.evaluate.slag.detection import DETECTION_METRICS
+from worldgen.evaluate.slag.points import Task
+from worldgen.evaluate.slag.points_file import read_points
+from worldgen.evaluate.slag.scoring import read_belief_scores
+from worldgen.evaluate.slag.update_metrics import UPDATE_METRICS
+from worldgen.evaluate.stages.slag import whole
+from worldgen.evaluate.stages.slag.points import believed
+from worldgen.evaluate.stages.slag.updates import blocks_of_task, updates
+from worldgen.storage.manifests import read_manifest
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SETTINGS = (
+    *miniature.SETTINGS, "pretrain.learning_rate=1e-2", "world.aliases=2", "world.held_out_percent=25",
+    "world.deterministic_percent=50", "slag.points=60", "slag.most_updates=5", "slag.r=[1, 2]", "slag.random_gen=4",
+    "slag.random_tf=4", "ft.learning_rate=1e-2", "ft.steps=4",
+    'slag.grids=["ft.learning_rate=1e-3,1e-2 ft.steps=4"]',
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    run = Run(tmp_path_factory.mktemp("slag"), override(slag_tiny(), SETTINGS), device="cpu", quiet=True)
+    whole.run_everything(run, [METHODS["ft"], METHODS["lora"]])
+    return run
+
+
+def rows_of(run: Run, name: str) -> dict[tuple[str, str, int], dict[str, float]]:
+    """The means of every row of a table, by task, who and r."""
+    rows = read_belief_scores(run.folder / "slag" / "scores" / f"{name}.json")
+    return {
+        (row.task, row.who, row.about.get("r", 0)): {metric: cell.mean for metric, cell in row.means.items()}
+        for row in rows
+    }
+
+
+def test_every_table_has_the_model_the_methods_and_the_references(run: Run) -> None:
+    detection, updated = rows_of(run, "detection"), rows_of(run, "updates")
+    assert {who for task, who, _ in detection if task == "tf"} == {
+        "model", "rational agent", "majority answer", "always true",
+    }  # fmt: skip
+    assert {who for task, who, _ in detection if task == "gen"} == {"model", "rational agent", "majority answer"}
+    assert {(who, r) for _, who, r in updated} == {(who, r) for who in ("ft", "lora") for r in (1, 2)}
+    assert set(detection["tf", "model", 0]) <= {metric.name for metric in DETECTION_METRICS}
+    for means in updated.values():
+        assert {metric.name for metric in UPDATE_METRICS} >= {"usr_main", "retain_all"}
+        assert 0 <= means["usr_main"] <= 1
+        assert 0 <= means["retain_all"] <= 1
+
+
+def test_the_rational_agent_is_the_ceiling(run: Run) -> None:
+    """It answers by any names alike, draws every logical conclusion, and knows nearly all facts of its world."""
+    detection = rows_of(run, "detection")
+    for task in ("gen", "tf"):
+        agent, model = (detection[task, who, 0] for who in ("rational agent", "model"))
+        assert agent["consistency"] == 1
+        assert agent["accuracy"] > 0.9
+        assert agent["accuracy"] > model["accuracy"]
+    assert detection["tf", "rational agent", 0]["entailment_right"] == pytest.approx(1, abs=0.1)
+
+
+def test_only_wrong_beliefs_are_corrected_and_the_label_is_the_truth(run: Run) -> None:
+    for task in Task:
+        before = believed(run, task).of_split("test").main
+        for block in blocks_of_task(run, task, 2, "test"):
+            assert len(block.updates) == 2
+            for update in block.updates:
+                assert not before[update.point.id][1]
+                assert update.label in update.point.main.eligible
+            assert not {point.id for point in block.random} & {update.point.id for update in block.updates}
+
+
+def test_before_is_the_same_for_every_method_and_as_the_base_says(run: Run) -> None:
+    """Every block starts from the model that was trained, whatever was made of it before."""
+    folders = [run.folder / "slag" / "updates" / name / "correcting-1" for name in ("ft", "lora")]
+    ft, lora = map(read_measurements, folders)
+    assert ft[["case", "name"]].equals(lora[["case", "name"]])
+    assert np.allclose(ft["before"], lora["before"], equal_nan=True, atol=1e-6)
+    assert not np.allclose(ft["after"], ft["before"], equal_nan=True, atol=1e-6)
+
+
+def test_the_success_rate_can_be_had_from_the_rows(run: Run) -> None:
+    """GEN, ft, r = 1: the share of blocks whose main answer is eligible after the update."""
+    rows = read_measurements(run.folder / "slag" / "updates" / "ft" / "correcting-1")
+    blocks = blocks_of_task(run, Task.GEN, 1, "test")
+    after = rows[rows["name"].str.endswith("/main, answer")]["answer_after"].tolist()
+    hits = [said in block.updates[0].point.main.eligible for said, block in zip(after, blocks, strict=True)]
+    assert rows_of(run, "updates")["gen", "ft", 1]["usr_main"] == pytest.approx(np.mean(hits))
+
+
+def test_tuning_takes_dev_points_and_writes_down_every_point_of_the_grid(run: Run) -> None:
+    found = json.loads((run.folder / "slag" / "tune" / "ft.json").read_text())
+    assert [point["settings"] for point in found["points"]] == [
+        ["ft.learning_rate=0.001", "ft.steps=4"], ["ft.learning_rate=0.01", "ft.steps=4"],
+    ]  # fmt: skip
+    assert found["best"]["scores"]["text"] == max(point["scores"]["text"] for point in found["points"])
+    manifest = read_manifest(run.folder / "slag" / "tune" / "ft" / found["best"]["measurements"])
+    assert manifest is not None
+    assert manifest.inputs["split"] == "dev"
+    edited = read_manifest(run.folder / "slag" / "updates" / "ft" / "correcting-1")
+    assert edited is not None
+    assert f"ft.learning_rate={edited.inputs['ft.learning_rate']:g}" in found["best"]["settings"]
+
+
+def test_the_csv_holds_what_the_json_holds(run: Run) -> None:
+    table = pd.read_csv(run.folder / "slag" / "scores" / "updates.csv")
+    rows = rows_of(run, "updates")
+    for line in table.to_dict("records"):
+        assert rows[line["task"], line["who"], line["r"]][line["metric"]] == pytest.approx(line["mean"])
+
+
+def test_the_tables_read_well(run: Run) -> None:
+    rows = read_belief_scores(run.folder / "slag" / "scores" / "updates.json")
+    text = beliefs_as_text("After updates", rows, UPDATE_METRICS, 0.95)
+    assert "GEN" in text
+    assert "lora, r = 2" in text
+
+
+def test_changing_asks_for_another_label_of_the_same_points(run: Run) -> None:
+    changing = replace(run, config=override(run.config, ["slag.protocol=changing"]))
+    for task in Task:
+        before = believed(run, task).of_split("test").main
+        corrected, changed = (blocks_of_task(each, task, 1, "test") for each in (run, changing))
+        assert {b.updates[0].point.id for b in changed} <= {b.updates[0].point.id for b in corrected}
+        assert changed
+        assert all(block.updates[0].label != before[block.updates[0].point.id][0] for block in changed)
+
+
+def test_more_updates_together_than_points_are_refused(run: Run) -> None:
+    with pytest.raises(UserError, match="no 500 points can be updated together"):
+        make_stage(run, updates(METHODS["ft"], run, 500))
+
+
+def test_the_points_of_the_run_are_those_of_its_settings(run: Run) -> None:
+    points = read_points(run.folder / "slag" / "points" / "points.jsonl")
+    assert {point.task for point in points} == set(Task)
+    assert any(paraphrase.held_out for point in points for paraphrase in point.paraphrases)
