@@ -28,8 +28,6 @@ from worldgen.evaluate.stages.slag.points import believed
 from worldgen.evaluate.stages.slag.updates import blocks_of_task, updates
 from worldgen.storage.manifests import read_manifest
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 SETTINGS = (
     *miniature.SETTINGS, "pretrain.learning_rate=1e-2", "world.aliases=2", "world.held_out_percent=25",
     "world.deterministic_percent=50", "slag.points=60", "slag.most_updates=5", "slag.r=[1, 2]", "slag.random_gen=4",
