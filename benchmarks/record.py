@@ -10,6 +10,7 @@ So nobody types a figure. A test compares the tables on the pages with what `wid
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -22,14 +23,16 @@ from worldgen.evaluate.methods.methods import METHODS
 from worldgen.evaluate.report.tables import Cell, side_by_side
 from worldgen.evaluate.runs.config import RunConfig
 from worldgen.evaluate.runs.load import config_of
-from worldgen.evaluate.statistics.bootstrap import Interval
-from worldgen.evaluate.testbed.editing_metrics import BOTH_LOGICS, GROUPS, LOGICS, MAIN_METRICS
-from worldgen.evaluate.testbed.scores import Cells, GroupScores, MethodScores, as_table, read_scores
+from worldgen.evaluate.statistics.interval import Interval
+from worldgen.evaluate.statistics.intervals import exact_binomial
+from worldgen.evaluate.testbed.editing_metrics import ACCURACIES, BOTH_LOGICS, GROUPS, LOGICS, MAIN_METRICS
+from worldgen.evaluate.testbed.scores import ROWS, Cells, GroupScores, MethodScores, as_table, read_scores
 
 FOLDER: Final = click.Path(exists=True, file_okay=False, path_type=Path)
 OLD_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 NEW_FILE: Final = click.Path(dir_okay=False, path_type=Path)
 
+CONFIDENCE: Final = 0.95  # the preset's, which all recorded runs have
 SHORT_METHODS: Final = ("lora", "ft", "belief")
 SHORT_GROUP: Final = "downstream_changes"
 SHORT_COLUMNS: Final = {
@@ -105,7 +108,11 @@ def every_cell(scores: Sequence[MethodScores], mode: str, requests: int) -> pd.D
 
 
 def from_csv(csv: Path) -> list[MethodScores]:
-    """Returns the scores that a CSV keeps, in the order of `worldgen edit --help`; rounded to four digits there."""
+    """Returns the scores that a CSV keeps, in the order of `worldgen edit --help`; rounded to four digits there.
+
+    The intervals of accuracies are computed again from the share and the number of cases, exactly: files of before
+    2026-11-24 hold bootstrap intervals of them.
+    """
     table = pd.read_csv(csv)
     found = {str(method): _method_scores(str(method), rows) for method, rows in table.groupby("method")}
     order = [*METHODS, *(name for name in found if name not in METHODS)]
@@ -114,15 +121,18 @@ def from_csv(csv: Path) -> list[MethodScores]:
 
 def _method_scores(method: str, rows: pd.DataFrame) -> MethodScores:
     groups = {name: _group_scores(rows[rows["group"] == name]) for name in GROUPS}
-    return MethodScores(method, groups["all"].n, 0.95, groups)
+    return MethodScores(method, groups["all"].n, CONFIDENCE, groups)
 
 
 def _group_scores(rows: pd.DataFrame) -> GroupScores:
-    cells: dict[str, Cells] = {"pre": {}, "post": {}, "delta": {}}
-    for name, part in rows.groupby("row"):
-        intervals = (Interval(*row) for row in part[["mean", "low", "high"]].itertuples(index=False))
-        cells[str(name)] = dict(zip(part["metric"], intervals, strict=True))
-    return GroupScores(int(rows["n"].iloc[0]) if len(rows) else 0, cells["pre"], cells["post"], cells["delta"])
+    n = int(rows["n"].iloc[0]) if len(rows) else 0
+    cells: dict[str, dict[str, Interval]] = {row: {} for row in ROWS}
+    for row, metric, *interval in rows[["row", "metric", "mean", "low", "high"]].itertuples(index=False):
+        cells[row][metric] = Interval(*interval)
+    for row, metric in itertools.product(("pre", "post"), ACCURACIES):
+        if share := cells[row].get(metric.name):
+            cells[row][metric.name] = exact_binomial(round(share.mean * n), n, CONFIDENCE)
+    return GroupScores(n, **cells)
 
 
 def flops_in(costs: Path) -> dict[str, float]:
@@ -169,7 +179,7 @@ def _gigaflop(flops: float) -> str:
 
 
 def _in_words(cell: Cell) -> str:
-    return f"{cell.mean}±{cell.half}"
+    return f"{cell.mean}{cell.spread}"
 
 
 def _head(names: Sequence[str]) -> Iterator[str]:

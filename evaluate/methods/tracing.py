@@ -15,7 +15,8 @@ from transformers import MistralForCausalLM
 from worldgen.errors import UserError
 from worldgen.evaluate.asking.answers import AnswerReader
 from worldgen.evaluate.settings import ScoreConfig
-from worldgen.evaluate.statistics.bootstrap import Interval, mean_intervals
+from worldgen.evaluate.statistics.block_bootstrap import Resampling, block_bootstrap
+from worldgen.evaluate.statistics.interval import Interval
 from worldgen.lm.inspection.causal_tracing import (
     KINDS,
     TOKENS,
@@ -85,9 +86,9 @@ def averages(effects: pd.DataFrame, config: ScoreConfig, seed: int) -> list[Aver
     effect = (effects["restored"] - effects["corrupted"]).rename("effect")
     table = effects.assign(effect=effect).pivot(index="fact", columns=list(Site._fields), values="effect")
     sites = sites_of(int(effects["layer"].max()) + 1)
-    draw = generator(seed, "trace intervals")
-    intervals = mean_intervals(table[sites].to_numpy(), config.bootstrap_samples, config.confidence, draw)
-    return [Average(site, interval) for site, interval in zip(sites, intervals, strict=True)]
+    resampling, draw = Resampling(config.bootstrap_samples, config.confidence), generator(seed, "trace intervals")
+    found = block_bootstrap(table[sites].to_numpy().T[:, :, None], resampling, draw)
+    return [Average(site, found.interval(number, config.confidence)) for number, site in enumerate(sites)]
 
 
 def strongest_mlp(effects: pd.DataFrame, tokens: tuple[Token, ...] = TOKENS) -> Site:
@@ -109,7 +110,7 @@ def in_words(effects: pd.DataFrame, found: list[Average], strongest: Site) -> st
     ]
     for layer in range(1 + max(site.layer for site in by_site)):
         cells = (by_site[Site(token, kind, layer)] for token in TOKENS for kind in KINDS)
-        lines.append(f"{layer:5}  " + "".join(f"{c.mean:+13.2f}±{(c.high - c.low) / 2:.2f}".rjust(20) for c in cells))
+        lines.append(f"{layer:5}  " + "".join(f"{c.mean:+13.2f}±{c.half_width:.2f}".rjust(20) for c in cells))
     lines.append(f"strongest MLP: layer {strongest.layer}, at the last token of the {strongest.token}")
     return "\n".join(lines)
 

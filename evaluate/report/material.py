@@ -9,7 +9,7 @@ import pandas as pd
 
 from worldgen.corpus.sentences import Sentences
 from worldgen.evaluate.settings import CasesConfig, EditConfig, ScoreConfig
-from worldgen.evaluate.statistics.bootstrap import Interval
+from worldgen.evaluate.statistics.interval import Interval
 from worldgen.evaluate.testbed.cases import Case
 from worldgen.evaluate.testbed.scores import MethodScores
 from worldgen.storage.manifests import Manifest

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from worldgen.evaluate.report.figures.layer_effects import draw_layer_effects
 from worldgen.evaluate.report.figures.svg import FigureFolder
 from worldgen.evaluate.report.figures.training_curves import draw_training
-from worldgen.evaluate.statistics.bootstrap import Interval
+from worldgen.evaluate.statistics.interval import Interval
 
 
 def training_curves(history: pd.DataFrame | None, figures: FigureFolder) -> Markup | None:

@@ -1,4 +1,4 @@
-"""The editing table as people read it: rows before, after, difference; mean and half width of the interval."""
+"""The editing table as people read it: rows before, after, difference; each mean with its interval."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import pandas as pd
 
 from worldgen.evaluate.metrics import Metric, by_heading
-from worldgen.evaluate.statistics.bootstrap import Interval
+from worldgen.evaluate.statistics.interval import Interval, spread
 from worldgen.evaluate.testbed.editing_metrics import GROUPS, MAIN_METRICS
 from worldgen.evaluate.testbed.scores import Cells, MethodScores
 
@@ -21,8 +21,8 @@ class Cell(NamedTuple):
     """A number of the editing table."""
 
     mean: str
-    half: str
-    """Half the width of the interval."""
+    spread: str
+    """The interval behind the mean: "±.02", or " [.94, 1.00]" where that is not symmetric."""
     full: str
     """The mean and both ends of the interval."""
     change: str
@@ -42,9 +42,9 @@ def as_text(scores: MethodScores) -> str:
     several = ""
     if scores.mode is not None and scores.requests is not None and scores.requests > 1:
         several = f", {scores.requests} at a time {MODES[scores.mode]}"
-    interval = f"{100 * scores.confidence:g}% interval"
+    interval = f"half of the {100 * scores.confidence:g}% interval, or [its ends]"
     parts = [
-        f"Editing with {scores.method}, {scores.cases} cases{several} (mean ± half of the {interval})",
+        f"Editing with {scores.method}, {scores.cases} cases{several} (mean ± {interval})",
         ", ".join(by_heading(MAIN_METRICS)).lower(),
     ]
     for group, title in GROUPS.items():
@@ -60,7 +60,7 @@ def group_table(scores: MethodScores, group: str) -> pd.DataFrame:
     The first words of the headings stand for them, because a terminal is narrow.
     """
     rows = {
-        ROW_TITLES[row]: [f"{shown.mean}±{shown.half}" for shown in _cells(cells, row, MAIN_METRICS)]
+        ROW_TITLES[row]: [f"{shown.mean}{shown.spread}" for shown in _cells(cells, row, MAIN_METRICS)]
         for row, cells in scores.groups[group].rows().items()
         if cells
     }
@@ -117,12 +117,11 @@ def _cells(cells: Cells, row: str, metrics: Sequence[Metric]) -> list[Cell]:
 
 
 def _cell(interval: Interval, is_difference: bool, metric: Metric) -> Cell:
-    """Returns an interval as a cell, "0.93" and ".02"; the numbers of a difference bear their sign."""
+    """Returns an interval as a cell, "0.93" and "±.02"; the numbers of a difference bear their sign."""
     sign = "+" if is_difference else ""
-    half = f"{(interval.high - interval.low) / 2:.2f}".removeprefix("0")
     full = f"{interval.mean:{sign}.4f}, from {interval.low:{sign}.4f} to {interval.high:{sign}.4f}"
     rises, falls = interval.low > 0, interval.high < 0
     change = ""
     if is_difference and (rises or falls):
         change = "better" if rises == (metric.better == "more") else "worse"
-    return Cell(f"{interval.mean:{sign}.2f}", half, full, change)
+    return Cell(f"{interval.mean:{sign}.2f}", spread(interval, sign), full, change)

@@ -20,7 +20,7 @@ from worldgen.evaluate.runs.stage import in_order
 from worldgen.evaluate.stages.language_model import EXAM, LM, TRACE
 from worldgen.evaluate.stages.testbed import CASES, SCORES
 from worldgen.evaluate.stages.world import CORPUS, TOKENS
-from worldgen.evaluate.statistics.bootstrap import Interval
+from worldgen.evaluate.statistics.interval import Interval
 from worldgen.evaluate.testbed.cases import load_cases
 from worldgen.evaluate.testbed.scores import read_scores
 from worldgen.storage.files import read_columns

@@ -18,6 +18,7 @@ from worldgen.evaluate.runs.stage import Stage, check_made_with, make_stage
 from worldgen.evaluate.stages.language_model import LM, TRACE
 from worldgen.evaluate.stages.trajectory import allowed_steps, folder_name, shorter_edits, steps_of, with_steps
 from worldgen.evaluate.stages.world import AGENT, CORPUS, TOKENS, WORLD
+from worldgen.evaluate.statistics.intervals import INTERVAL_METHODS
 from worldgen.evaluate.testbed.case_questions import make_probes
 from worldgen.evaluate.testbed.cases import Case, load_cases, make_cases, save_cases
 from worldgen.evaluate.testbed.editing_metrics import METRIC_NAMES
@@ -148,13 +149,14 @@ def score_folder(run: Run, method: str, benchmark: Benchmark, measured: Path) ->
 
 
 def _what_is_scored(run: Run) -> Inputs:
-    """The metrics, how edits were made, and the hash of what each method's measurements were made of."""
+    """The metrics and their intervals, how edits were made, and the hash of what measurements were made of."""
     methods = measured_methods(run.folder)
     folders = [run.folder / "edits" / method for method in methods]
     folders += [folder for method in methods for folder in shorter_edits(run.folder, method).values()]
     manifests = {str(folder.relative_to(run.folder)): read_manifest(folder) for folder in folders}
     made_of = {name: manifest.inputs_hash for name, manifest in manifests.items() if manifest}
-    return {"metrics": METRIC_NAMES, "mode": run.config.edit.mode, "requests": run.config.edit.requests} | made_of
+    scored_by = {"metrics": METRIC_NAMES, "intervals": INTERVAL_METHODS}
+    return scored_by | {"mode": run.config.edit.mode, "requests": run.config.edit.requests} | made_of
 
 
 SCORES = Stage(

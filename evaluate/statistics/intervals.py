@@ -18,6 +18,7 @@ from worldgen.evaluate.statistics.interval import Interval
 IntervalMethod = Literal["block bootstrap", "exact binomial"]
 BOOTSTRAP: Final[IntervalMethod] = "block bootstrap"
 EXACT: Final[IntervalMethod] = "exact binomial"
+INTERVAL_METHODS: Final = (BOOTSTRAP, EXACT)
 Bounds = tuple[float, float]
 """The least and the greatest value that one point can have."""
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from worldgen.evaluate.statistics.bootstrap import Interval
+from worldgen.evaluate.statistics.interval import Interval
 from worldgen.lm.editions import Mode
 from worldgen.storage.manifests import INPUTS, MANIFEST
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from worldgen.evaluate.statistics.intervals import IntervalMethod
 
 Cells = Mapping[str, Interval]
 """A metric's name -> its mean over the cases of a group, with its interval."""
@@ -33,6 +35,8 @@ class GroupScores:
     """Every metric of the model after the edits."""
     delta: Cells
     """The difference after - before of every metric, taken case by case."""
+    methods: Mapping[str, Mapping[str, IntervalMethod]] = field(default_factory=dict)
+    """How the interval of each cell was found: a row's name ("pre") -> a metric's name -> the method."""
 
     def rows(self) -> dict[str, Cells]:
         """Returns the three rows by name, in the order of the table."""
@@ -121,12 +125,13 @@ def as_table(scores: MethodScores) -> pd.DataFrame:
 
 def _group_as_json(group: GroupScores) -> dict[str, Any]:
     rows = group.rows().items()
-    return {"n": group.n} | {row: {name: cell._asdict() for name, cell in cells.items()} for row, cells in rows}
+    cells = {row: {name: cell._asdict() for name, cell in cells.items()} for row, cells in rows}
+    return {"n": group.n} | cells | {"intervals": group.methods}
 
 
 def _group_from_json(record: Mapping[str, Any]) -> GroupScores:
     pre, post, delta = ({name: Interval(**interval) for name, interval in record[row].items()} for row in ROWS)
-    return GroupScores(record["n"], pre, post, delta)
+    return GroupScores(record["n"], pre, post, delta, record.get("intervals", {}))
 
 
 def read_scores(folder: Path) -> Iterator[MethodScores]:

@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from worldgen.evaluate.asking.questions import name_of
 from worldgen.evaluate.settings import ScoreConfig
-from worldgen.evaluate.statistics.bootstrap import mean_intervals
+from worldgen.evaluate.statistics.block_bootstrap import Floats, Resampling
+from worldgen.evaluate.statistics.interval import Interval
+from worldgen.evaluate.statistics.intervals import DIFFERENCE_OF_SHARES, SHARE, Bounds, Estimate, mean_intervals
 from worldgen.evaluate.testbed.cases import Case
 from worldgen.evaluate.testbed.coherence import (
     P,
@@ -30,7 +33,7 @@ from worldgen.evaluate.testbed.editing_metrics import (
     METRIC_NAMES,
     ORIGINAL_LOGICS,
 )
-from worldgen.evaluate.testbed.scores import EditCost, GroupScores, MethodScores
+from worldgen.evaluate.testbed.scores import ROWS, EditCost, GroupScores, MethodScores
 from worldgen.evaluate.testbed.sites import SITES
 from worldgen.randomness import generator
 from worldgen.worlds.world import World
@@ -54,12 +57,39 @@ def score(
     `measured` holds the rows of measurements-*.parquet, `costs` those of costs-*.parquet (none where nobody knows
     the costs). An empty group has n = 0 and no cells.
     """
-    pre, post = (case_metrics(benchmark.probes, measured, phase) for phase in ("before", "after"))
+    return score_seeds(method, benchmark, [measured], [costs], config, seed)
+
+
+def score_seeds(
+    method: str,
+    benchmark: Benchmark,
+    measured: Sequence[pd.DataFrame],
+    costs: Sequence[pd.DataFrame],
+    config: ScoreConfig,
+    seed: int,
+) -> MethodScores:
+    """Returns the table of a method over several seeds, of the model or of the edits, that share world and cases.
+
+    `measured` and `costs` hold one table for each seed, as `score` takes it. A case counts in a group for those seeds
+    whose model puts it there: the metrics of a group are matrices of cases x seeds with gaps. Raises ValueError where
+    the seeds measured other cases.
+    """
+    pre, post = (_metrics_of_seeds(benchmark, measured, phase) for phase in ("before", "after"))
+    masks_of_seeds = [group_masks(benchmark, each) for each in measured]
     groups = {
-        name: _group(pre[mask], post[mask], config, seed) for name, mask in group_masks(benchmark, measured).items()
+        name: _group(pre, post, np.stack([masks[name] for masks in masks_of_seeds], axis=1), config, seed)
+        for name in masks_of_seeds[0]
     }
     cases = len(benchmark.cases)
-    return MethodScores(method, cases, config.confidence, groups, _cost(costs, cases))
+    return MethodScores(method, cases, config.confidence, groups, _cost(pd.concat(costs), cases * len(measured)))
+
+
+def _metrics_of_seeds(benchmark: Benchmark, measured: Sequence[pd.DataFrame], phase: str) -> Floats:
+    """Returns every metric of every case and seed: [M, cases, seeds]."""
+    tables = [case_metrics(benchmark.probes, each, phase) for each in measured]
+    if any(not table.index.equals(tables[0].index) for table in tables):
+        raise ValueError("seeds in one table measure the same cases")
+    return np.stack([table.to_numpy().T for table in tables], axis=2)
 
 
 def case_metrics(probes: pd.DataFrame, measured: pd.DataFrame, phase: str) -> pd.DataFrame:
@@ -120,25 +150,52 @@ def group_masks(benchmark: Benchmark, measured: pd.DataFrame) -> dict[str, np.nd
     }
 
 
-def _cost(costs: pd.DataFrame, cases: int) -> EditCost | None:
+def _cost(costs: pd.DataFrame, edits: int) -> EditCost | None:
     """Returns the cost of an edit; None where it is not known."""
     if costs.empty:
         return None
     return EditCost(
         steps=int(costs["steps"].max()),
-        seconds_per_edit=float(costs["seconds"].sum() / cases),
-        flops_per_edit=float(costs["flops"].sum() / cases),
+        seconds_per_edit=float(costs["seconds"].sum() / edits),
+        flops_per_edit=float(costs["flops"].sum() / edits),
         peak_bytes=int(costs["peak_bytes"].max()),
     )
 
 
-def _group(pre: pd.DataFrame, post: pd.DataFrame, config: ScoreConfig, seed: int) -> GroupScores:
-    """Returns the three rows of a group. The three values of a case are resampled together."""
-    if pre.empty:
+def _group(pre: Floats, post: Floats, mask: NDArray[np.bool_], config: ScoreConfig, seed: int) -> GroupScores:
+    """Returns the three rows of a group. The three values of a case are resampled together.
+
+    Shapes: pre and post [M, cases, seeds]; mask [cases, seeds], the cases in the group.
+    """
+    if not mask.any():
         return GroupScores(0, {}, {}, {})
-    values = np.concatenate([pre, post, post - pre], axis=1)
-    draw = generator(seed, "bootstrap")
-    intervals = mean_intervals(values, config.bootstrap_samples, config.confidence, draw)
     M = len(METRIC_NAMES)
-    before, after, difference = (dict(zip(METRIC_NAMES, intervals[i * M : (i + 1) * M], strict=True)) for i in range(3))
-    return GroupScores(len(pre), before, after, difference)
+    bounds = 2 * M * [SHARE] + M * [DIFFERENCE_OF_SHARES]
+    estimates = _estimates(np.concatenate([pre, post, post - pre]), mask, bounds, config, seed)
+    rows = {row: dict(zip(METRIC_NAMES, estimates[i * M : (i + 1) * M], strict=True)) for i, row in enumerate(ROWS)}
+    cells = {row: {name: _interval(each) for name, each in its.items()} for row, its in rows.items()}
+    methods = {row: {name: each.method for name, each in its.items() if each} for row, its in rows.items()}
+    return GroupScores(int(mask.any(axis=1).sum()), **cells, methods=methods)
+
+
+def _estimates(
+    values: Floats, mask: NDArray[np.bool_], bounds: Sequence[Bounds], config: ScoreConfig, seed: int
+) -> list[Estimate | None]:
+    """Returns the mean of each metric [M, cases, seeds] over the cases of a group, with its interval.
+
+    A case outside of the group is a gap. A value inside that is no number is none: a broken model gives it, and its
+    metric has no mean (None).
+    """
+    sound = np.asarray(~(np.isnan(values) & mask).any(axis=(1, 2)))
+    found = mean_intervals(
+        np.where(mask, values, np.nan)[sound],
+        [its for its, is_sound in zip(bounds, sound, strict=True) if is_sound],
+        Resampling(config.bootstrap_samples, config.confidence),
+        generator(seed, "bootstrap"),
+    )
+    in_turn = iter(found)
+    return [next(in_turn) if is_sound else None for is_sound in sound]
+
+
+def _interval(estimate: Estimate | None) -> Interval:
+    return estimate.interval if estimate else Interval(np.nan, np.nan, np.nan)

@@ -19,7 +19,7 @@ PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--retries", 
 BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, sys.argv[1])(sys.argv[2])"
 BESIDE = """
 import evaluate, worldgen, worldgen.evaluate
-from worldgen.evaluate.statistics import bootstrap
+from worldgen.evaluate.statistics import block_bootstrap
 print(evaluate.__version__, evaluate.__file__, hasattr(evaluate, "load"))
 print(worldgen.__file__, worldgen.evaluate.__file__)
 """

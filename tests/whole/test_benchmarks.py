@@ -13,8 +13,9 @@ from worldgen.evaluate.report.figures.edit_panels import Panel
 from worldgen.evaluate.report.one_edit import Answer, Example, Names
 from worldgen.evaluate.runs.config import override, to_toml
 from worldgen.evaluate.runs.presets import tiny
-from worldgen.evaluate.statistics.bootstrap import Interval
-from worldgen.evaluate.testbed.editing_metrics import METRIC_NAMES
+from worldgen.evaluate.statistics.interval import Interval
+from worldgen.evaluate.statistics.intervals import exact_binomial
+from worldgen.evaluate.testbed.editing_metrics import ACCURACIES, GROUPS, METRIC_NAMES
 from worldgen.evaluate.testbed.scores import GroupScores, MethodScores
 from worldgen.storage.manifests import begin, finish
 
@@ -98,7 +99,7 @@ def test_losses_that_do_not_agree_are_told():
 
 def test_a_record_holds_every_cell_and_a_table(tmp_path):
     """Two methods in each of two runs, one group that is empty: by hand .4 ± half of .3."""
-    cells = dict.fromkeys(METRIC_NAMES, Interval(0.4, 0.2, 0.5))
+    cells = dict.fromkeys(METRIC_NAMES, Interval(0.4, 0.25, 0.55))
     full, empty = GroupScores(3, cells, cells, cells), GroupScores(0, {}, {}, {})
     groups = {"all": full, "output_changing": full, "downstream_changes": full, "fixes_error": empty}
     for run, mode in (("a", []), ("b", ["edit.mode=together", "edit.requests=10"])):
@@ -123,13 +124,28 @@ def test_a_record_holds_every_cell_and_a_table(tmp_path):
 def test_a_record_read_back_gives_the_same_table(tmp_path):
     record = benchmark_files.load("record")
     cells = {name: Interval(number / 100, 0.2, 0.5) for number, name in enumerate(METRIC_NAMES)}
-    full, empty = GroupScores(3, cells, cells, cells), GroupScores(0, {}, {}, {})
+    shares = {metric.name: exact_binomial(right, 3, 0.95) for right, metric in enumerate(ACCURACIES)}
+    full, empty = GroupScores(3, cells | shares, cells | shares, cells), GroupScores(0, {}, {}, {})
     groups = {"all": full, "output_changing": empty, "downstream_changes": full, "fixes_error": empty}
     scores = [MethodScores(method, 3, 0.95, groups) for method in ("lora", "ft")]
     record.every_cell(scores, "single", 1).to_csv(tmp_path / "scores.csv", index=False, float_format="%.4f")
     read = record.from_csv(tmp_path / "scores.csv")
     assert read == scores
     assert list(record.wide(read)) == list(record.wide(scores))
+
+
+def test_a_record_of_before_gets_exact_intervals_of_its_accuracies(tmp_path):
+    """60 of 60 with a bootstrap interval without width; 55 of 60, rounded to .9167. Differences stay as they are."""
+    record = benchmark_files.load("record")
+    cells = dict.fromkeys(METRIC_NAMES, Interval(1.0, 1.0, 1.0)) | {"acc_s2r2": Interval(55 / 60, 0.85, 0.98)}
+    scores = MethodScores("ft", 60, 0.95, dict.fromkeys(GROUPS, GroupScores(60, cells, cells, cells)))
+    record.every_cell([scores], "single", 1).to_csv(tmp_path / "scores.csv", index=False, float_format="%.4f")
+    (read,) = record.from_csv(tmp_path / "scores.csv")
+    everything = read.groups["all"]
+    assert everything.pre["acc_s1r1"] == everything.post["acc_s1r1"] == exact_binomial(60, 60, 0.95)
+    assert everything.post["acc_s2r2"] == exact_binomial(55, 60, 0.95)
+    assert everything.post["coh_s1r1"] == everything.delta["acc_s1r1"] == Interval(1, 1, 1)
+    assert "| 1.00 [.94, 1.00] | " in "\n".join(record.wide([read]))
 
 
 def test_the_short_table_by_hand():

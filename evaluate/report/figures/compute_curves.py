@@ -12,7 +12,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from worldgen.evaluate.report.figures.style import COLORS, shortened
-from worldgen.evaluate.statistics.bootstrap import Interval
+from worldgen.evaluate.statistics.interval import Interval
 
 MOST_PANELS_A_ROW: Final = 4
 _NAME_HEIGHT: Final = 0.065  # of the axis of accuracies

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from worldgen.evaluate.report.figures.style import COLORS
-from worldgen.evaluate.statistics.bootstrap import Interval
+from worldgen.evaluate.statistics.interval import Interval
 
 # For each kind of site its label, colour, marker, and how far aside it is drawn.
 _LOOKS: Final = {

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from worldgen.evaluate.metrics import Metric
 from worldgen.evaluate.report.figures.style import COLORS
-from worldgen.evaluate.statistics.bootstrap import Interval
+from worldgen.evaluate.statistics.interval import Interval
 
 # The words beside each metric; the first metric of a heading tells the heading too.
 _WORDS: Final = {

@@ -9,7 +9,8 @@ import pytest
 
 from worldgen.evaluate.metrics import by_heading
 from worldgen.evaluate.report.tables import as_text, groups_of, side_by_side
-from worldgen.evaluate.statistics.bootstrap import Interval
+from worldgen.evaluate.statistics.interval import Interval
+from worldgen.evaluate.statistics.intervals import exact_binomial
 from worldgen.evaluate.testbed.editing_metrics import GROUPS, MAIN_METRICS, METRIC_NAMES, STATEMENT_METRICS
 from worldgen.evaluate.testbed.scores import Cells, GroupScores, MethodScores
 
@@ -32,8 +33,24 @@ def test_each_method_has_a_row_below_the_model_before() -> None:
         assert list(group.rows) == ["before the edit", "ft", "lora"]
         assert [{cell.mean for cell in cells} for cells in group.rows.values()] == [{"0.50"}, {"0.75"}, {"0.25"}]
         assert all(len(cells) == len(MAIN_METRICS) for cells in group.rows.values())
-        assert {cell.half for cells in group.rows.values() for cell in cells} == {".10"}
+        assert {cell.spread for cells in group.rows.values() for cell in cells} == {"±.10"}
     assert everything.rows["ft"][0].full == "0.7500, from 0.6500 to 0.8500"
+
+
+def test_an_interval_that_ends_at_1_is_shown_by_its_ends() -> None:
+    """60 of 60 is not 1.00±.00; a difference from 0.25 ends at 0.75 or below, and bears its sign."""
+    sixty = exact_binomial(60, 60, 0.95)
+    cells = dict.fromkeys(METRIC_NAMES, sixty)
+    gained = dict.fromkeys(METRIC_NAMES, Interval(0.75, 0.5, 0.8))
+    groups = dict.fromkeys(GROUPS, GroupScores(60, cells, cells, gained))
+    scores = MethodScores("ft", 60, 0.95, groups)
+    everything = groups_of(scores, MAIN_METRICS)[0]
+    assert everything.rows["Post-edit"][0][:2] == ("1.00", " [.94, 1.00]")
+    assert everything.rows["Post-edit"][0].full == "1.0000, from 0.9404 to 1.0000"
+    assert everything.rows["Difference"][0][:2] == ("+0.75", " [+.50, +.80]")
+    text = as_text(scores)
+    assert "1.00 [.94, 1.00]" in text
+    assert "+0.75 [+.50, +.80]" in text
 
 
 def test_another_model_has_a_row_of_its_own() -> None:
@@ -61,7 +78,9 @@ def test_the_text_says_how_many_requests_are_made_at_a_time(manner: dict[str, An
 
 
 def test_the_text_names_the_confidence_of_its_intervals() -> None:
-    assert "half of the 97.5% interval" in as_text(replace(scores_of("ft", 0.5, 0.75), confidence=0.975))
+    assert "(mean ± half of the 97.5% interval, or [its ends])" in as_text(
+        replace(scores_of("ft", 0.5, 0.75), confidence=0.975)
+    )
 
 
 def test_a_difference_is_better_by_the_direction_of_its_metric() -> None:

@@ -193,6 +193,26 @@ def test_agrees_with_scipy() -> None:
         assert interval[1:] == pytest.approx(tuple(theirs.confidence_interval), abs=tolerance)
 
 
+def test_agrees_with_the_normal_law() -> None:
+    values = generator(7).normal(size=(1, 3000, 1))
+    interval = block_bootstrap(values, Resampling(3000), generator(8)).interval(0, 0.95)
+    # Both the normal law and 3,000 resamples are good to some percent of the half width.
+    assert interval.half_width == pytest.approx(1.96 * values.std() / np.sqrt(3000), rel=0.1)
+
+
+def test_a_wider_confidence_is_a_wider_interval() -> None:
+    found = block_bootstrap(generator(5).normal(size=(1, 40, 1)), Resampling(4000), generator(6))
+    narrow, wide = (found.interval(0, confidence) for confidence in (0.5, 0.99))
+    assert wide.low < narrow.low < narrow.mean < narrow.high < wide.high
+
+
+def test_the_metrics_of_a_point_are_resampled_together() -> None:
+    """Every point differs by exactly 1, so does every resample: to rounding on the grid."""
+    before = generator(3).normal(size=(50, 2))
+    found = block_bootstrap(np.stack([before, before + 1]), Resampling(1000), generator(4))
+    assert found.resampled[:, 1] - found.resampled[:, 0] == pytest.approx(np.ones(1000), abs=1e-12)
+
+
 def test_points_and_seeds_without_a_value_are_not_drawn() -> None:
     values = generator(3).random((1, 30, 3))
     spaced = np.full((1, 40, 4), NAN)
