@@ -15,7 +15,7 @@ from worldgen.evaluate.methods.methods import METHODS
 from worldgen.evaluate.runs.config import field_names, override
 from worldgen.evaluate.runs.presets import tiny
 from worldgen.evaluate.settings import CasesConfig
-from worldgen.evaluate.statistics.bootstrap import Interval
+from worldgen.evaluate.statistics.interval import Interval
 from worldgen.evaluate.testbed.cases import make_cases
 from worldgen.evaluate.testbed.editing_metrics import ACCURACIES, METRIC_NAMES
 

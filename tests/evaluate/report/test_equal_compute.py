@@ -9,7 +9,7 @@ from worldgen.evaluate.report.equal_compute import at_equal_compute, cheapest
 from worldgen.evaluate.report.figures.compute_curves import draw_cost
 from worldgen.evaluate.report.figures.svg import svg_of
 from worldgen.evaluate.report.methods_compared import curves_of
-from worldgen.evaluate.statistics.bootstrap import Interval
+from worldgen.evaluate.statistics.interval import Interval
 from worldgen.evaluate.testbed.editing_metrics import GROUPS, METRIC_NAMES
 from worldgen.evaluate.testbed.scores import EditCost, GroupScores, MethodScores
 
