@@ -23,9 +23,9 @@ class SlagConfig(Section):
     questions. An update makes a fact `target_credence` sure to the agent. A label of the agent's counts for accuracy
     from a margin of `margin` (tau) on; it is told as its `soft_answers` most probable answers.
 
-    Updates: "correcting" takes the points that the model answers wrongly and asks for the truth, "changing" takes any
-    point and asks for another label: `labels` says whether that is the point's drawn alternative or one of the model's
-    own beam. `r` are the numbers of updates made one after another before measuring. Each measurement asks
+    Updates: "correcting" takes the points that the model answers wrongly and asks for the truth, "changing" takes the
+    same points and asks for another label, the drawn alternative or the other truth value. `r` are the numbers of
+    updates made one after another before measuring. Each measurement asks
     `random_gen` or `random_tf` random points too. At most `most_updates` points of each task are updated. A method is
     tuned on dev points over those `grids` that are about its settings (as `--grid` takes them, with blanks between). A
     killed run loses at most `chunk_points` points.
@@ -42,7 +42,6 @@ class SlagConfig(Section):
     margin: float = Field(0.1, ge=0, le=1)
     soft_answers: int = Field(5, ge=2)
     protocol: Literal["correcting", "changing"] = "correcting"
-    labels: Literal["drawn", "beam"] = "drawn"
     r: tuple[PositiveInt, ...] = (1, 10)
     most_updates: int = Field(5000, ge=1)
     grids: tuple[str, ...] = PAPERS_GRIDS

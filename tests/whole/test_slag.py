@@ -153,3 +153,11 @@ def test_the_points_of_the_run_are_those_of_its_settings(run: Run) -> None:
     points = read_points(run.folder / "slag" / "points" / "points.jsonl")
     assert {point.task for point in points} == set(Task)
     assert any(paraphrase.held_out for point in points for paraphrase in point.paraphrases)
+
+
+def test_a_method_that_asks_the_agent_updates_facts_only(run: Run) -> None:
+    small = replace(
+        run, config=override(run.config, ["belief.steps=1", "belief.joined=2", "belief.kept=2", "slag.r=[1]"])
+    )
+    whole.update(small, METHODS["belief"])
+    assert {task for task, who, _ in rows_of(run, "updates") if who == "belief"} == {"gen"}

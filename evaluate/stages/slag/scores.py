@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from worldgen.evaluate.asking.measurements import read_costs, read_measurements
+from worldgen.evaluate.methods.methods import METHODS
 from worldgen.evaluate.runs.config import override
 from worldgen.evaluate.runs.load import load_agent, load_world
 from worldgen.evaluate.runs.run import Run
@@ -23,7 +24,7 @@ from worldgen.evaluate.slag.scoring import BeliefScores, as_table, belief_scores
 from worldgen.evaluate.slag.update_metrics import FURTHER_METRICS, UPDATE_METRICS, update_metrics
 from worldgen.evaluate.slag.updating.measured_blocks import block_questions, measured_updates
 from worldgen.evaluate.stages.slag.points import BASE, POINTS, believed
-from worldgen.evaluate.stages.slag.updates import UPDATE_KEYS, blocks_of_task
+from worldgen.evaluate.stages.slag.updates import UPDATE_KEYS, blocks_of_task, tasks_of
 from worldgen.evaluate.stages.world import AGENT, WORLD
 from worldgen.storage.files import write_text
 from worldgen.storage.manifests import MANIFEST, Inputs, read_manifest
@@ -88,7 +89,7 @@ def rows_of_updates(run: Run, name: str) -> list[BeliefScores]:
         run, config=override(run.config, [f"slag.{key}={json.dumps(noted[f'slag.{key}'])}" for key in UPDATE_KEYS])
     )
     found = []
-    for task in Task:
+    for task in tasks_of(its_run, METHODS[noted["method"]]):
         blocks = blocks_of_task(its_run, task, noted["r"], noted["split"])
         if not blocks:
             continue

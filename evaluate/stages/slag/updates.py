@@ -57,7 +57,7 @@ def _update(run: Run, folder: Path, method: Method, r: int, split: Split) -> Map
     mode = "single" if r == 1 else "sequential"
     edit = run.config.edit.model_copy(update={"mode": mode, "requests": r, "keep_adapters": False})
     its_run = replace(run, config=run.config.model_copy(update={"edit": edit}))
-    blocks = [block for task in Task for block in blocks_of_task(run, task, r, split)]
+    blocks = [block for task in tasks_of(run, method) for block in blocks_of_task(run, task, r, split)]
     if not blocks:
         raise UserError(
             f"no {r} points can be updated together: give a smaller r (slag.r), or more points (slag.points)"
@@ -68,6 +68,12 @@ def _update(run: Run, folder: Path, method: Method, r: int, split: Split) -> Map
     files = ChunkedFiles(folder, max(1, config.chunk_points // r))
     measure(bench.model, method.make(bench), reader, trials, files, run.quiet)
     return {"blocks": len(blocks)}
+
+
+def tasks_of(run: Run, method: Method) -> tuple[Task, ...]:
+    """Returns the tasks that a method can update. One that asks the agent makes facts: no statement false."""
+    asks_the_agent = "agent" in method.needs(getattr(run.config, method.section))
+    return (Task.GEN,) if asks_the_agent else tuple(Task)
 
 
 def blocks_of_task(run: Run, task: Task, r: int, split: Split) -> list[Block]:
