@@ -68,7 +68,7 @@ def detect(questions: PointQuestions, predictions: Predictions) -> RatioTable:
         "consistency": paraphrase_consistency(questions, predictions),
         "para_accuracy": _share_right(questions, predictions, Part.PARAPHRASE),
         "para_equality": paraphrase_equality(questions, predictions),
-        "entailment": entailment_accuracy(questions, predictions, questions.follows(questions.labels)),
+        "entailment": entailment_accuracy(questions, predictions, questions.follows_truth),
         "contrapositive": contrapositive_accuracy(questions, predictions),
         "neutral_accuracy": _share_right(questions, predictions, Part.NEUTRAL),
         "unanswered": _unanswered(questions, predictions),
@@ -120,7 +120,7 @@ def contrapositive_accuracy(questions: PointQuestions, predictions: Predictions)
     """
     members = questions.of(Part.ENTAILED)
     holds = np.array([its.contrapositive for its in questions.entailed], dtype=bool)
-    counts = holds & questions.follows(questions.labels) & ~predictions.right[members.entry]
+    counts = holds & questions.follows_truth & ~predictions.right[members.entry]
     main_wrong = ~predictions.right[questions.main][members.point]
     return _count(questions, Part.ENTAILED, np.where(counts, main_wrong, np.nan))
 
@@ -128,7 +128,7 @@ def contrapositive_accuracy(questions: PointQuestions, predictions: Predictions)
 def entailment_by_rule(questions: PointQuestions, predictions: Predictions) -> RatioTable:
     """Returns the entailment accuracy by rule, in alphabetical order, of points whose main prediction is right."""
     right = predictions.right[questions.main]
-    follows = questions.follows(questions.labels)
+    follows = questions.follows_truth
     rule = np.array([its.rule for its in questions.entailed], dtype=object)
     columns = {
         name: entailment_accuracy(questions, predictions, follows & (rule == name)).where(right)
@@ -174,28 +174,31 @@ def independence(
     """
     _check(questions, predictions)
     neutral = _share_right(questions, predictions, Part.NEUTRAL)
-    has = neutral.trials > 0
-    main = predictions.right[questions.main][has].astype(np.float64)
-    h, k = neutral.hits[has], neutral.trials[has]
-    cells = [[(w * (k - h)).sum(), (w * h).sum()] for w in (1 - main, main)]
-    rows_at_once = max(1, 4_000_000 // max(1, len(main)))
-    correlations = [
-        _correlations(draw.permuted(np.tile(main, (min(rows_at_once, shuffles - begin), 1)), axis=1), h, k)
-        for begin in range(0, shuffles, rows_at_once)
-    ]
-    pearson = float(_correlations(main[np.newaxis], h, k)[0])
-    return Independence(np.array(cells).astype(np.int64), pearson, np.concatenate([*correlations, np.zeros(0)]))
+    main = predictions.right[questions.main]
+    # Points with h right ones of k neutral questions are one kind. A shuffle only matters by how many right main
+    # predictions fall to each kind, and these numbers are multivariate hypergeometric.
+    (h, k), kind = np.unique(np.stack([neutral.hits, neutral.trials]), axis=1, return_inverse=True)
+    h, k, kind = h[k > 0], k[k > 0], kind.ravel()[neutral.trials > 0] - int((k == 0).sum())
+    size = np.bincount(kind, minlength=len(k))
+    right = np.bincount(kind, main[neutral.trials > 0], minlength=len(k)).astype(np.int64)
+    counts = np.array([[w @ (k - h), w @ h] for w in (size - right, right)]).astype(np.int64)
+    pearson = float(_correlations(right[np.newaxis], size, h, k)[0])
+    shuffled = draw.multivariate_hypergeometric(size, int(right.sum()), size=shuffles)
+    return Independence(counts, pearson, _correlations(shuffled, size, h, k))
 
 
-def _correlations(main: NDArray[np.float64], h: NDArray[np.float64], k: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns [S] the correlation of x with y over pairs: point i has x = main[s, i], and h[i] of its k[i] y are 1.
+def _correlations(
+    right: NDArray[np.int64], size: NDArray[np.int64], h: NDArray[np.float64], k: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Returns [S] the correlation of x with y over pairs: right[s, i] of the size[i] points of kind i have x = 1.
 
-    With n pairs: r = (n sum xy - sum x sum y) / sqrt((n sum x - (sum x)^2) (n sum y - (sum y)^2)), as x^2 = x, y^2 = y.
+    A point of kind i has k[i] pairs, in h[i] of which y is 1. With n pairs, as x^2 = x and y^2 = y:
+    r = (n sum xy - sum x sum y) / sqrt((n sum x - (sum x)^2) (n sum y - (sum y)^2)).
     """
-    n, y = k.sum(), h.sum()
-    x, xy = main @ k, main @ h
+    n, y = size @ k, size @ h
+    x, xy = right @ k, right @ h
     square = (n * x - x**2) * (n * y - y**2)
-    return np.divide(n * xy - x * y, np.sqrt(square), out=np.full(len(main), np.nan), where=square > 0)
+    return np.divide(n * xy - x * y, np.sqrt(square), out=np.full(len(right), np.nan), where=square > 0)
 
 
 def _equals_main(questions: PointQuestions, predictions: Predictions) -> NDArray[np.bool_]:

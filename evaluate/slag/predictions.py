@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Final
 
 import numpy as np
@@ -186,15 +186,16 @@ class PointQuestions:
 
         An entailed question follows if its `when` is among the strings, after normalisation.
         """
-        strings = [{normalised(text) for text in belief} for belief in beliefs]
+        norm = cache(normalised)
+        strings = [set(map(norm, belief)) for belief in beliefs]
         points = self.of(Part.ENTAILED).point.tolist()
-        found = [normalised(its.when) in strings[i] for its, i in zip(self.entailed, points, strict=True)]
+        found = [norm(its.when) in strings[i] for its, i in zip(self.entailed, points, strict=True)]
         return np.array(found, dtype=bool)
 
     @cached_property
-    def labels(self) -> tuple[tuple[str, ...], ...]:
-        """[N]: the eligible strings of each main question."""
-        return tuple(point.main.eligible for point in self.points)
+    def follows_truth(self) -> NDArray[np.bool_]:
+        """[Q]: which entailed questions follow from the true main belief: any of its labels."""
+        return self.follows([point.main.eligible for point in self.points])
 
     @cached_property
     def _lengths(self) -> NDArray[np.int64]:

@@ -1,6 +1,7 @@
 """Beliefs detected: every metric on a model that is a table, computed by hand, and against a written-out reference."""
 
 import itertools
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -287,3 +288,25 @@ def test_metrics_are_the_same_for_points_one_by_one():
         questions, predictions = answered_points(model, [point])
         assert questions == PointQuestions((point,))
         np.testing.assert_array_equal(detect(questions, predictions).values.loc[point.id], together.loc[point.id])
+
+
+def test_the_control_is_distributed_as_over_all_shuffles():
+    """Five points with (right, all) neutral questions: the frequency of each r is that over all orders of the mains."""
+    neutral, mains = [(0, 1), (1, 1), (2, 3), (2, 3), (0, 2)], [True, True, True, False, False]
+    points, model = [], {}
+    for i, ((h, k), is_right) in enumerate(zip(neutral, mains, strict=True)):
+        asked = [Neutral(Asked(f"n{i}.{j}", ("yes",))) for j in range(k)]
+        points.append(Point(str(i), Task.GEN, "test", str(i), Asked(f"m{i}", ("yes",)), neutral=tuple(asked)))
+        model |= {f"m{i}": "yes" if is_right else "no"} | {f"n{i}.{j}": "yes" if j < h else "no" for j in range(k)}
+    points.append(Point("alone", Task.GEN, "test", "alone", Asked("m", ("yes",))))  # must not take part
+    found = independence(*answered_points(model | {"m": "yes"}, points), np.random.default_rng(2), shuffles=20000)
+
+    y = np.concatenate([[1] * h + [0] * (k - h) for h, k in neutral])
+    lengths = [k for _, k in neutral]
+    exact = [np.corrcoef(np.repeat(order, lengths), y)[0, 1] for order in itertools.permutations(mains)]
+    assert found.pearson == pytest.approx(np.corrcoef(np.repeat(mains, lengths), y)[0, 1])
+    expected = Counter(np.round(exact, 9))
+    frequency = Counter(np.round(found.shuffled, 9))
+    assert set(frequency) == set(expected)
+    for r, count in expected.items():  # five standard errors of a share of 20,000 draws are at most 0.018
+        assert frequency[r] / 20000 == pytest.approx(count / len(exact), abs=0.018)
