@@ -1,4 +1,4 @@
-"""Every name in docs/*.md exists: modules and what is in them, files of the repository, settings."""
+"""Every name on the pages exists: modules and what is in them, files of the repository, settings."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import pytest
 from worldgen.evaluate.runs.config import field_names
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted((ROOT / "docs").glob("*.md"))
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "fixtures" / "README.md"]
 # A file that docs/adding-a-method.md tells its reader to write.
 MADE_BY_THE_READER = {"lm/editors/head.py", "worldgen.lm.editors.head"}
 # A path of the repository begins with one of these.
 TOP_FOLDERS = ("worldgen", "bayes", "lm", "evaluate", "docs", "tests", "fixtures", "benchmarks", ".ci")
 SECTIONS = {name.partition(".")[0] for name in field_names() if "." in name}
 
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
 def without_blocks(text: str) -> str:
