@@ -31,27 +31,6 @@ def rational_truths(asked: Sequence[Asked], p_true: NDArray[np.float64]) -> Pred
     return truth_predictions(asked, p_true, 1 - p_true)
 
 
-def rational_objects(asked: Sequence[Asked], credences: NDArray[np.float64], labels: Sequence[str]) -> Predictions:
-    """Returns the rational agent's predictions of task GEN: the object of the highest credence, the first of several.
-
-    Its credence in a right answer is the sum over the objects whose label is eligible.
-    Shapes: asked [E]; credences [E, K] over the K objects; labels [K]. Raises ValueError if the shapes do not fit.
-    """
-    if credences.shape != (len(asked), len(labels)):
-        raise ValueError(f"credences {credences.shape} of {len(labels)} objects for {len(asked)} questions")
-    objects: dict[str, list[int]] = {}
-    for number, label in enumerate(labels):
-        objects.setdefault(normalised(label), []).append(number)
-    eligible = [
-        [number for label in {normalised(text) for text in question.eligible} for number in objects.get(label, ())]
-        for question in asked
-    ]
-    row = np.repeat(np.arange(len(asked)), [len(its) for its in eligible])
-    column = np.array([number for its in eligible for number in its], dtype=np.int64)
-    right = np.bincount(row, credences[row, column], minlength=len(asked)).astype(np.float64)
-    return predictions_of(asked, [labels[best] for best in credences.argmax(axis=1)], right)
-
-
 def soft_credences(questions: PointQuestions) -> NDArray[np.float64]:
     """Returns [E] the agent's credence in a right answer by the soft labels of entailed questions; NaN elsewhere."""
     credences = np.full(len(questions.asked), np.nan)

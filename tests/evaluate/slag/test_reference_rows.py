@@ -10,7 +10,6 @@ from worldgen.evaluate.slag.predictions import PointQuestions
 from worldgen.evaluate.slag.reference import (
     always,
     majority_answer,
-    rational_objects,
     rational_truths,
     soft_credences,
 )
@@ -24,16 +23,6 @@ def test_the_agent_says_true_above_one_half_and_its_credence_is_that_of_the_labe
     assert agent.text.tolist() == ["true", "true", "false", "false"]
     assert agent.right.tolist() == [True, False, True, False]
     np.testing.assert_allclose(agent.credence, [0.9, 0.1, 0.5, 0.1], rtol=1e-15)
-
-
-def test_the_agent_names_its_most_probable_object():
-    credences = np.array([[0.5, 0.2, 0.3], [0.4, 0.4, 0.2], [0.1, 0.1, 0.8]])
-    agent = rational_objects(OBJECTS, credences, ["rome", "Oslo", "Roma."])
-    assert agent.text.tolist() == ["rome", "rome", "roma"]
-    assert agent.right.tolist() == [True, False, False]
-    np.testing.assert_allclose(agent.credence, [0.8, 0.4, 0.0], rtol=1e-15)
-    with pytest.raises(ValueError, match=r"credences \(3, 3\) of 2 objects for 3 questions"):
-        rational_objects(OBJECTS, credences, ["rome", "oslo"])
 
 
 def test_one_answer_to_everything_is_right_where_it_is_eligible():
