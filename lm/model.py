@@ -83,7 +83,10 @@ def next_token_logits(
         # Another architecture may change its logits after the head: scale them, or cap them.
         return model(input_ids=input_ids, use_cache=False).logits[rows, columns]
     states = model.model(input_ids=input_ids, position_ids=position_ids, use_cache=False).last_hidden_state
-    return model.lm_head(states.flatten(0, 1).index_select(0, rows * input_ids.shape[1] + columns))
+    states = states.flatten(0, 1).index_select(0, rows * input_ids.shape[1] + columns)
+    # Where every row has a head of its own (worldgen.lm.editors.tuning), the head must know the rows.
+    of_rows = getattr(model.lm_head, "of_rows", None)
+    return of_rows(states, rows) if of_rows else model.lm_head(states)
 
 
 def packed_loss(model: MistralForCausalLM, batch: Batch) -> torch.Tensor:

@@ -88,17 +88,20 @@ def _belief(bench: Workbench) -> Editor:
 
 
 def _fine_tuning(bench: Workbench) -> Editor:
-    from worldgen.lm.editors.fine_tuning import FineTuning
+    from worldgen.lm.editors.tuning.fine_tuning import FineTuning
+    from worldgen.lm.editors.tuning.matrices import tuned_blocks, weight_count
 
     assert isinstance(bench.settings, FineTuningConfig)
-    return FineTuning(bench.settings, bench.edit.mode, bench.tokenizer)
+    weights = weight_count(tuned_blocks(bench.model, bench.settings))
+    name = "ft-l" if isinstance(bench.settings, ConstrainedFineTuningConfig) else "ft"
+    return FineTuning(bench.settings, bench.edit.mode, bench.tokenizer, weights, name)
 
 
-def _constrained_fine_tuning(bench: Workbench) -> Editor:
-    from worldgen.lm.editors.fine_tuning import ConstrainedFineTuning
+def _fine_tuning_reference(bench: Workbench) -> Editor:
+    from worldgen.lm.editors.tuning.fine_tuning_reference import FineTuningReference
 
-    assert isinstance(bench.settings, ConstrainedFineTuningConfig)
-    return ConstrainedFineTuning(bench.settings, bench.edit.mode, bench.tokenizer)
+    assert isinstance(bench.settings, FineTuningConfig)
+    return FineTuningReference(bench.settings, bench.edit.mode, bench.tokenizer)
 
 
 def _in_context(bench: Workbench) -> Editor:
@@ -150,7 +153,8 @@ _EVERY = (
     Method("belief", _belief, "belief", _fields(BeliefConfig), lambda _: ("agent", "corpus"), keeps_adapters=True),
     Method("lora-reference", _lora_reference, "edit", _fields(LoraConfig), keeps_adapters=True),
     Method("ft", _fine_tuning, "ft", _fields(FineTuningConfig)),
-    Method("ft-l", _constrained_fine_tuning, "ft_l", _fields(ConstrainedFineTuningConfig)),
+    Method("ft-l", _fine_tuning, "ft_l", _fields(ConstrainedFineTuningConfig)),
+    Method("ft-reference", _fine_tuning_reference, "ft", _fields(FineTuningConfig)),
     Method("in-context", _in_context, "in_context", _fields(InContextConfig)),
     Method("retrain", _retrain, "retrain", _fields(RetrainConfig), lambda _: ("corpus",)),
     Method("rome", _rome, "rome", _fields(RomeConfig), _needs_of_rewriting),

@@ -59,15 +59,27 @@ class BeliefConfig(Section):
 class FineTuningConfig(Section):
     """Fine-tuning of every weight matrix (`ft`).
 
-    There are at most `steps` steps, and none once the target's probability is above `stop_probability`. The default is
-    also the credence that the agent gives a request (`cases.target_credence`).
+    There are at most `steps` steps for a turn's requests, and none once the requests are learned. `stop` says when they
+    are: "probability", once the probability of every target is above `stop_probability`, whose default is also the
+    credence that the agent gives a request (`cases.target_credence`); "predicted", once every target is what the model
+    predicts, that is, the argmax at each of its tokens, teacher-forced (Hase et al., 2021).
+    `gradient_clip` bounds the gradient's norm over the tuned matrices of an edition. `weight_decay` is AdamW's own, and
+    for SGD and RMSProp added to the gradient. `centered` is RMSProp's. Only matrices are tuned: the gains of norms are
+    not, and the models have no biases.
+    `weights_at_once` bounds the tuned weights of all editions that are made at once, and so the memory.
     """
+
+    work_fields: ClassVar[frozenset[str]] = frozenset({"weights_at_once"})
 
     optimizer: Literal["adamw", "sgd", "rmsprop"] = "adamw"
     learning_rate: float = Field(1e-4, gt=0)
     steps: int = Field(100, ge=0)
     gradient_clip: float = Field(1.0, gt=0)
+    weight_decay: float = Field(1e-4, ge=0)
+    centered: bool = True
+    stop: Literal["probability", "predicted"] = "probability"
     stop_probability: float = Field(0.95, gt=0, le=1)
+    weights_at_once: int = Field(64_000_000, ge=1)
 
 
 class ConstrainedFineTuningConfig(FineTuningConfig):

@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "lm.inspection": "worldgen lm",
     "lm.editors": "worldgen lm lm.training",
     "lm.editors.lowrank": "worldgen lm lm.editors",
+    "lm.editors.tuning": "worldgen lm lm.editors",
     "lm.editors.rewriting": "worldgen lm lm.inspection lm.editors",
     "lm.editors.belief": "worldgen lm lm.editors lm.editors.lowrank lm.editors.rewriting",
     # Where both meet. Systems (testbed) do not import each other; teaching reads the testbed's `Case`.
@@ -48,7 +49,7 @@ MAY_IMPORT = {
     "evaluate.teaching": """worldgen worlds corpus bayes bayes.batch lm lm.editors lm.editors.belief
         evaluate evaluate.asking evaluate.testbed""",
     "evaluate.methods": """worldgen storage worlds corpus bayes lm lm.inspection
-        lm.editors lm.editors.lowrank lm.editors.rewriting lm.editors.belief
+        lm.editors lm.editors.lowrank lm.editors.rewriting lm.editors.tuning lm.editors.belief
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.teaching""",
     "evaluate.inquiry": "worldgen graphs worlds corpus bayes",
     "evaluate.report.figures": "worldgen storage evaluate evaluate.statistics",

@@ -1,4 +1,4 @@
-"""ft, ft-l, in-context and retrain: the model comes back to the bit, and an edit is reproducible."""
+"""ft, ft-l, their reference, in-context and retrain: the model comes back to the bit, and an edit is reproducible."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import torch
 from small_edits import OTHER, PAIRS, REQUESTS, SIZE
 
 from worldgen.lm.editions import Edition, Editor, Mode
-from worldgen.lm.editors.fine_tuning import ConstrainedFineTuning, FineTuning
 from worldgen.lm.editors.in_context import InContext
 from worldgen.lm.editors.retrain import Retrain
 from worldgen.lm.editors.settings import ConstrainedFineTuningConfig, FineTuningConfig, InContextConfig, RetrainConfig
+from worldgen.lm.editors.tuning.fine_tuning import FineTuning
+from worldgen.lm.editors.tuning.fine_tuning_reference import FineTuningReference
 from worldgen.lm.score import log_probabilities
 
 FT = FineTuningConfig(learning_rate=3e-3)
 FT_L = ConstrainedFineTuningConfig(learning_rate=3e-3, max_norm=0.1)
 RETRAIN = RetrainConfig(learning_rate=3e-3, steps=15, rows_per_step=1)
-TUNING = ["ft", "ft-l", "retrain"]
+TUNING = ["ft", "ft-l", "ft-reference", "retrain"]
 Make = Callable[..., Editor]
 
 
@@ -30,9 +31,11 @@ def make(tokenizer, corpus) -> Make:
     def make(method: str, mode: Mode = "single") -> Editor:
         match method:
             case "ft":
-                return FineTuning(FT, mode, tokenizer)
+                return FineTuning(FT, mode, tokenizer, weights=1)
             case "ft-l":
-                return ConstrainedFineTuning(FT_L, mode, tokenizer)
+                return FineTuning(FT_L, mode, tokenizer, weights=1, name="ft-l")
+            case "ft-reference":
+                return FineTuningReference(FT, mode, tokenizer)
             case "in-context":
                 return InContext(InContextConfig(sentences=3), tokenizer)
         return Retrain(RETRAIN, SIZE, mode, tokenizer, corpus)
