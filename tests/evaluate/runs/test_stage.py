@@ -22,8 +22,9 @@ from worldgen.storage.manifests import read_manifest
 OTHER_VALUES = {
     "seed": "1", "model_seed": "1", "agent.prior": "flat", "cases.cases": "3", "pretrain.layers": "2",
     "pretrain.checkpoint_minutes": "7", "edit.learning_rate": "0.5", "edit.chunk_cases": "1", "edit.batch_tokens": "9",
-    "edit.mode": "together", "belief.steps": "3", "belief.editions_at_once": "2", "ft.steps": "3", "ft.weights_at_once": "1",
-    "trace.facts": "2", "score.confidence": "0.5", "corpus.draws": "12", "tokens.tokenizer": "mistral", "world.facts": "99",
+    "edit.mode": "together", "belief.steps": "3", "belief.editions_at_once": "2", "ft.steps": "3",
+    "ft.weights_at_once": "1", "trace.facts": "2", "score.confidence": "0.5", "corpus.draws": "12",
+    "tokens.tokenizer": "mistral", "world.facts": "99",
 }  # fmt: skip
 
 
