@@ -47,16 +47,19 @@ def beliefs(run_folder: Path, config: RunConfig) -> Summary:
     from worldgen.evaluate.report.belief_tables import beliefs_as_text
     from worldgen.evaluate.slag.detection import DETECTION_METRICS
     from worldgen.evaluate.slag.scoring import read_belief_scores
-    from worldgen.evaluate.slag.update_metrics import UPDATE_METRICS
+    from worldgen.evaluate.slag.update_metrics import BEFORE_AFTER_METRICS, UPDATE_METRICS
 
-    tables = {
-        "detection": ("Beliefs before any update, test points", DETECTION_METRICS),
-        "updates": ("After updates of wrong beliefs", UPDATE_METRICS),
+    found = {
+        name: read_belief_scores(run_folder / "slag" / "scores" / f"{name}.json") for name in ("detection", "updates")
     }
-    found = {name: read_belief_scores(run_folder / "slag" / "scores" / f"{name}.json") for name in tables}
+    tables = (
+        ("detection", "Beliefs before any update, test points", DETECTION_METRICS),
+        ("updates", "After updates of wrong beliefs", UPDATE_METRICS),
+        ("updates", "Before and after, on the updated points", BEFORE_AFTER_METRICS),
+    )
     texts = [
         beliefs_as_text(title, found[name], metrics, config.score.confidence)
-        for name, (title, metrics) in tables.items()
+        for name, title, metrics in tables
         if found[name]
     ]
     return {name: [row.as_json() for row in rows] for name, rows in found.items()}, "\n\n".join(texts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,16 +17,25 @@ from worldgen.evaluate.runs.config import override
 from worldgen.evaluate.runs.load import load_agent, load_world
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import Stage
-from worldgen.evaluate.slag.detection import DETECTION_METRICS, detect
+from worldgen.evaluate.slag.detection import DETECTION_METRICS, detect, entailment_by_rule, independence
 from worldgen.evaluate.slag.points import TRUE, Task
+from worldgen.evaluate.slag.predictions import PointQuestions, Predictions
 from worldgen.evaluate.slag.rational import rational_predictions
 from worldgen.evaluate.slag.reference import always, majority_answer
 from worldgen.evaluate.slag.scoring import BeliefScores, as_table, belief_scores
-from worldgen.evaluate.slag.update_metrics import FURTHER_METRICS, UPDATE_METRICS, update_metrics
+from worldgen.evaluate.slag.update_metrics import (
+    BEFORE_AFTER_METRICS,
+    FURTHER_METRICS,
+    UPDATE_METRICS,
+    before_and_after,
+    update_metrics,
+)
 from worldgen.evaluate.slag.updating.measured_blocks import block_questions, measured_updates
 from worldgen.evaluate.stages.slag.points import BASE, POINTS, believed
 from worldgen.evaluate.stages.slag.updates import UPDATE_KEYS, blocks_of_task, tasks_of
 from worldgen.evaluate.stages.world import AGENT, WORLD
+from worldgen.evaluate.statistics.ratios import RatioTable
+from worldgen.randomness import generator
 from worldgen.storage.files import write_text
 from worldgen.storage.manifests import MANIFEST, Inputs, read_manifest
 
@@ -49,7 +59,7 @@ def finished_updates(run_folder: Path) -> list[str]:
 def _what_is_scored(run: Run) -> Inputs:
     """The metrics, and the hash of what each stage of updates was made of."""
     manifests = {name: read_manifest(run.folder / name) for name in finished_updates(run.folder)}
-    metrics = [metric.name for metric in (*DETECTION_METRICS, *UPDATE_METRICS, *FURTHER_METRICS)]
+    metrics = [metric.name for metric in (*DETECTION_METRICS, *UPDATE_METRICS, *FURTHER_METRICS, *BEFORE_AFTER_METRICS)]
     return {"metrics": metrics} | {name: manifest.inputs_hash for name, manifest in manifests.items() if manifest}
 
 
@@ -74,9 +84,26 @@ def detection_rows(run: Run, task: Task) -> list[BeliefScores]:
         references["always true"] = always(asked, TRUE)
     named = {"model": test.predictions} | references
     return [
-        belief_scores(task.value, who, detect(test.questions, said), run.config.score, run.config.seed)
+        belief_scores(
+            task.value, who, _detected(test.questions, said), run.config.score, run.config.seed,
+            _independence(test.questions, said, run.config.seed),
+        )
         for who, said in named.items()
-    ]
+    ]  # fmt: skip
+
+
+def _detected(questions: PointQuestions, predictions: Predictions) -> RatioTable:
+    """Returns all metrics of detection, and the entailment accuracy of each rule: "entailment R1", ..."""
+    detected, by_rule = detect(questions, predictions), entailment_by_rule(questions, predictions)
+    rules = {f"entailment {rule}": ratios for rule, ratios in by_rule.columns.items()}
+    return RatioTable(detected.rows, {**detected.columns, **rules})
+
+
+def _independence(questions: PointQuestions, predictions: Predictions, seed: int) -> dict[str, float | None]:
+    """Returns how main and neutral predictions go together; None where one of them never varies."""
+    found = independence(questions, predictions, generator(seed, "slag independence"))
+    numbers = {"neutral_r": found.pearson, "neutral_p": found.p_value}
+    return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
 
 
 def rows_of_updates(run: Run, name: str) -> list[BeliefScores]:
@@ -98,7 +125,8 @@ def rows_of_updates(run: Run, name: str) -> list[BeliefScores]:
         measured = measured_updates(blocks, some, its_run.config.slag.protocol, noted["r"])
         about = {"protocol": noted["slag.protocol"], "r": noted["r"]} | _cost(costs, len(blocks))
         costs = costs[len(blocks) :]
-        table = update_metrics(measured)
+        made, told = update_metrics(measured), before_and_after(measured)
+        table = RatioTable(made.rows, {**made.columns, **told.columns})
         found.append(belief_scores(task.value, noted["method"], table, run.config.score, run.config.seed, about))
     return found
 

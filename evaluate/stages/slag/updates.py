@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -15,6 +14,7 @@ from worldgen.evaluate.methods.methods import Method
 from worldgen.evaluate.runs.load import load_world
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import Stage
+from worldgen.evaluate.slag.making.dependence import dependence_of
 from worldgen.evaluate.slag.points import Split, Task
 from worldgen.evaluate.slag.random_sets import draw_random_sets
 from worldgen.evaluate.slag.updating.blocks import Block, blocks_of, updates_of, wrong_points
@@ -91,9 +91,6 @@ def blocks_of_task(run: Run, task: Task, r: int, split: Split) -> list[Block]:
     count = len(asked) // r
     members = [[place[update.point.id] for update in asked[i * r : (i + 1) * r]] for i in range(count)]
     size = config.random_gen if task is Task.GEN else config.random_tf
-    world = load_world(run.folder)
-    downstream: dict[int, list[int]] = defaultdict(list)
-    for upstream, relation in world.pairs():
-        downstream[upstream].append(relation)
+    downstream = dependence_of(load_world(run.folder)).all_downstream
     random = draw_random_sets(before.points, members, size, seed, downstream)
     return blocks_of(asked, r, [tuple(before.points[i] for i in places) for places in random.sets])
