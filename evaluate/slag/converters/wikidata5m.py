@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from worldgen.errors import UserError
 from worldgen.evaluate.slag.converters.conversion import Conversion, LeftOut, Options, draw_some, filled
 from worldgen.evaluate.slag.points import Asked, Neutral, Paraphrase, Point, Task
 from worldgen.graphs.reading.opening import open_graph
-from worldgen.graphs.sources import Names, TripleTable
+from worldgen.graphs.sources import Names, Rows, Source, TripleTable
 from worldgen.randomness import generator
 
 RELATIONS: Final = {
@@ -50,35 +51,22 @@ def wikidata5m_points(path: Path, options: Options) -> Conversion:
         raise UserError(f"{path}: no such folder or file: give the folder of Wikidata5m's files")
     graph = open_graph(path)
     table = graph.triples(_WHOLE, strict=False)
-    triples = _triples_of(table)
-    entity_names = graph.entity_names({id_ for head, _, tail in triples for id_ in (head, tail)})
-    facts = _Facts.of(triples, _Named(entity_names, graph.relation_names(list(RELATIONS))))
+    facts, nameless = _facts(graph, table)
     draws = generator(options.seed, "slag/wikidata5m")
-    entities = [entity for entity, relations in facts.objects.items() if len(relations) > 1]
+    entities, single = facts.entities()
     count = 2 * len(entities) if options.count is None else options.count
-    order = draw_some(2 * len(entities), count, "points", draws)  # refuses a count that is too large
     points = [
         point
-        for number in draw_some(len(entities), -(-len(order) // 2), "entities", draws)
-        for point in _points_of(entities[number], facts, options.template, draws)
+        for number in draw_some(len(entities), -(-count // 2), "entities of two points each", draws)
+        for point in _points_of(int(entities[number]), facts, options.template, draws)
     ][:count]
     left_out = (
         LeftOut("malformed lines", table.malformed, table.first_malformed),
-        LeftOut("triples of these relations without names", len(triples) - facts.triples),
-        LeftOut("entities with one of these relations only", len(facts.objects) - len(entities)),
+        LeftOut("triples of these relations without names", nameless),
+        LeftOut("entities with one of these relations only", single),
         LeftOut(f"paraphrases, of {PARAPHRASES} a point", sum(PARAPHRASES - len(p.paraphrases) for p in points)),
     )
     return Conversion(points, tuple(each for each in left_out if each.count))
-
-
-def _triples_of(table: TripleTable) -> list[tuple[str, str, str]]:
-    """Returns the triples of the paper's relations as ids."""
-    wanted = np.array([id_ in RELATIONS for id_ in table.relation_ids])
-    rows = table.rows.where(wanted[table.rows.relation])
-    return [
-        (table.entity_ids[head], table.relation_ids[relation], table.entity_ids[tail])
-        for head, relation, tail in zip(rows.head.tolist(), rows.relation.tolist(), rows.tail.tolist(), strict=True)
-    ]
 
 
 @dataclass(frozen=True)
@@ -96,71 +84,97 @@ class _Named:
         """Returns the names of a relation, likewise."""
         return _clean(self.relations.get(id_, ()))
 
-    def labels(self, entities: Iterable[str]) -> tuple[str, ...]:
-        """Returns every name of every one of the entities, each once."""
-        return tuple(dict.fromkeys(name for entity in entities for name in self.entity(entity)))
-
 
 @dataclass(frozen=True)
 class _Facts:
-    """The triples whose three parts have names."""
+    """The triples of the paper's relations whose three parts have names, as codes of the table."""
 
+    table: TripleTable
+    rows: Rows
+    """Sorted by head; of equal heads, in the file's order."""
+    objects: dict[int, NDArray[np.integer]]
+    """objects[relation]: every object of the relation, once, as ascending codes."""
     names: _Named
-    objects: dict[str, dict[str, list[str]]]
-    """objects[entity][relation]: the entities that complete the triple."""
-    of_relation: dict[str, list[str]]
-    """Every object of a relation, once."""
-    triples: int
 
-    @classmethod
-    def of(cls, triples: Sequence[tuple[str, str, str]], names: _Named) -> _Facts:
-        """Returns the facts of these triples, in their order."""
-        objects: dict[str, dict[str, list[str]]] = {}
-        of_relation: dict[str, dict[str, None]] = {}
-        named = [t for t in triples if names.entity(t[0]) and names.relation(t[1]) and names.entity(t[2])]
-        for head, relation, tail in named:
-            objects.setdefault(head, {}).setdefault(relation, []).append(tail)
-            of_relation.setdefault(relation, {})[tail] = None
-        return cls(names, objects, {relation: list(tails) for relation, tails in of_relation.items()}, len(named))
+    def entities(self) -> tuple[NDArray[np.integer], int]:
+        """Returns the heads with two relations or more, as ascending codes, and the number of those with one."""
+        relations = len(self.table.relation_ids)
+        pairs = np.unique(self.rows.head.astype(np.int64) * relations + self.rows.relation)
+        heads, numbers = np.unique(pairs // relations, return_counts=True)
+        return heads[numbers > 1], int((numbers == 1).sum())
 
-    def question(self, entity: str, relation: str, template: str) -> Asked:
-        """Returns the question by the first names. Every name of every object is right: a relation may have several."""
-        prompt = _prompt(self.names.entity(entity)[0], self.names.relation(relation)[0], template)
-        return Asked(prompt, self.names.labels(self.objects[entity][relation]))
+    def of(self, entity: int) -> dict[int, list[int]]:
+        """Returns the objects of each relation of an entity, in the file's order."""
+        first, last = np.searchsorted(self.rows.head, [entity, entity + 1])
+        found: dict[int, list[int]] = {}
+        for relation, tail in zip(
+            self.rows.relation[first:last].tolist(), self.rows.tail[first:last].tolist(), strict=True
+        ):
+            found.setdefault(relation, []).append(tail)
+        return found
 
-    def paraphrases(self, entity: str, relation: str, template: str, draws: np.random.Generator) -> tuple[str, ...]:
+    def entity_names(self, entity: int) -> tuple[str, ...]:
+        return self.names.entity(self.table.entity_ids[entity])
+
+    def relation_names(self, relation: int) -> tuple[str, ...]:
+        return self.names.relation(self.table.relation_ids[relation])
+
+    def labels(self, entities: Iterable[int]) -> tuple[str, ...]:
+        """Returns every name of every one of the entities, each once."""
+        return tuple(dict.fromkeys(name for entity in entities for name in self.entity_names(entity)))
+
+    def paraphrases(self, entity: int, relation: int, template: str, draws: np.random.Generator) -> tuple[str, ...]:
         """Returns up to four drawn prompts in which both the entity and the relation have another name."""
-        others = list(product(self.names.entity(entity)[1:], self.names.relation(relation)[1:]))
-        return tuple(
-            _prompt(others[i][0], others[i][1], template) for i in draws.permutation(len(others))[:PARAPHRASES]
-        )
+        others = list(product(self.entity_names(entity)[1:], self.relation_names(relation)[1:]))
+        drawn = [others[i] for i in draws.permutation(len(others))[:PARAPHRASES]]
+        return tuple(_prompt(entity_name, relation_name, template) for entity_name, relation_name in drawn)
 
-    def alternatives(self, entity: str, relation: str, draws: np.random.Generator) -> tuple[str, ...]:
-        """Returns the first names of up to four drawn objects of the relation, none of them a right label."""
-        right = set(self.names.labels(self.objects[entity][relation]))
-        objects = self.of_relation[relation]
-        enough = ALTERNATIVES + len(self.objects[entity][relation])  # even if every right object is drawn
-        drawn = draws.choice(len(objects), min(enough, len(objects)), replace=False)
-        labels = (self.names.entity(objects[i])[0] for i in drawn)
-        return tuple(dict.fromkeys(label for label in labels if label not in right))[:ALTERNATIVES]
+    def alternatives(self, relation: int, right: Sequence[int], draws: np.random.Generator) -> tuple[str, ...]:
+        """Returns the first names of up to four drawn objects of the relation, none of them a name of a right one."""
+        objects, labels = self.objects[relation], set(self.labels(right))
+        enough = min(ALTERNATIVES + len(right), len(objects))  # even if every right object is drawn
+        drawn = objects[draws.choice(len(objects), enough, replace=False)].tolist()
+        names = dict.fromkeys(self.entity_names(entity)[0] for entity in drawn)
+        return tuple(name for name in names if name not in labels)[:ALTERNATIVES]
 
 
-def _points_of(entity: str, facts: _Facts, template: str, draws: np.random.Generator) -> Iterator[Point]:
+def _facts(graph: Source, table: TripleTable) -> tuple[_Facts, int]:
+    """Returns the facts of a graph, and how many triples of the paper's relations lack a name."""
+    wanted = np.array([id_ in RELATIONS for id_ in table.relation_ids])
+    rows = table.rows.where(wanted[table.rows.relation])
+    used = np.unique(np.concatenate([rows.head, rows.tail])).tolist()
+    entity_names = graph.entity_names([table.entity_ids[code] for code in used])
+    names = _Named(entity_names, graph.relation_names(list(RELATIONS)))
+    known = np.zeros(len(table.entity_ids), dtype=bool)
+    known[[code for code in used if names.entity(table.entity_ids[code])]] = True
+    known_relation = np.array([bool(names.relation(id_)) for id_ in table.relation_ids])
+    named = rows.where(known[rows.head] & known[rows.tail] & known_relation[rows.relation])
+    named_rows = named.where(np.argsort(named.head, kind="stable"))
+    objects = {r: np.unique(named.tail[named.relation == r]) for r in np.unique(named.relation).tolist()}
+    return _Facts(table, named_rows, objects, names), len(rows) - len(named)
+
+
+def _points_of(entity: int, facts: _Facts, template: str, draws: np.random.Generator) -> Iterator[Point]:
     """Yields the two points of an entity."""
-    relations = list(facts.objects[entity])
+    objects = facts.of(entity)
+    relations = list(objects)
     pair = [relations[i] for i in draws.permutation(len(relations))[:2]]
-    questions = [facts.question(entity, relation, template) for relation in pair]
+    questions = [
+        Asked(_prompt(facts.entity_names(entity)[0], facts.relation_names(r)[0], template), facts.labels(objects[r]))
+        for r in pair
+    ]
+    id_ = facts.table.entity_ids[entity]
     for relation, main, other in zip(pair, questions, questions[::-1], strict=True):
         paraphrases = facts.paraphrases(entity, relation, template, draws)
         yield Point(
-            f"{entity}/{relation}",
+            f"{id_}/{facts.table.relation_ids[relation]}",
             Task.GEN,
             "test",
-            entity,
+            id_,
             main,
             tuple(Paraphrase(Asked(prompt, main.eligible), "both") for prompt in paraphrases),
             neutral=(Neutral(other),),
-            alternatives=facts.alternatives(entity, relation, draws),
+            alternatives=facts.alternatives(relation, objects[relation], draws),
         )
 
 

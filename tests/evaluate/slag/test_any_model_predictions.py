@@ -133,7 +133,7 @@ def test_a_text_ends_at_the_token_that_ends_a_text():
 def test_a_model_that_learned_its_sentences_answers_rightly(tmp_path):
     """From files to predictions: a saved model is loaded, asked and right, a name with a full stop in it included."""
     said = [
-        "ada was born in Mt. Ox.",
+        "ada was born in No. 5 Oxon.",
         "bob was born in York.",
         '"bob was born in York" is true.',
         '"bob is ada" is false.',
@@ -151,12 +151,12 @@ def test_a_model_that_learned_its_sentences_answers_rightly(tmp_path):
     tokenizer.save_pretrained(tmp_path)
     loaded, its_tokenizer = load_causal(str(tmp_path), "cpu")
     points = (
-        Point("a", Task.GEN, "test", "a", Asked("ada was born in", ("Oxwell", "MT. OX"))),
+        Point("a", Task.GEN, "test", "a", Asked("ada was born in", ("Oxwell", "NO. 5 OXON"))),
         Point("b", Task.GEN, "test", "b", Asked("bob was born in", ("Oxwell",))),
         Point("c", Task.TF, "test", "c", Asked('"bob was born in York" is', ("true",))),
         Point("d", Task.TF, "test", "d", Asked('"bob is ada" is', ("true",))),
     )
     found = ModelReader(its_tokenizer).predictions(loaded, PointQuestions(points))
-    assert list(found.text) == ["mt. ox", "york", "true", "false"]
+    assert list(found.text) == ["no. 5 oxon", "york", "true", "false"]
     assert found.right.tolist() == [True, False, True, False]
     assert (found.credence[2:] > 0.9).tolist() == [True, False]

@@ -77,7 +77,9 @@ def test_files_that_cannot_give_the_points_are_refused(tmp_path):
     with pytest.raises(UserError, match="no such folder or file"):
         wikidata5m_points(tmp_path / "nowhere", Options("{}"))
     folder = wikidata5m_folder(tmp_path / "w")
-    with pytest.raises(UserError, match="5 points are asked for, and the file gives 4: ask for fewer"):
+    with pytest.raises(
+        UserError, match="3 entities of two points each are asked for, and the file gives 2: ask for fewer"
+    ):
         wikidata5m_points(folder, Options("{}", count=5))
     lonely = [line for line in WIKIDATA5M["wikidata5m_transductive_train.txt"] if "P31" in line]
     assert wikidata5m_points(wikidata5m_folder(tmp_path / "l", train=lonely), Options("{}")).points == []
