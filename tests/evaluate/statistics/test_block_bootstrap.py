@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -84,12 +84,17 @@ def test_the_whole_bootstrap_is_index_resampling_to_the_last_bit(monkeypatch: py
 
 
 @given(blocks())
+@example(np.array([[[0.0]], [[5e-324]]]))
 def test_the_grid_moves_no_value_by_more_than_rounding_of_the_largest(values: Floats) -> None:
-    """Half a step is at most the largest value times n s 2^-52, here at most 2^-47 of it."""
+    """A value moves by half a step at most. That is at most the largest value times n s 2^-52, here 2^-47 of it.
+
+    The step is never smaller than 2^-1022, so that it has a reciprocal; where all values are 0, none moves.
+    """
     rounded, steps = on_grid(values)
-    largest = np.nanmax(np.abs(values), axis=(1, 2), keepdims=True)
+    largest = np.nanmax(np.abs(values), axis=(1, 2))
     assert np.array_equal(np.isnan(rounded), np.isnan(values))
-    assert np.nanmax(np.abs(rounded - values) - 2.0**-47 * largest) <= 0
+    assert np.all(np.nanmax(np.abs(rounded - values), axis=(1, 2)) <= np.where(largest > 0, steps / 2, 0.0))
+    assert np.all((steps / 2 <= 2.0**-47 * largest) | (steps == 2.0**-1022) | (largest == 0))
     assert np.array_equal(on_grid(rounded)[0], rounded, equal_nan=True)
     assert np.all(np.frexp(steps)[0] == 0.5)  # powers of two
 
