@@ -14,6 +14,7 @@ from transformers import MistralForCausalLM
 
 from worldgen.errors import UserError
 from worldgen.evaluate.asking.answers import AnswerReader
+from worldgen.evaluate.asking.questions import fact_prompt
 from worldgen.evaluate.settings import ScoreConfig
 from worldgen.evaluate.statistics.block_bootstrap import Resampling, block_bootstrap
 from worldgen.evaluate.statistics.interval import Interval
@@ -128,9 +129,10 @@ def _known(model: MistralForCausalLM, reader: AnswerReader, world: World, most: 
 
 
 def _question(world: World, fact: int, seed: int) -> TracedQuestion:
-    subject, relation = world.subjects[int(world.subject[fact])], world.relations[int(world.relation[fact])]
+    subject = int(world.subject[fact])
+    prompt = fact_prompt(world, subject, int(world.relation[fact]))
     noise = int(generator(seed, f"trace {fact}").integers(2**63))
-    return TracedQuestion(subject, f"{subject} {relation}", f"{world.objects[int(world.truth[fact])]}.", noise)
+    return TracedQuestion(world.subjects[subject], prompt, f"{world.objects[int(world.truth[fact])]}.", noise)
 
 
 def _longest(reader: AnswerReader, questions: list[TracedQuestion]) -> int:
