@@ -48,12 +48,11 @@ class FineTuning:
     def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> Iterator[Edited]:
         """Yields the model with each edition's own weights in it; removes them afterwards."""
         turns = [[request_texts(self.tokenizer, part) for part in rounds(self.mode, each)] for each in editions]
-        blocks = tuned_blocks(model, self.config)
         with restored(model):
             model.eval().requires_grad_(False)
-            weights, losses = Places(model, self.config, turns).run()
+            rows, losses = Places(model, self.config, turns).run()
             costs = [self._cost(model, own, its) for own, its in zip(turns, losses, strict=True)]
-            own_weights = OwnWeights(blocks, weights)
+            own_weights = OwnWeights(tuned_blocks(model, self.config), rows)
             with own_weights.inserted():
                 yield Edited(model, tuple(costs), own_weights.route)
 

@@ -60,11 +60,19 @@ def parameters_of(blocks: Blocks) -> list[nn.Parameter]:
 
 
 def weight_count(blocks: Blocks) -> int:
-    """Returns the number of weights of all blocks."""
+    """Returns P, the number of weights of all blocks."""
     return sum(matrix.numel() for matrix in parameters_of(blocks))
 
 
 @torch.no_grad()
-def weights_of(blocks: Blocks) -> dict[str, torch.Tensor]:
-    """Returns a copy of each block's weights [out, in]."""
-    return {name: torch.cat([module.weight for module in own]) for name, own in blocks.items()}
+def row_of(blocks: Blocks) -> torch.Tensor:
+    """Returns a copy of the weights of all blocks, one after another, [P]."""
+    matrices = [matrix.flatten() for matrix in parameters_of(blocks)]
+    return torch.cat(matrices) if matrices else torch.empty(0)
+
+
+def as_matrices(rows: torch.Tensor, blocks: Blocks) -> dict[str, torch.Tensor]:
+    """Returns each block of some rows [S, P], each laid out as `row_of` does it, as views [S, out, in]."""
+    shapes = {name: (sum(len(module.weight) for module in own), own[0].weight.shape[1]) for name, own in blocks.items()}
+    parts = rows.split([out * width for out, width in shapes.values()], dim=1)
+    return {name: part.unflatten(1, shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}

@@ -1,6 +1,6 @@
 """Asking a model of which each edition has weights of its own.
 
-Shapes: E editions, B rows of a batch, T tokens of a row, N tokens.
+Shapes: E editions, P weights of an edition, B rows of a batch, T tokens of a row, N tokens.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from torch import nn
 from torch.nn import functional
 
 from worldgen.lm.editors.tuning.matrices import Blocks
-from worldgen.lm.editors.tuning.stacked_mistral import Weights
 
 
 class OwnWeights:
     """Each edition's own weights of some blocks, and the edition that each row of the coming batch belongs to."""
 
-    def __init__(self, blocks: Blocks, weights: Weights) -> None:
+    def __init__(self, blocks: Blocks, rows: torch.Tensor) -> None:
+        """Takes the weights of all blocks as `rows` [E, P] (see `worldgen.lm.editors.tuning.matrices.row_of`)."""
+        modules = [module for own in blocks.values() for module in own]
+        parts = rows.split([module.weight.numel() for module in modules], dim=1)
         self.weights = {
-            module: part
-            for name, modules in blocks.items()
-            for module, part in zip(modules, weights[name].split([len(m.weight) for m in modules], dim=1), strict=True)
-        }  # each module's weights [E, out, in]
-        self.device = next(iter(weights.values())).device
+            module: part.unflatten(1, module.weight.shape) for module, part in zip(modules, parts, strict=True)
+        }  # [E, out, in] of each module
+        self.device = rows.device
         self.route([0])
 
     def route(self, editions: Sequence[int]) -> None:

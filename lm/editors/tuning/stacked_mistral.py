@@ -15,39 +15,52 @@ from torch.nn import functional
 from transformers import MistralForCausalLM
 from transformers.models.mistral.modeling_mistral import MistralRMSNorm
 
-from worldgen.lm.editors.tuning.matrices import all_blocks, weights_of
+from worldgen.lm.editors.tuning.matrices import Blocks, all_blocks, as_matrices, row_of
 from worldgen.lm.editors.tuning.stacked_texts import StackedTexts
 
-Weights = Mapping[str, torch.Tensor]  # a block's name -> [S, out, in], an edition's own
+Matrices = Mapping[str, torch.Tensor]  # a block's name -> [S, out, in], the editions' own
 
 
 class StackedMistral:
-    """A model of which each edition has some blocks of its own, and shares the others.
+    """A model of which each edition has the blocks `own` for itself; all share the others."""
 
-    `own` are the names of the blocks that the editions have for themselves.
-    """
-
-    def __init__(self, model: MistralForCausalLM, own: frozenset[str]) -> None:
+    def __init__(self, model: MistralForCausalLM, own: Blocks) -> None:
         assert model.config.sliding_window is None, "attention is over the whole document"
         self.model = model
-        self.shared = weights_of({name: block for name, block in all_blocks(model).items() if name not in own})
+        shared = {name: block for name, block in all_blocks(model).items() if name not in own}
+        self.shared = (
+            {name: one[0] for name, one in as_matrices(row_of(shared)[None], shared).items()} if shared else {}
+        )
 
-    def logits(self, weights: Weights, texts: StackedTexts) -> torch.Tensor:
-        """Returns the logits [S, N, V] that predict each edition's asked tokens."""
-        S, R, T = texts.ids.shape
-        weights = {**self.shared, **weights}
-        states = _embedded(weights["embedding"], texts.ids.flatten(1))
+    def embedded(self, weights: Matrices, texts: StackedTexts) -> torch.Tensor:
+        """Returns the embeddings [S, M, H] of the tokens read."""
+        if "embedding" not in weights:
+            return functional.embedding(texts.ids.flatten(1), self.shared["embedding"])
+        return weights["embedding"][_places(texts), texts.ids.flatten(1)]
+
+    def logits(self, states: torch.Tensor, weights: Matrices, gradients: Matrices, texts: StackedTexts) -> torch.Tensor:
+        """Returns the logits [S, N, V] that predict each edition's asked tokens.
+
+        `states` are the embeddings. A backward pass overwrites `gradients`, all but that of the embeddings' table, with
+        the gradients of `weights`. No edition's logits depend on another's weights: the gradient of a sum over editions
+        is each edition's own gradient.
+        """
+        _, R, T = texts.ids.shape
+
+        def product(name: str, inputs: torch.Tensor) -> torch.Tensor:
+            if name in weights:
+                return _Product.apply(inputs, weights[name], gradients[name])
+            return functional.linear(inputs, self.shared[name])
+
         cos, sin = self.model.model.rotary_emb(states, torch.arange(T, device=states.device)[None])
         for number, layer in enumerate(self.model.model.layers):
-            normed = _rms(layer.input_layernorm, states)
-            heads = _product(normed, weights[f"{number}.attention"]).unflatten(1, (R, T))
-            attended = self._attended(number, heads.flatten(0, 1), cos, sin)
-            states = states + _product(attended.view(S, R * T, -1), weights[f"{number}.mixing"])
-            normed = _rms(layer.post_attention_layernorm, states)
-            gate, up = _product(normed, weights[f"{number}.inner"]).chunk(2, dim=-1)
-            states = states + _product(layer.mlp.act_fn(gate) * up, weights[f"{number}.down"])
+            heads = product(f"{number}.attention", _rms(layer.input_layernorm, states))
+            attended = self._attended(number, heads.unflatten(1, (R, T)).flatten(0, 1), cos, sin)
+            states = states + product(f"{number}.mixing", attended.unflatten(0, (-1, R)).flatten(1, 2))
+            gate, up = product(f"{number}.inner", _rms(layer.post_attention_layernorm, states)).chunk(2, dim=-1)
+            states = states + product(f"{number}.down", layer.mlp.act_fn(gate) * up)
         asked = states.gather(1, texts.asked[:, :, None].expand(-1, -1, states.shape[2]))
-        return _product(_rms(self.model.model.norm, asked), weights["head"])
+        return product("head", _rms(self.model.model.norm, asked))
 
     def _attended(self, number: int, heads: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
         """Returns the causal attention of each text within itself, [S R, T, ...]; `heads`: queries, keys, values."""
@@ -62,35 +75,30 @@ class StackedMistral:
         return attended.transpose(1, 2).flatten(2)
 
 
-def _embedded(table: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-    """Returns the embeddings [S, M, H] of ids [S, M]; `table` is [S, V, H], or [V, H] for all."""
-    if table.ndim == 2:
-        return functional.embedding(ids, table)
-    S, V, _ = table.shape
-    return functional.embedding(ids + torch.arange(0, S * V, V, device=ids.device)[:, None], table.flatten(0, 1))
+def add_up_embeddings(table: torch.Tensor, gradients: torch.Tensor, texts: StackedTexts) -> None:
+    """Overwrites the gradient of each edition's table [S, V, H]; `gradients` [S, M, H] of the embeddings."""
+    table.zero_().index_put_((_places(texts), texts.ids.flatten(1)), gradients, accumulate=True)
 
 
-def _product(states: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Returns W x for each x of states [S, M, in]; `weight` is [S, out, in], or [out, in] for all."""
-    return _Product.apply(states, weight) if weight.ndim == 3 else functional.linear(states, weight)
+def _places(texts: StackedTexts) -> torch.Tensor:
+    return torch.arange(len(texts.ids), device=texts.ids.device)[:, None]
 
 
 class _Product(torch.autograd.Function):
-    """states [S, M, in], weight [S, out, in] -> [S, M, out]; the gradient of the weight is laid out as the weight is.
-
-    torch's own gradient of `torch.bmm(states, weight.mT)` is transposed in memory, which its fused optimizers misread.
-    """
+    """states [S, M, in], weight [S, out, in] -> [S, M, out]; backward overwrites `gradient` with the weight's."""
 
     @staticmethod
-    def forward(ctx: Any, states: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    def forward(ctx: Any, states: torch.Tensor, weight: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(states, weight)
+        ctx.gradient = gradient
         return torch.bmm(states, weight.mT)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def backward(ctx: Any, error: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         states, weight = ctx.saved_tensors
-        return torch.bmm(gradient, weight), torch.bmm(gradient.mT, states)
+        torch.bmm(error.mT, states, out=ctx.gradient)
+        return torch.bmm(error, weight), None, None
 
 
 def _rms(norm: MistralRMSNorm, states: torch.Tensor) -> torch.Tensor:
