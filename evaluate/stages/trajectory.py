@@ -1,7 +1,7 @@
 """Trajectories: what a method gives when it may take fewer steps; RUN/trajectories/METHOD/steps-K for each number K.
 
 Each is a whole edit of its own, with the method's setting of steps at K. For a method whose step k does not depend on
-how many are still to come (`lora`, `ft`, `ft-l`), that is the state after K steps of the longer edit, to the bit. One
+how many are still to come (`lora`, `ft`, `ft-l`), that is the state after K steps of the longer edit. One
 that plans its steps (`belief` lowers its rate over them, `retrain` spreads n' sentences over them) has its plan for K
 steps: the result of a budget of K steps, not the state of a longer edit half-way. After no step the model is unedited.
 """
