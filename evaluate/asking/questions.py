@@ -9,7 +9,7 @@ from worldgen.worlds.world import World
 
 
 class QuestionKind(Enum):
-    """What the model is asked for."""
+    """A kind of question to the model."""
 
     ANSWER = "answer"
     """The object that the model says after the prompt, by greedy completion."""

@@ -31,7 +31,7 @@ class WeighedEdit:
 
 @dataclass(frozen=True)
 class EditWeight:
-    """What a user says about the weight of an edit that brings none of its own.
+    """A user's settings for the weight of an edit that brings none of its own.
 
     `weight` is a number or "auto": n', the least weight with which the agent's credence in the request reaches
     `target`.

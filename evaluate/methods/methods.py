@@ -30,7 +30,7 @@ class Method:
     """An editing method: its settings, what it is made of, and how."""
 
     name: str
-    """What users call it, and the name of its folder."""
+    """Users call the method by this name; its folder has the same name."""
 
     make: Callable[[Workbench], Editor]
     """Makes the editor."""
@@ -42,7 +42,7 @@ class Method:
     """The names of its settings within that section."""
 
     needs: Callable[[Section], tuple[Need, ...]] = lambda _: ()
-    """What it is made of beside the model, by its settings: the agent, the corpus, the places that tracing found."""
+    """Gives, for its settings, the inputs beside the model: the agent, the corpus, the places that tracing found."""
 
     keeps_adapters: bool = False
     """Whether it writes adapters where `edit.keep_adapters` asks for them."""

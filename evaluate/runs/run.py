@@ -28,6 +28,10 @@ LOCK: Final = ".lock"
 _MARK: Final = (
     "This folder belongs to a worldgen run. config.toml says which; worldgen writes and removes files here.\n"
 )
+_SECTIONS_BEFORE_MARKER: Final = frozenset(
+    ("seed", "graph", "world", "corpus", "tokens", "agent", "cases", "pretrain", "edit", "score")
+)
+"""Settings that the config of every run older than the marker has."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,7 @@ def _is_run_without_marker(folder: Path) -> bool:
         fields = tomllib.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    sections = {name for name in RunConfig.model_fields if name != "model_seed"}
-    return sections <= set(fields) and any(folder.glob(f"*/{INPUTS}"))
+    return set(fields) >= _SECTIONS_BEFORE_MARKER and any(folder.glob(f"*/{INPUTS}"))
 
 
 @contextmanager

@@ -54,7 +54,7 @@ class Stage:
     """The stages whose files it reads; it depends on all that they depend on."""
 
     also: Callable[[Run], Inputs] = _nothing
-    """What decides it beside settings: hashes of files, say."""
+    """Gives further inputs that decide the stage beside settings: hashes of files, say."""
 
     resumes: bool = False
     """Whether it goes on with what a killed process left; other stages start anew."""

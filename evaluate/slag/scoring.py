@@ -35,7 +35,7 @@ class BeliefScores:
     pooled: Mapping[str, float]
     """The pooled ratio of each metric: every question weighs alike, instead of every point."""
     about: Mapping[str, Any]
-    """What else tells the row: protocol, r, cost."""
+    """Further fields that tell rows apart: protocol, r, cost."""
 
     def as_json(self) -> dict[str, Any]:
         """Returns the record of a scores file."""

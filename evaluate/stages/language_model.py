@@ -149,3 +149,10 @@ def _trace(run: Run, folder: Path) -> Mapping[str, Any]:
 
 
 TRACE = Stage("trace", _trace, ("effects.parquet",), settings=("seed", "trace"), reads=(WORLD, TOKENS, LM))
+
+
+def make_with_trace(run: Run, stage: Stage) -> None:
+    """Makes a stage of edits; traces the model before, where the method goes where tracing sends it."""
+    if TRACE in stage.reads:
+        make_stage(run, TRACE)
+    make_stage(run, stage)

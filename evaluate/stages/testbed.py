@@ -15,7 +15,7 @@ from worldgen.evaluate.methods.methods import METHODS, TASK, Method, Need
 from worldgen.evaluate.runs.load import load_agent, load_world, measured_methods
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import Stage, check_made_with, make_stage
-from worldgen.evaluate.stages.language_model import LM, TRACE
+from worldgen.evaluate.stages.language_model import LM, TRACE, make_with_trace
 from worldgen.evaluate.stages.trajectory import allowed_steps, folder_name, shorter_edits, steps_of, with_steps
 from worldgen.evaluate.stages.world import AGENT, CORPUS, TOKENS, WORLD
 from worldgen.evaluate.statistics.intervals import INTERVAL_METHODS
@@ -97,11 +97,8 @@ def _measuring(method: Method, cases: Stage) -> Callable[[Run, Path], Mapping[st
 
 
 def edit(run: Run, method: Method) -> None:
-    """Edits the model for every case; traces it before, where the method goes where tracing sends it."""
-    stage = edits(method, run)
-    if TRACE in stage.reads:
-        make_stage(run, TRACE)
-    make_stage(run, stage)
+    """Edits the model for every case."""
+    make_with_trace(run, edits(method, run))
 
 
 def record_trajectory(run: Run, method: Method) -> None:

@@ -19,7 +19,7 @@ from worldgen.evaluate.methods.tune import as_table, best_of, parts_of, read_gri
 from worldgen.evaluate.runs.config import override
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import Stage, make_stage
-from worldgen.evaluate.stages.language_model import TRACE
+from worldgen.evaluate.stages.language_model import make_with_trace
 from worldgen.evaluate.stages.testbed import CASE_FILES, CASES, benchmark_of, edits, score_folder, write_cases
 from worldgen.evaluate.testbed.cases import load_cases
 from worldgen.storage.files import write_text
@@ -60,9 +60,7 @@ def _measured(run: Run, method: Method) -> dict[str, Any]:
     stage = edits(method, run, HELD_OUT)
     mark = hashlib.sha256(inputs_text(stage.inputs(run)).encode()).hexdigest()[:12]
     stage = replace(stage, name=f"tune/{method.name}/{mark}")
-    if TRACE in stage.reads:
-        make_stage(run, TRACE)
-    make_stage(run, stage)
+    make_with_trace(run, stage)
     scores = score_folder(run, method.name, benchmark_of(run, run.folder / HELD_OUT.name), run.folder / stage.name)
     assert scores.cost is not None
     parts = {group: parts_of(scores.groups[group].post) for group in ("all", "downstream_changes")}

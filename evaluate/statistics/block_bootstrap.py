@@ -33,7 +33,7 @@ class Resampling:
     confidence: float = 0.95
     """The probability of the intervals."""
     varies: Varies = "both"
-    """What is drawn anew in each resample: the points ("sample"), the seeds ("seed"), or both."""
+    """Each resample draws these anew: the points ("sample"), the seeds ("seed"), or both."""
 
 
 class Drawn(NamedTuple):

@@ -37,7 +37,7 @@ class Estimate:
     bootstrap_mean: float
     """The mean of the bootstrap means, to be compared with `interval.mean`."""
     warning: str
-    """What a reader should know about the bootstrap; "" for nothing."""
+    """A warning to the reader about the bootstrap; "" for none."""
 
 
 @dataclass(frozen=True)

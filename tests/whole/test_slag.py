@@ -162,3 +162,18 @@ def test_a_method_that_asks_the_agent_updates_facts_only(run: Run) -> None:
     )
     whole.update(small, METHODS["belief"])
     assert {task for task, who, _ in rows_of(run, "updates") if who == "belief"} == {"gen"}
+
+
+def test_a_method_that_goes_where_tracing_sends_it_has_the_model_traced_first(run: Run) -> None:
+    settings = [
+        "slag.r=[1]",
+        "slag.most_updates=2",
+        "trace.facts=2",
+        "trace.draws=1",
+        "rome.steps=1",
+        "rome.contexts=1",
+    ]
+    small = replace(run, config=override(run.config, settings))
+    whole.update(small, METHODS["rome"])
+    assert read_manifest(run.folder / "trace") is not None
+    assert {r for _, who, r in rows_of(run, "updates") if who == "rome"} == {1}

@@ -1,4 +1,4 @@
-"""What all conversions share: the prompt's template, the splits, and what is left out and why."""
+"""The parts that all conversions share: the prompt's template, the splits, and the count of items left out."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class NoPoint:
 
 @dataclass(frozen=True)
 class Options:
-    """What a user says about a conversion."""
+    """A user's choices for a conversion."""
 
     template: str
     """The prompt of a question, with {} in the place of the data's text."""

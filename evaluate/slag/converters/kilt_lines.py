@@ -15,7 +15,7 @@ class Output(BaseModel):
 
 
 class Meta(BaseModel):
-    """What a data set of KILT adds to a line: in zsRE, the input as questions."""
+    """The fields that a data set of KILT adds to a line: in zsRE, the input as questions."""
 
     template_questions: tuple[StrictStr, ...] = ()
 

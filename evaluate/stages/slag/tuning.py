@@ -16,9 +16,9 @@ from worldgen.evaluate.methods.methods import Method
 from worldgen.evaluate.methods.tune import Point, read_grid
 from worldgen.evaluate.runs.config import override
 from worldgen.evaluate.runs.run import Run
-from worldgen.evaluate.runs.stage import make_stage
 from worldgen.evaluate.slag.scoring import BeliefScores
 from worldgen.evaluate.slag.selection import SELECTION_SCORES
+from worldgen.evaluate.stages.language_model import make_with_trace
 from worldgen.evaluate.stages.slag.scores import rows_of_updates
 from worldgen.evaluate.stages.slag.updates import updates
 from worldgen.storage.files import write_text
@@ -58,7 +58,7 @@ def _measured(run: Run, method: Method, point: Point) -> dict[str, Any]:
     stage = updates(method, its_run, 1, "dev")
     mark = hashlib.sha256(inputs_text(stage.inputs(its_run)).encode()).hexdigest()[:12]
     stage = replace(stage, name=f"slag/tune/{method.name}/{mark}")
-    make_stage(its_run, stage)
+    make_with_trace(its_run, stage)
     rows = rows_of_updates(its_run, stage.name)
     scores = {name: _mean([score(_means(row)) for row in rows]) for name, score in SELECTION_SCORES.items()}
     return {"settings": list(point), "scores": scores, "measurements": mark}
