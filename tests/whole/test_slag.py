@@ -107,6 +107,15 @@ def test_the_success_rate_can_be_had_from_the_rows(run: Run) -> None:
     assert rows_of(run, "updates")["gen", "ft", 1]["usr_main"] == pytest.approx(np.mean(hits))
 
 
+def test_the_distance_from_the_agent_is_told_of_every_set_also_after_two_updates(run: Run) -> None:
+    """In TF it may be unknown of the updated subjects: the agent cannot be told that a statement is false."""
+    for (task, _, _), means in rows_of(run, "updates").items():
+        told = {name for name in means if name.startswith("distance_")}
+        parts = ("main", "para", "neutral", "random") if task == "gen" else ("random",)
+        assert {f"distance_{part}" for part in parts} <= told
+        assert all(0 <= means[name] <= 1 for name in told)
+
+
 def test_tuning_takes_dev_points_and_writes_down_every_point_of_the_grid(run: Run) -> None:
     found = json.loads((run.folder / "slag" / "tune" / "ft.json").read_text())
     assert [point["settings"] for point in found["points"]] == [

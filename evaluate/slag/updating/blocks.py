@@ -6,13 +6,15 @@ another label. A block of r updates is made one after another in one model and m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from worldgen.evaluate.slag.points import Point, Task
+from worldgen.evaluate.slag.points import TRUE, Asked, Point, Task, questions_of
+from worldgen.facts import Fact
+from worldgen.worlds.world import World
 
 Protocol = Literal["correcting", "changing"]
 
@@ -26,6 +28,11 @@ class PointUpdate:
     weight: float
     """How many observations the update is worth to the agent."""
 
+    @property
+    def asks_for_truth(self) -> bool:
+        """Whether the label is a right one."""
+        return self.label in self.point.main.eligible
+
 
 @dataclass(frozen=True)
 class Block:
@@ -34,6 +41,21 @@ class Block:
     number: int
     updates: tuple[PointUpdate, ...]
     random: tuple[Point, ...]
+    left_out: int = 0
+    """How many entailed questions count no longer, because another update of the block may change what follows."""
+
+    @property
+    def asked(self) -> Iterator[Asked]:
+        """Every question of the block's points, in their one order."""
+        return (asked for update in self.updates for _, asked in questions_of(update.point))
+
+
+def told_fact(update: PointUpdate, world: World) -> Fact | None:
+    """Returns the fact that an update asks for; None for a statement that is to be false, or without a fact."""
+    point = update.point
+    if point.fact is None or point.task is Task.GEN:
+        return point.fact and point.fact._replace(object=world.objects.id_of(update.label))
+    return point.fact if update.label == TRUE else None
 
 
 def wrong_points(points: Sequence[Point], is_right: Mapping[str, bool]) -> list[Point]:

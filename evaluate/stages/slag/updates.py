@@ -11,18 +11,19 @@ from typing import Any
 from worldgen.errors import UserError
 from worldgen.evaluate.asking.measurements import ChunkedFiles
 from worldgen.evaluate.methods.methods import Method
-from worldgen.evaluate.runs.load import load_world
+from worldgen.evaluate.runs.load import load_agent, load_world
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import Stage
 from worldgen.evaluate.slag.making.dependence import dependence_of
 from worldgen.evaluate.slag.points import Split, Task
 from worldgen.evaluate.slag.random_sets import draw_random_sets
+from worldgen.evaluate.slag.updating.block_labels import labelled_after
 from worldgen.evaluate.slag.updating.blocks import Block, blocks_of, updates_of, wrong_points
 from worldgen.evaluate.slag.updating.measured_blocks import trials_of
 from worldgen.evaluate.stages.language_model import LM
 from worldgen.evaluate.stages.slag.points import BASE, POINTS, believed
 from worldgen.evaluate.stages.testbed import EDIT_FILES, NEEDED
-from worldgen.evaluate.stages.world import TOKENS, WORLD
+from worldgen.evaluate.stages.world import AGENT, TOKENS, WORLD
 from worldgen.randomness import generator
 
 
@@ -37,7 +38,7 @@ def updates(method: Method, run: Run, r: int, split: Split = "test", name: str |
         partial(_update, method=method, r=r, split=split),
         EDIT_FILES,
         settings=("seed", "model_seed", *_UPDATE_SETTINGS, *method.settings),
-        reads=(WORLD, TOKENS, POINTS, BASE, LM, *needed),
+        reads=(WORLD, AGENT, TOKENS, POINTS, BASE, LM, *needed),
         also=lambda _: {"method": method.name, "r": r, "split": split},
         resumes=True,
     )
@@ -91,6 +92,9 @@ def blocks_of_task(run: Run, task: Task, r: int, split: Split) -> list[Block]:
     count = len(asked) // r
     members = [[place[update.point.id] for update in asked[i * r : (i + 1) * r]] for i in range(count)]
     size = config.random_gen if task is Task.GEN else config.random_tf
-    downstream = dependence_of(load_world(run.folder)).all_downstream
-    random = draw_random_sets(before.points, members, size, seed, downstream)
-    return blocks_of(asked, r, [tuple(before.points[i] for i in places) for places in random.sets])
+    world = load_world(run.folder)
+    random = draw_random_sets(before.points, members, size, seed, dependence_of(world).all_downstream)
+    blocks = blocks_of(asked, r, [tuple(before.points[i] for i in places) for places in random.sets])
+    if r == 1:  # the labels of points are those after their own update
+        return blocks
+    return labelled_after(world, load_agent(run.folder, world, run.config.agent), blocks, config)
