@@ -41,7 +41,7 @@ class SlagConfig(Section):
     target_credence: float = Field(0.95, gt=0, lt=1)
     margin: float = Field(0.1, ge=0, le=1)
     soft_answers: int = Field(5, ge=2)
-    protocol: Literal["correcting", "changing"] = "correcting"
+    protocol: Literal["correcting", "changing", "beam"] = "correcting"
     r: tuple[PositiveInt, ...] = (1, 10)
     most_updates: int = Field(5000, ge=1)
     grids: tuple[str, ...] = PAPERS_GRIDS

@@ -24,7 +24,7 @@ from worldgen.evaluate.slag.points_file import read_points
 from worldgen.evaluate.slag.scoring import read_belief_scores
 from worldgen.evaluate.slag.update_metrics import UPDATE_METRICS
 from worldgen.evaluate.stages.slag import whole
-from worldgen.evaluate.stages.slag.points import believed
+from worldgen.evaluate.stages.slag.points import believed, read_beams
 from worldgen.evaluate.stages.slag.updates import blocks_of_task, updates
 from worldgen.storage.manifests import read_manifest
 
@@ -44,11 +44,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def rows_of(run: Run, name: str) -> dict[tuple[str, str, int], dict[str, float]]:
-    """The means of every row of a table, by task, who and r."""
+    """The means of every row of a table but those of other protocols, by task, who and r."""
     rows = read_belief_scores(run.folder / "slag" / "scores" / f"{name}.json")
     return {
         (row.task, row.who, row.about.get("r", 0)): {metric: cell.mean for metric, cell in row.means.items()}
         for row in rows
+        if row.about.get("protocol", "correcting") == "correcting"
     }
 
 
@@ -152,6 +153,31 @@ def test_changing_asks_for_another_label_of_the_same_points(run: Run) -> None:
         assert {b.updates[0].point.id for b in changed} <= {b.updates[0].point.id for b in corrected}
         assert changed
         assert all(block.updates[0].label != before[block.updates[0].point.id][0] for block in changed)
+
+
+def test_beam_asks_for_another_answer_of_the_models_own(run: Run) -> None:
+    """The points are those that are corrected; TF has the other truth value, as in changing."""
+    settings = ["slag.protocol=beam", "slag.r=[1, 2]", "slag.grids=[]", "ft.steps=40"]
+    its = replace(run, config=override(run.config, settings))
+    whole.update(its, METHODS["ft"])
+    beams, before = read_beams(its), believed(run, Task.GEN).main
+    corrected = {block.updates[0].point.id for block in blocks_of_task(run, Task.GEN, 1, "test")}
+    updated = [block.updates[0] for block in blocks_of_task(its, Task.GEN, 1, "test")]
+    assert {update.point.id for update in updated} == corrected
+    for update in updated:
+        assert update.label in beams[update.point.id]
+        assert update.label != before[update.point.id][0]
+        assert len(set(beams[update.point.id])) == 5
+    assert [block.updates[0].label for block in blocks_of_task(its, Task.TF, 1, "test")] == [
+        block.updates[0].label
+        for block in blocks_of_task(
+            replace(run, config=override(run.config, ["slag.protocol=changing"])), Task.TF, 1, "test"
+        )
+    ]
+    rows = read_belief_scores(run.folder / "slag" / "scores" / "updates.json")
+    told = {(row.task, row.about["r"]): row.means for row in rows if row.about["protocol"] == "beam"}
+    assert set(told) == {(task, r) for task in ("gen", "tf") for r in (1, 2)}
+    assert told["gen", 1]["usr_main"].mean > 0.5
 
 
 def test_more_updates_together_than_points_are_refused(run: Run) -> None:

@@ -1,7 +1,8 @@
 """Which points are updated, to which label, and in which blocks (Hase et al., 2021, section 5).
 
 "Correcting": the main predictions that are wrong are updated to the truth. "Changing": the same points are updated to
-another label. A block of r updates is made one after another in one model and measured once, after the last of them.
+another label. "Beam": so are they in TF; in GEN to another answer of the model's own (`beam_labels`). A block of r
+updates is made one after another in one model and measured once, after the last of them.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from worldgen.evaluate.slag.points import TRUE, Asked, Point, Task, questions_of
 from worldgen.facts import Fact
 from worldgen.worlds.world import World
 
-Protocol = Literal["correcting", "changing"]
+Protocol = Literal["correcting", "changing", "beam"]
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ def updates_of(
 ) -> list[PointUpdate]:
     """Returns the update of each point; a point that no other label can be asked of is left out.
 
-    Correcting asks for the first eligible label. Changing asks in GEN for a random wrong label that the model does not
-    predict already, in TF for the label that it does not predict.
+    Correcting asks for the first eligible label. Every other protocol asks in GEN for a random wrong label that the
+    model does not predict already, in TF for the label that it does not predict.
     """
     if protocol == "correcting":
         return [PointUpdate(point, point.main.eligible[0], point.weight) for point in points]

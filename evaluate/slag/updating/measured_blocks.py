@@ -17,7 +17,7 @@ from worldgen.evaluate.slag.predictions import PointQuestions
 from worldgen.evaluate.slag.reference import soft_credences
 from worldgen.evaluate.slag.update_metrics import BeforeAfter, RandomSets, Updates
 from worldgen.evaluate.slag.updating.agent_after import AgentCredences
-from worldgen.evaluate.slag.updating.blocks import Block, PointUpdate, Protocol, told_fact
+from worldgen.evaluate.slag.updating.blocks import Block, PointUpdate, told_fact
 from worldgen.evaluate.slag.updating.model_questions import (
     A_QUESTION_EACH,
     point_questions,
@@ -73,7 +73,7 @@ def _seed(seed: int, block: Block) -> int:
 
 
 def measured_updates(
-    blocks: Sequence[Block], rows: pd.DataFrame, protocol: Protocol, r: int, agent: AgentCredences | None = None
+    blocks: Sequence[Block], rows: pd.DataFrame, r: int, agent: AgentCredences | None = None
 ) -> Updates:
     """Returns what was measured of blocks of one task, from the rows of measurements-*.parquet in their order.
 
@@ -100,7 +100,7 @@ def measured_updates(
     random = RandomSets.of(of_block, model(is_random, [point.main for point in drawn]))
     return Updates(
         questions,
-        [update.point.main.eligible if protocol == "correcting" else (update.label,) for update in updates],
+        [update.point.main.eligible if update.asks_for_truth else (update.label,) for update in updates],
         r,
         model(~is_random, questions.asked),
         random if agent is None else replace(random, agent=agent.random),

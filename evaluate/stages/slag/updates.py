@@ -17,11 +17,12 @@ from worldgen.evaluate.runs.stage import Stage
 from worldgen.evaluate.slag.making.dependence import dependence_of
 from worldgen.evaluate.slag.points import Split, Task
 from worldgen.evaluate.slag.random_sets import draw_random_sets
+from worldgen.evaluate.slag.updating.beam_labels import beam_labels, updates_to_labels
 from worldgen.evaluate.slag.updating.block_labels import labelled_after
-from worldgen.evaluate.slag.updating.blocks import Block, blocks_of, updates_of, wrong_points
+from worldgen.evaluate.slag.updating.blocks import Block, PointUpdate, blocks_of, updates_of, wrong_points
 from worldgen.evaluate.slag.updating.measured_blocks import trials_of
 from worldgen.evaluate.stages.language_model import LM
-from worldgen.evaluate.stages.slag.points import BASE, POINTS, believed
+from worldgen.evaluate.stages.slag.points import BASE, BEAM, POINTS, believed, read_beams
 from worldgen.evaluate.stages.testbed import EDIT_FILES, NEEDED
 from worldgen.evaluate.stages.world import AGENT, TOKENS, WORLD
 from worldgen.randomness import generator
@@ -33,12 +34,13 @@ def updates(method: Method, run: Run, r: int, split: Split = "test", name: str |
     `name` is the stage's folder, by default RUN/slag/updates/METHOD/PROTOCOL-R.
     """
     needed = tuple(NEEDED[need] for need in method.needs(getattr(run.config, method.section)))
+    beam = (BEAM,) if run.config.slag.protocol == "beam" else ()
     return Stage(
         name or f"slag/updates/{method.name}/{run.config.slag.protocol}-{r}",
         partial(_update, method=method, r=r, split=split),
         EDIT_FILES,
         settings=("seed", "model_seed", *_UPDATE_SETTINGS, *method.settings),
-        reads=(WORLD, AGENT, TOKENS, POINTS, BASE, LM, *needed),
+        reads=(WORLD, AGENT, TOKENS, POINTS, BASE, LM, *beam, *needed),
         also=lambda _: {"method": method.name, "r": r, "split": split},
         resumes=True,
     )
@@ -79,13 +81,8 @@ def tasks_of(run: Run, method: Method) -> tuple[Task, ...]:
 
 def blocks_of_task(run: Run, task: Task, r: int, split: Split) -> list[Block]:
     """Returns the blocks of r updates of one task: of the points that the model answers wrongly, in random order."""
-    config, seed = run.config.slag, run.config.seed
-    before = believed(run, task).of_split(split)
-    main = before.main
-    wrong = wrong_points(before.points, {id_: right for id_, (_, right) in main.items()})
-    draw = generator(seed, f"slag {task.value} {split} updates")
-    chosen = [wrong[i] for i in draw.permutation(len(wrong))[: config.most_updates]]
-    asked = updates_of(chosen, config.protocol, {id_: said for id_, (said, _) in main.items()}, draw)
+    config = run.config.slag
+    asked, before = asked_updates(run, task, split), believed(run, task).of_split(split)
     if len(asked) < r:
         return []
     place = {point.id: number for number, point in enumerate(before.points)}
@@ -93,8 +90,23 @@ def blocks_of_task(run: Run, task: Task, r: int, split: Split) -> list[Block]:
     members = [[place[update.point.id] for update in asked[i * r : (i + 1) * r]] for i in range(count)]
     size = config.random_gen if task is Task.GEN else config.random_tf
     world = load_world(run.folder)
-    random = draw_random_sets(before.points, members, size, seed, dependence_of(world).all_downstream)
+    random = draw_random_sets(before.points, members, size, run.config.seed, dependence_of(world).all_downstream)
     blocks = blocks_of(asked, r, [tuple(before.points[i] for i in places) for places in random.sets])
     if r == 1:  # the labels of points are those after their own update
         return blocks
     return labelled_after(world, load_agent(run.folder, world, run.config.agent), blocks, config)
+
+
+def asked_updates(run: Run, task: Task, split: Split) -> list[PointUpdate]:
+    """Returns the updates of one task's points that the model answers wrongly, in random order."""
+    config, seed = run.config.slag, run.config.seed
+    before = believed(run, task).of_split(split)
+    said = {id_: answer for id_, (answer, _) in before.main.items()}
+    wrong = wrong_points(before.points, {id_: right for id_, (_, right) in before.main.items()})
+    draw = generator(seed, f"slag {task.value} {split} updates")
+    chosen = [wrong[i] for i in draw.permutation(len(wrong))[: config.most_updates]]
+    if config.protocol == "beam" and task is Task.GEN:
+        world = load_world(run.folder)
+        agent = load_agent(run.folder, world, run.config.agent)
+        return updates_to_labels(world, agent, config, seed, beam_labels(chosen, read_beams(run), said, draw))
+    return updates_of(chosen, config.protocol, said, draw)

@@ -9,7 +9,7 @@ from worldgen.evaluate.methods.methods import Method
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import carry_out, make_stage
 from worldgen.evaluate.stages.language_model import EXAM, make_with_trace
-from worldgen.evaluate.stages.slag.points import BASE, POINTS
+from worldgen.evaluate.stages.slag.points import BASE, BEAM, POINTS
 from worldgen.evaluate.stages.slag.scores import SCORES
 from worldgen.evaluate.stages.slag.tuning import tuned
 from worldgen.evaluate.stages.slag.updates import updates
@@ -26,7 +26,7 @@ def detect(run: Run) -> None:
 
 def update(run: Run, method: Method) -> None:
     """Tunes a method on dev points, updates test points for every number r of `slag.r`, and scores them."""
-    for stage in (POINTS, BASE):
+    for stage in (POINTS, BASE, *((BEAM,) if run.config.slag.protocol == "beam" else ())):
         make_stage(run, stage)
     its_run = tuned(run, method)
     for r in run.config.slag.r:
