@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import miniature
 import numpy as np
@@ -11,7 +13,7 @@ import pandas as pd
 import pytest
 
 from worldgen.errors import UserError
-from worldgen.evaluate.asking.measurements import read_measurements
+from worldgen.evaluate.asking.measurements import read_costs, read_measurements
 from worldgen.evaluate.methods.methods import METHODS
 from worldgen.evaluate.report.belief_tables import beliefs_as_text
 from worldgen.evaluate.runs.config import override
@@ -19,10 +21,12 @@ from worldgen.evaluate.runs.presets import slag_tiny
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import make_stage
 from worldgen.evaluate.slag.detection import DETECTION_METRICS
-from worldgen.evaluate.slag.points import Task
+from worldgen.evaluate.slag.points import Split, Task
 from worldgen.evaluate.slag.points_file import read_points
 from worldgen.evaluate.slag.scoring import read_belief_scores
 from worldgen.evaluate.slag.update_metrics import UPDATE_METRICS
+from worldgen.evaluate.slag.updating.blocks import PointUpdate
+from worldgen.evaluate.stages.slag import updates as stage_of_updates
 from worldgen.evaluate.stages.slag import whole
 from worldgen.evaluate.stages.slag.points import believed, read_beams
 from worldgen.evaluate.stages.slag.updates import blocks_of_task, updates
@@ -183,6 +187,42 @@ def test_beam_asks_for_another_answer_of_the_models_own(run: Run) -> None:
 def test_more_updates_together_than_points_are_refused(run: Run) -> None:
     with pytest.raises(UserError, match="no 500 points can be updated together"):
         make_stage(run, updates(METHODS["ft"], run, 500))
+
+
+def test_an_r_that_is_too_great_for_every_task_is_refused_before_any_update(run: Run) -> None:
+    its = replace(run, config=override(run.config, ["slag.r=3,500"]))
+    with pytest.raises(
+        UserError, match="no 500 points can be updated together, gen has 5 and tf has 5: give a smaller"
+    ):
+        whole.update(its, METHODS["ft"])
+    assert not (run.folder / "slag" / "updates" / "ft" / "correcting-3").exists()
+
+
+def test_every_r_of_an_ablation_is_measured_and_small_tasks_are_named(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GEN has five points to update, and TF is made to have two."""
+    folder = shutil.copytree(run.folder, tmp_path / "run", ignore=shutil.ignore_patterns("updates"))
+    asked = stage_of_updates.asked_updates
+
+    def fewer(run: Run, task: Task, split: Split) -> list[PointUpdate]:
+        return asked(run, task, split)[: 2 if task is Task.TF else None]
+
+    monkeypatch.setattr(stage_of_updates, "asked_updates", fewer)
+    its = Run(folder, override(run.config, ["slag.r=1,2,4", "slag.grids=[]"]), device="cpu")
+    whole.update(its, METHODS["ft"])
+    assert "r = 4: tf is left out, it has 2 points to update" in capsys.readouterr().err
+    rows = read_belief_scores(folder / "slag" / "scores" / "updates.json")
+    counts = {(row.task, row.about["r"]): (row.n, row.about["points"], row.about["dropped"]) for row in rows}
+    assert counts == {
+        ("gen", 1): (5, 5, 0), ("gen", 2): (2, 4, 1), ("gen", 4): (1, 4, 1), ("tf", 1): (2, 2, 0), ("tf", 2): (1, 2, 0),
+    }  # fmt: skip
+
+
+def test_files_tell_the_blocks_of_both_tasks_apart(run: Run) -> None:
+    """Or a killed run would take the blocks of one task for those of the other, and leave them out."""
+    cases = read_costs(run.folder / "slag" / "updates" / "ft" / "correcting-2")["case"]
+    assert cases.tolist() == list(range(sum(len(blocks_of_task(run, task, 2, "test")) for task in Task)))
 
 
 def test_the_points_of_the_run_are_those_of_its_settings(run: Run) -> None:

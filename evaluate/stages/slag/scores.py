@@ -34,7 +34,7 @@ from worldgen.evaluate.slag.update_metrics import (
 from worldgen.evaluate.slag.updating.agent_after import agent_credences
 from worldgen.evaluate.slag.updating.measured_blocks import block_questions, measured_updates
 from worldgen.evaluate.stages.slag.points import BASE, POINTS, believed
-from worldgen.evaluate.stages.slag.updates import UPDATE_KEYS, blocks_of_task, tasks_of
+from worldgen.evaluate.stages.slag.updates import UPDATE_KEYS, blocks_of_task, points_to_update, tasks_of
 from worldgen.evaluate.stages.world import AGENT, WORLD
 from worldgen.evaluate.statistics.ratios import RatioTable
 from worldgen.randomness import generator
@@ -132,7 +132,12 @@ def rows_of_updates(run: Run, name: str, known: tuple[World, Agent] | None = Non
         some, rows = rows[:length], rows[length:]
         credences = agent_credences(*known, blocks) if known else None
         measured = measured_updates(blocks, some, noted["r"], credences)
-        about = {"protocol": noted["slag.protocol"], "r": noted["r"]} | _cost(costs, len(blocks))
+        updated = noted["r"] * len(blocks)
+        about = {
+            "protocol": noted["slag.protocol"], "r": noted["r"], "points": updated,
+            "dropped": manifest.rows.get(points_to_update(task), updated) - updated,
+            "left_out": sum(block.left_out for block in blocks), **_cost(costs, len(blocks)),
+        }  # fmt: skip
         costs = costs[len(blocks) :]
         made, told = update_metrics(measured), before_and_after(measured)
         table = RatioTable(made.rows, {**made.columns, **told.columns})

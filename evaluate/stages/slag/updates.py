@@ -60,17 +60,34 @@ def _update(run: Run, folder: Path, method: Method, r: int, split: Split) -> Map
     mode = "single" if r == 1 else "sequential"
     edit = run.config.edit.model_copy(update={"mode": mode, "requests": r, "keep_adapters": False})
     its_run = replace(run, config=run.config.model_copy(update={"edit": edit}))
-    blocks = [block for task in tasks_of(run, method) for block in blocks_of_task(run, task, r, split)]
-    if not blocks:
-        raise UserError(
-            f"no {r} points can be updated together: give a smaller r (slag.r), or more points (slag.points)"
-        )
+    asked = numbers_of_updates(run, method, split)
+    check_enough(asked, r)
+    of_tasks = (block for task in asked for block in blocks_of_task(run, task, r, split))
+    # Files tell one block from another by its number, those of two tasks too.
+    blocks = [replace(block, number=number) for number, block in enumerate(of_tasks)]
     bench = workbench_of(its_run, method, folder, None)
     trials = trials_of(blocks, bench.world, bench.seed)
     reader = AnswerReader(bench.tokenizer, bench.world.objects)
     files = ChunkedFiles(folder, max(1, config.chunk_points // r))
     measure(bench.model, method.make(bench), reader, trials, files, run.quiet)
-    return {"blocks": len(blocks)}
+    return {"blocks": len(blocks)} | {points_to_update(task): number for task, number in asked.items()}
+
+
+def points_to_update(task: Task) -> str:
+    """Returns the name under which a stage's manifest counts the points of a task that could be updated."""
+    return f"{task.value}_points"
+
+
+def numbers_of_updates(run: Run, method: Method, split: Split) -> dict[Task, int]:
+    """Returns how many points a method can update of each of its tasks."""
+    return {task: len(asked_updates(run, task, split)) for task in tasks_of(run, method)}
+
+
+def check_enough(asked: Mapping[Task, int], r: int) -> None:
+    """Raises UserError where no task has r points to update together."""
+    if max(asked.values()) < r:
+        have = " and ".join(f"{task.value} has {number}" for task, number in asked.items())
+        raise UserError(f"no {r} points can be updated together, {have}: give a smaller slag.r, or more slag.points")
 
 
 def tasks_of(run: Run, method: Method) -> tuple[Task, ...]:
