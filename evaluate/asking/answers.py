@@ -8,9 +8,10 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from worldgen.facts import Vocabulary
+from worldgen.lm.beam import Continuations, beam_search
 from worldgen.lm.score import Askable, greedy, log_probabilities
 from worldgen.lm.texts import continuations
 
@@ -61,6 +62,15 @@ class AnswerReader:
     def answers(self, model: Askable, prompts: Sequence[str], editions: Sequence[int] | None = None) -> list[str]:
         """Returns the model's greedy answer to each prompt "s r"; `editions[i]` gives the i-th."""
         return [self.read(ids) for ids in greedy(model, self.tokenizer, prompts, self.longest, editions=editions)]
+
+    def beams(self, model: PreTrainedModel, prompts: Sequence[str], size: int) -> list[list[str]]:
+        """Returns for each prompt the `size` objects with the most probable names that a beam search finds.
+
+        The search is wide enough for all names of so many objects. The most probable object comes first.
+        """
+        names, width = Continuations.of(self._spelled), size * int(self.objects.name_counts.max())
+        found = beam_search(model, self.tokenizer, prompts, names, width)
+        return [list(dict.fromkeys(self._object_of[beam.ids] for beam in its))[:size] for its in found]
 
     def read(self, ids: Sequence[int]) -> str:
         """Returns the label of the object that these tokens begin with, "" if they begin with none."""

@@ -10,7 +10,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 
 import tomli_w
 from pydantic import Field, ValidationError
@@ -111,7 +111,7 @@ def load(path: Path) -> RunConfig:
 
 
 def override(config: RunConfig, settings: Iterable[str]) -> RunConfig:
-    """Returns the config with `section.field=value` settings applied.
+    """Returns the config with `section.field=value` settings applied. A list needs no brackets: `slag.r=1,10`.
 
     Raises UserError for a setting without "=", an unknown key (the nearest is offered) or a bad value.
     """
@@ -126,7 +126,7 @@ def override(config: RunConfig, settings: Iterable[str]) -> RunConfig:
             hint = f"did you mean {near[0]!r}?" if near else "see `worldgen config` for the fields"
             raise UserError(f"--set: there is no setting {key!r}: {hint}")
         section, _, name = key.rpartition(".")
-        (fields[section] if section else fields)[name] = _toml_value(value)
+        (fields[section] if section else fields)[name] = _list_value(value) if _is_list(key) else _toml_value(value)
     return _validated(fields, "the settings")
 
 
@@ -140,6 +140,18 @@ def field_names() -> list[str]:
         else:
             names.append(name)
     return names
+
+
+def _is_list(key: str) -> bool:
+    section, _, name = key.rpartition(".")
+    owner: Any = RunConfig.model_fields[section].annotation if section else RunConfig
+    return get_origin(owner.model_fields[name].annotation) is tuple
+
+
+def _list_value(text: str) -> Any:
+    """Returns a list as TOML reads it, with or without its brackets."""
+    value = _toml_value(text)
+    return value if isinstance(value, list) else _toml_value(f"[{text}]")
 
 
 def _toml_value(text: str) -> Any:

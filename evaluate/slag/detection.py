@@ -57,8 +57,9 @@ def detect(questions: PointQuestions, predictions: Predictions) -> RatioTable:
     """Returns all `DETECTION_METRICS` of N points.
 
     A point without paraphrases, without entailed questions or without neutral ones has no value in their metrics.
-    Entailment counts the questions that follow from the true main belief and whose label is certain enough. The
-    paper's entailment accuracy is `entailment_right`: only a model that holds the belief ought to draw the conclusion.
+    Entailment and contrapositive count what follows from the true main belief itself. A label that is an agent's
+    posterior after an update counts by its rule only (`entailment_by_rule`), for nobody was updated yet. The paper's
+    entailment accuracy is `entailment_right`: only a model that holds the belief ought to draw the conclusion.
     Shapes: predictions of the E questions. Raises ValueError if they are not as many.
     """
     _check(questions, predictions)
@@ -68,7 +69,7 @@ def detect(questions: PointQuestions, predictions: Predictions) -> RatioTable:
         "consistency": paraphrase_consistency(questions, predictions),
         "para_accuracy": _share_right(questions, predictions, Part.PARAPHRASE),
         "para_equality": paraphrase_equality(questions, predictions),
-        "entailment": entailment_accuracy(questions, predictions, questions.follows_truth),
+        "entailment": entailment_accuracy(questions, predictions, questions.follows_truth & questions.implied),
         "contrapositive": contrapositive_accuracy(questions, predictions),
         "neutral_accuracy": _share_right(questions, predictions, Part.NEUTRAL),
         "unanswered": _unanswered(questions, predictions),
@@ -120,7 +121,7 @@ def contrapositive_accuracy(questions: PointQuestions, predictions: Predictions)
     """
     members = questions.of(Part.ENTAILED)
     holds = np.array([its.contrapositive for its in questions.entailed], dtype=bool)
-    counts = holds & questions.follows_truth & ~predictions.right[members.entry]
+    counts = holds & questions.follows_truth & questions.implied & ~predictions.right[members.entry]
     main_wrong = ~predictions.right[questions.main][members.point]
     return _count(questions, Part.ENTAILED, np.where(counts, main_wrong, np.nan))
 

@@ -193,6 +193,11 @@ class PointQuestions:
         return np.array(found, dtype=bool)
 
     @cached_property
+    def implied(self) -> NDArray[np.bool_]:
+        """[Q]: whether each entailed question follows from the belief itself, and not only from an update."""
+        return np.array([not its.needs_the_update for its in self.entailed], dtype=bool)
+
+    @cached_property
     def follows_truth(self) -> NDArray[np.bool_]:
         """[Q]: which entailed questions follow from the true main belief: any of its labels."""
         return self.follows([point.main.eligible for point in self.points])

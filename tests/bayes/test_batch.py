@@ -129,7 +129,8 @@ def test_statements_of_micro_worlds(drawn, data):
     world, sets = drawn
     agent = testing.agent_of(world)
     asked = [(data.draw(testing.statements_of(world)), edits) for edits in sets for _ in range(3)]
-    found = ask_statements(agent, [statement for statement, _ in asked], [edits for _, edits in asked])
+    sets = EditSets.of([edits for _, edits in asked])
+    found = ask_statements(agent, [statement for statement, _ in asked], sets)
     expected = [credence(agent.revise(*edits), statement) for statement, edits in asked]
     np.testing.assert_allclose(found, expected, rtol=0, atol=ROUNDING)
 

@@ -44,7 +44,8 @@ MAY_IMPORT = {
     "evaluate.slag": """worldgen storage worlds corpus bayes bayes.batch lm
         evaluate evaluate.statistics evaluate.asking""",
     "evaluate.slag.making": "worldgen worlds bayes bayes.batch evaluate.asking evaluate.slag",
-    "evaluate.slag.updating": "worldgen worlds lm evaluate.asking evaluate.slag",
+    "evaluate.slag.updating": """worldgen worlds bayes bayes.batch lm
+        evaluate.asking evaluate.slag evaluate.slag.making""",
     "evaluate.slag.converters": "worldgen graphs graphs.reading evaluate.slag",
     "evaluate.teaching": """worldgen worlds corpus bayes bayes.batch lm lm.editors lm.editors.belief
         evaluate evaluate.asking evaluate.testbed""",
@@ -62,8 +63,8 @@ MAY_IMPORT = {
     "evaluate.stages": """worldgen storage graphs worlds corpus export bayes bayes.batch lm lm.training lm.editors
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.teaching evaluate.methods
         evaluate.inquiry evaluate.report evaluate.runs""",
-    "evaluate.stages.slag": """worldgen storage lm evaluate evaluate.statistics evaluate.asking evaluate.slag
-        evaluate.slag.making evaluate.slag.updating evaluate.methods evaluate.runs evaluate.stages""",
+    "evaluate.stages.slag": """worldgen storage worlds bayes lm evaluate evaluate.statistics evaluate.asking
+        evaluate.slag evaluate.slag.making evaluate.slag.updating evaluate.methods evaluate.runs evaluate.stages""",
     "evaluate.commands": """worldgen storage graphs graphs.fetching worlds corpus export lm lm.training
         evaluate evaluate.asking evaluate.testbed evaluate.slag evaluate.slag.converters evaluate.methods
         evaluate.inquiry evaluate.report evaluate.runs evaluate.stages evaluate.stages.slag""",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import miniature
 import numpy as np
@@ -11,7 +13,7 @@ import pandas as pd
 import pytest
 
 from worldgen.errors import UserError
-from worldgen.evaluate.asking.measurements import read_measurements
+from worldgen.evaluate.asking.measurements import read_costs, read_measurements
 from worldgen.evaluate.methods.methods import METHODS
 from worldgen.evaluate.report.belief_tables import beliefs_as_text
 from worldgen.evaluate.runs.config import override
@@ -19,12 +21,14 @@ from worldgen.evaluate.runs.presets import slag_tiny
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import make_stage
 from worldgen.evaluate.slag.detection import DETECTION_METRICS
-from worldgen.evaluate.slag.points import Task
+from worldgen.evaluate.slag.points import Split, Task
 from worldgen.evaluate.slag.points_file import read_points
 from worldgen.evaluate.slag.scoring import read_belief_scores
 from worldgen.evaluate.slag.update_metrics import UPDATE_METRICS
+from worldgen.evaluate.slag.updating.blocks import PointUpdate
+from worldgen.evaluate.stages.slag import updates as stage_of_updates
 from worldgen.evaluate.stages.slag import whole
-from worldgen.evaluate.stages.slag.points import believed
+from worldgen.evaluate.stages.slag.points import believed, read_beams
 from worldgen.evaluate.stages.slag.updates import blocks_of_task, updates
 from worldgen.storage.manifests import read_manifest
 
@@ -44,11 +48,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def rows_of(run: Run, name: str) -> dict[tuple[str, str, int], dict[str, float]]:
-    """The means of every row of a table, by task, who and r."""
+    """The means of every row of a table but those of other protocols, by task, who and r."""
     rows = read_belief_scores(run.folder / "slag" / "scores" / f"{name}.json")
     return {
         (row.task, row.who, row.about.get("r", 0)): {metric: cell.mean for metric, cell in row.means.items()}
         for row in rows
+        if row.about.get("protocol", "correcting") == "correcting"
     }
 
 
@@ -107,6 +112,15 @@ def test_the_success_rate_can_be_had_from_the_rows(run: Run) -> None:
     assert rows_of(run, "updates")["gen", "ft", 1]["usr_main"] == pytest.approx(np.mean(hits))
 
 
+def test_the_distance_from_the_agent_is_told_of_every_set_also_after_two_updates(run: Run) -> None:
+    """In TF it may be unknown of the updated subjects: the agent cannot be told that a statement is false."""
+    for (task, _, _), means in rows_of(run, "updates").items():
+        told = {name for name in means if name.startswith("distance_")}
+        parts = ("main", "para", "neutral", "random") if task == "gen" else ("random",)
+        assert {f"distance_{part}" for part in parts} <= told
+        assert all(0 <= means[name] <= 1 for name in told)
+
+
 def test_tuning_takes_dev_points_and_writes_down_every_point_of_the_grid(run: Run) -> None:
     found = json.loads((run.folder / "slag" / "tune" / "ft.json").read_text())
     assert [point["settings"] for point in found["points"]] == [
@@ -145,9 +159,70 @@ def test_changing_asks_for_another_label_of_the_same_points(run: Run) -> None:
         assert all(block.updates[0].label != before[block.updates[0].point.id][0] for block in changed)
 
 
+def test_beam_asks_for_another_answer_of_the_models_own(run: Run) -> None:
+    """The points are those that are corrected; TF has the other truth value, as in changing."""
+    settings = ["slag.protocol=beam", "slag.r=[1, 2]", "slag.grids=[]", "ft.steps=40"]
+    its = replace(run, config=override(run.config, settings))
+    whole.update(its, METHODS["ft"])
+    beams, before = read_beams(its), believed(run, Task.GEN).main
+    corrected = {block.updates[0].point.id for block in blocks_of_task(run, Task.GEN, 1, "test")}
+    updated = [block.updates[0] for block in blocks_of_task(its, Task.GEN, 1, "test")]
+    assert {update.point.id for update in updated} == corrected
+    for update in updated:
+        assert update.label in beams[update.point.id]
+        assert update.label != before[update.point.id][0]
+        assert len(set(beams[update.point.id])) == 5
+    assert [block.updates[0].label for block in blocks_of_task(its, Task.TF, 1, "test")] == [
+        block.updates[0].label
+        for block in blocks_of_task(
+            replace(run, config=override(run.config, ["slag.protocol=changing"])), Task.TF, 1, "test"
+        )
+    ]
+    rows = read_belief_scores(run.folder / "slag" / "scores" / "updates.json")
+    told = {(row.task, row.about["r"]): row.means for row in rows if row.about["protocol"] == "beam"}
+    assert set(told) == {(task, r) for task in ("gen", "tf") for r in (1, 2)}
+    assert told["gen", 1]["usr_main"].mean > 0.5
+
+
 def test_more_updates_together_than_points_are_refused(run: Run) -> None:
     with pytest.raises(UserError, match="no 500 points can be updated together"):
         make_stage(run, updates(METHODS["ft"], run, 500))
+
+
+def test_an_r_that_is_too_great_for_every_task_is_refused_before_any_update(run: Run) -> None:
+    its = replace(run, config=override(run.config, ["slag.r=3,500"]))
+    with pytest.raises(
+        UserError, match="no 500 points can be updated together, gen has 5 and tf has 5: give a smaller"
+    ):
+        whole.update(its, METHODS["ft"])
+    assert not (run.folder / "slag" / "updates" / "ft" / "correcting-3").exists()
+
+
+def test_every_r_of_an_ablation_is_measured_and_small_tasks_are_named(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GEN has five points to update, and TF is made to have two."""
+    folder = shutil.copytree(run.folder, tmp_path / "run", ignore=shutil.ignore_patterns("updates"))
+    asked = stage_of_updates.asked_updates
+
+    def fewer(run: Run, task: Task, split: Split) -> list[PointUpdate]:
+        return asked(run, task, split)[: 2 if task is Task.TF else None]
+
+    monkeypatch.setattr(stage_of_updates, "asked_updates", fewer)
+    its = Run(folder, override(run.config, ["slag.r=1,2,4", "slag.grids=[]"]), device="cpu")
+    whole.update(its, METHODS["ft"])
+    assert "r = 4: tf is left out, it has 2 points to update" in capsys.readouterr().err
+    rows = read_belief_scores(folder / "slag" / "scores" / "updates.json")
+    counts = {(row.task, row.about["r"]): (row.n, row.about["points"], row.about["dropped"]) for row in rows}
+    assert counts == {
+        ("gen", 1): (5, 5, 0), ("gen", 2): (2, 4, 1), ("gen", 4): (1, 4, 1), ("tf", 1): (2, 2, 0), ("tf", 2): (1, 2, 0),
+    }  # fmt: skip
+
+
+def test_files_tell_the_blocks_of_both_tasks_apart(run: Run) -> None:
+    """Or a killed run would take the blocks of one task for those of the other, and leave them out."""
+    cases = read_costs(run.folder / "slag" / "updates" / "ft" / "correcting-2")["case"]
+    assert cases.tolist() == list(range(sum(len(blocks_of_task(run, task, 2, "test")) for task in Task)))
 
 
 def test_the_points_of_the_run_are_those_of_its_settings(run: Run) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from worldgen.evaluate.runs.stage import Stage
 from worldgen.evaluate.slag.points import Point, Split, Task
 from worldgen.evaluate.slag.points_file import read_points, write_points
 from worldgen.evaluate.slag.predictions import PointQuestions, Predictions, questions_of
+from worldgen.evaluate.slag.updating.beam_labels import BEAM_SIZE
 from worldgen.evaluate.slag.updating.model_questions import A_QUESTION_EACH, point_questions, predictions_from
 from worldgen.evaluate.stages.language_model import LM
 from worldgen.evaluate.stages.world import AGENT, TOKENS, WORLD
@@ -23,6 +25,7 @@ from worldgen.storage.files import read_columns, write_table, write_text
 
 POINTS_FILE = "points.jsonl"
 REPLIES_FILE = "replies.parquet"
+BEAMS_FILE = "beams.parquet"
 
 
 def _make_points(run: Run, folder: Path) -> Mapping[str, Any]:
@@ -68,6 +71,32 @@ def _ask_the_model(run: Run, folder: Path) -> Mapping[str, Any]:
 
 
 BASE = Stage("slag/base", _ask_the_model, (REPLIES_FILE,), reads=(WORLD, TOKENS, POINTS, LM))
+
+
+def _search_beams(run: Run, folder: Path) -> Mapping[str, Any]:
+    """Writes the beam of every GEN point: the objects that the model holds most probable, in their order."""
+    from worldgen.evaluate.asking.answers import AnswerReader
+    from worldgen.lm.model import load_model
+    from worldgen.lm.tokenizer import load_tokenizer
+
+    points = [point for point in read_points(run.folder / POINTS.name / POINTS_FILE) if point.task is Task.GEN]
+    reader = AnswerReader(load_tokenizer(run.folder / TOKENS.name / "tokenizer"), load_world(run.folder).objects)
+    model = load_model(run.folder / LM.name / "final", run.torch_device)
+    beams = reader.beams(model, [point.main.prompt for point in points], BEAM_SIZE)
+    rows = [(point.id, answer) for point, beam in zip(points, beams, strict=True) for answer in beam]
+    write_table(folder / BEAMS_FILE, {"point": [id_ for id_, _ in rows], "answer": [answer for _, answer in rows]})
+    return {"points": len(points)}
+
+
+BEAM = Stage("slag/beam", _search_beams, (BEAMS_FILE,), reads=(WORLD, TOKENS, POINTS, LM))
+
+
+def read_beams(run: Run) -> dict[str, list[str]]:
+    """Returns the beam of each GEN point by its id. Raises UserError where no beam was searched for."""
+    columns, beams = read_columns(finished(run.folder / BEAM.name) / BEAMS_FILE), defaultdict(list)
+    for point, answer in zip(columns["point"].tolist(), columns["answer"].tolist(), strict=True):
+        beams[point].append(answer)
+    return beams
 
 
 @dataclass(frozen=True)

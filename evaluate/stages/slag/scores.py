@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from worldgen.bayes.agent import Agent
 from worldgen.evaluate.asking.measurements import read_costs, read_measurements
 from worldgen.evaluate.methods.methods import METHODS
 from worldgen.evaluate.runs.config import override
@@ -30,20 +31,24 @@ from worldgen.evaluate.slag.update_metrics import (
     before_and_after,
     update_metrics,
 )
+from worldgen.evaluate.slag.updating.agent_after import agent_credences
 from worldgen.evaluate.slag.updating.measured_blocks import block_questions, measured_updates
 from worldgen.evaluate.stages.slag.points import BASE, POINTS, believed
-from worldgen.evaluate.stages.slag.updates import UPDATE_KEYS, blocks_of_task, tasks_of
+from worldgen.evaluate.stages.slag.updates import UPDATE_KEYS, blocks_of_task, points_to_update, tasks_of
 from worldgen.evaluate.stages.world import AGENT, WORLD
 from worldgen.evaluate.statistics.ratios import RatioTable
 from worldgen.randomness import generator
 from worldgen.storage.files import write_text
 from worldgen.storage.manifests import MANIFEST, Inputs, read_manifest
+from worldgen.worlds.world import World
 
 
 def _score(run: Run, folder: Path) -> Mapping[str, Any]:
     """Scores the beliefs before any update, and every finished stage of updates."""
     detected = [row for task in Task for row in detection_rows(run, task)]
-    updated = [row for name in finished_updates(run.folder) for row in rows_of_updates(run, name)]
+    world = load_world(run.folder)
+    agent = load_agent(run.folder, world, run.config.agent)
+    updated = [row for name in finished_updates(run.folder) for row in rows_of_updates(run, name, (world, agent))]
     for name, rows in (("detection", detected), ("updates", updated)):
         write_text(folder / f"{name}.json", json.dumps([row.as_json() for row in rows], indent=1) + "\n")
         write_text(folder / f"{name}.csv", as_table(rows).to_csv(index=False))
@@ -106,8 +111,11 @@ def _independence(questions: PointQuestions, predictions: Predictions, seed: int
     return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
 
 
-def rows_of_updates(run: Run, name: str) -> list[BeliefScores]:
-    """Returns a row for each task of a finished stage of updates."""
+def rows_of_updates(run: Run, name: str, known: tuple[World, Agent] | None = None) -> list[BeliefScores]:
+    """Returns a row for each task of a finished stage of updates.
+
+    With `known`, the world and its agent, the rows tell the distance from the agent after the same updates.
+    """
     manifest = read_manifest(run.folder / name)
     assert manifest is not None
     rows, costs = read_measurements(run.folder / name), read_costs(run.folder / name)
@@ -122,8 +130,14 @@ def rows_of_updates(run: Run, name: str) -> list[BeliefScores]:
             continue
         length = sum(len(list(block_questions(block, ()))) for block in blocks)
         some, rows = rows[:length], rows[length:]
-        measured = measured_updates(blocks, some, its_run.config.slag.protocol, noted["r"])
-        about = {"protocol": noted["slag.protocol"], "r": noted["r"]} | _cost(costs, len(blocks))
+        credences = agent_credences(*known, blocks) if known else None
+        measured = measured_updates(blocks, some, noted["r"], credences)
+        updated = noted["r"] * len(blocks)
+        about = {
+            "protocol": noted["slag.protocol"], "r": noted["r"], "points": updated,
+            "dropped": manifest.rows.get(points_to_update(task), updated) - updated,
+            "left_out": sum(block.left_out for block in blocks), **_cost(costs, len(blocks)),
+        }  # fmt: skip
         costs = costs[len(blocks) :]
         made, told = update_metrics(measured), before_and_after(measured)
         table = RatioTable(made.rows, {**made.columns, **told.columns})

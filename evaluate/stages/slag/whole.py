@@ -9,10 +9,10 @@ from worldgen.evaluate.methods.methods import Method
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import carry_out, make_stage
 from worldgen.evaluate.stages.language_model import EXAM, make_with_trace
-from worldgen.evaluate.stages.slag.points import BASE, POINTS
+from worldgen.evaluate.stages.slag.points import BASE, BEAM, POINTS
 from worldgen.evaluate.stages.slag.scores import SCORES
 from worldgen.evaluate.stages.slag.tuning import tuned
-from worldgen.evaluate.stages.slag.updates import updates
+from worldgen.evaluate.stages.slag.updates import check_enough, numbers_of_updates, updates
 from worldgen.evaluate.stages.world import TOKENS
 
 WORLD_STAGES = (TOKENS, POINTS)
@@ -25,11 +25,19 @@ def detect(run: Run) -> None:
 
 
 def update(run: Run, method: Method) -> None:
-    """Tunes a method on dev points, updates test points for every number r of `slag.r`, and scores them."""
-    for stage in (POINTS, BASE):
+    """Tunes a method on dev points, updates test points for every number r of `slag.r`, and scores them.
+
+    Says which task is left out at which r. Raises UserError, before any update, for an r that is too great for all.
+    """
+    for stage in (POINTS, BASE, *((BEAM,) if run.config.slag.protocol == "beam" else ())):
         make_stage(run, stage)
+    asked = numbers_of_updates(run, method, "test")
+    for r in run.config.slag.r:
+        check_enough(asked, r)
     its_run = tuned(run, method)
     for r in run.config.slag.r:
+        for task in (task for task, number in asked.items() if number < r):
+            run.say(f"r = {r}: {task.value} is left out, it has {asked[task]} points to update")
         make_with_trace(its_run, updates(method, its_run, r))
     make_stage(run, SCORES)
 
