@@ -51,7 +51,8 @@ class GridPoint:
 class TunedMethod:
     """An update method's grid: all that was tried, and which point was chosen."""
 
-    method: str
+    name: str
+    """The method and the protocol: "ft-correcting"."""
     points: Sequence[GridPoint]
     chosen: GridPoint
 

@@ -37,4 +37,4 @@ def read_belief_material(run_folder: Path) -> BeliefMaterial | None:
 def _tuned(path: Path) -> TunedMethod:
     found = json.loads(path.read_text(encoding="utf-8"))
     points = [GridPoint(tuple(point["settings"]), point["scores"]) for point in found["points"]]
-    return TunedMethod(found["method"], points, points[found["points"].index(found["best"])])
+    return TunedMethod(path.stem, points, points[found["points"].index(found["best"])])

@@ -116,7 +116,7 @@ def test_the_success_rate_can_be_had_from_the_rows(run: Run) -> None:
 
 
 def test_tuning_takes_dev_points_and_writes_down_every_point_of_the_grid(run: Run) -> None:
-    found = json.loads((run.folder / "slag" / "tune" / "ft.json").read_text())
+    found = json.loads((run.folder / "slag" / "tune" / "ft-correcting.json").read_text())
     assert [point["settings"] for point in found["points"]] == [
         ["ft.learning_rate=0.001", "ft.steps=4"], ["ft.learning_rate=0.01", "ft.steps=4"],
     ]  # fmt: skip
