@@ -48,7 +48,7 @@ def trace(run_folder: Path, config: RunConfig) -> Summary:
 
 def beliefs(run_folder: Path, config: RunConfig, with_page: bool = False) -> Summary:
     """Returns the tables of beliefs, before any update and after every method's updates, and the path of the page."""
-    from worldgen.evaluate.report.belief_tables import beliefs_as_text
+    from worldgen.evaluate.report.belief_tables import beliefs_as_text, in_order
     from worldgen.evaluate.slag.detection import DETECTION_METRICS
     from worldgen.evaluate.slag.scoring import read_belief_scores
     from worldgen.evaluate.slag.update_metrics import BEFORE_AFTER_METRICS, UPDATE_METRICS
@@ -56,6 +56,7 @@ def beliefs(run_folder: Path, config: RunConfig, with_page: bool = False) -> Sum
     found = {
         name: read_belief_scores(run_folder / "slag" / "scores" / f"{name}.json") for name in ("detection", "updates")
     }
+    found["updates"] = in_order(found["updates"])
     tables = (
         ("detection", "Beliefs before any update, test points", DETECTION_METRICS),
         ("updates", "After updates of wrong beliefs", UPDATE_METRICS),

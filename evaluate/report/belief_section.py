@@ -16,6 +16,7 @@ from worldgen.evaluate.report.belief_tables import (
     belief_table,
     costs_of,
     group_title,
+    in_order,
     independence_of,
 )
 from worldgen.evaluate.report.figures.main_answer import draw_by_main_answer
@@ -64,7 +65,7 @@ def belief_section(material: BeliefMaterial | None, figures: FigureFolder) -> Be
     """Returns the part of the page about beliefs; None for a run that has none."""
     if material is None:
         return None
-    detected, updated = material.detection, material.updates
+    detected, updated = material.detection, in_order(material.updates)
     rules = rule_metrics(sorted({name for row in detected for name in row.means}))
     return BeliefSection(
         headline=belief_table(detected, BELIEF_METRICS),
@@ -117,8 +118,9 @@ def _against_r(updated: Sequence[BeliefScores], figures: FigureFolder) -> dict[s
 
 
 def _success(material: BeliefMaterial, figures: FigureFolder) -> Markup | None:
-    panels = []
-    for (who, protocol, task), bins in material.success.groupby(["who", "protocol", "task"]):
+    panels, keys = [], ["who", "protocol", "task"]
+    ordered = material.success.sort_values(keys, ascending=[True, False, True], kind="stable")  # as `in_order`
+    for (who, protocol, task), bins in ordered.groupby(keys, sort=False):
         first = bins.iloc[0]
         pearson = None if first["pearson"] != first["pearson"] else float(first["pearson"])  # NaN
         intervals = map(Interval, bins["mean"], bins["low"], bins["high"])

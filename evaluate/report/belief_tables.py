@@ -54,6 +54,12 @@ def _known(rows: Sequence[BeliefScores], metrics: Sequence[Metric]) -> list[Metr
     return [metric for metric in metrics if any(metric.name in row.means for row in rows)]
 
 
+def in_order(updates: Sequence[BeliefScores]) -> list[BeliefScores]:
+    """Returns rows of updates as tables list them: "correcting" first, then by task, method and r."""
+    rows = sorted(updates, key=lambda row: (row.task, row.who, row.about["r"]))
+    return sorted(rows, key=lambda row: str(row.about["protocol"]), reverse=True)
+
+
 class BeliefTable(NamedTuple):
     """A table of the page: a group of rows for each task and, of updates, each protocol."""
 
@@ -118,8 +124,7 @@ class Cost(NamedTuple):
 
 
 def costs_of(rows: Sequence[BeliefScores]) -> list[Cost]:
-    """Returns a row for each row of updates, those of one task and protocol together."""
-    rows = sorted(rows, key=group_title)
+    """Returns a row for each row of updates."""
     numbers = ([row.about[name] for name in ("steps", "flops", "seconds")] for row in rows)
     return [
         Cost(group_title(row), row_title(row), steps, flops if flops == flops else None, seconds)  # no NaN

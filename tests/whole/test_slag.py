@@ -208,6 +208,14 @@ def test_success_by_consistency_can_be_had_from_the_model_before_and_the_rows(ru
     assert bins["left_out"].unique().tolist() == [expected.left_out]
 
 
+def test_the_shares_of_independence_are_the_pooled_neutral_accuracies(run: Run) -> None:
+    for row in read_belief_scores(run.folder / "slag" / "scores" / "detection.json"):
+        for split in ("right", "wrong"):
+            assert row.about[f"neutral_if_{split}"] == pytest.approx(row.pooled.get(f"neutral_accuracy_{split}"))
+        if row.about["neutral_r"] is not None:
+            assert -1 <= row.about["neutral_r_shuffled_low"] <= row.about["neutral_r_shuffled_high"] <= 1
+
+
 def page_of(run: Run) -> PageReader:
     """The page about all that the tests above have measured."""
     make_page(run, testbed.SCORES, SCORES)
