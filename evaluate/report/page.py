@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from worldgen.evaluate.report.belief_section import belief_section
 from worldgen.evaluate.report.edited_method import edited_method
 from worldgen.evaluate.report.editing_table import COLUMNS_HEAD, SITE_WORDS, STATEMENT_COLUMNS_HEAD
 from worldgen.evaluate.report.figures.svg import FigureFolder
@@ -45,6 +46,7 @@ def write_page(material: ReportMaterial, folder: Path) -> None:
         methods=[edited_method(material.world, material.cases, method, figures) for method in material.methods],
         comparison=compare_methods(scores, settings.score.flops, figures),
         trajectories=trajectories(scores, figures),
+        beliefs=belief_section(material.beliefs, figures),
     )  # fmt: skip
     write_text(folder / "index.html", page)
 

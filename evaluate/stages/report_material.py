@@ -17,6 +17,7 @@ from worldgen.evaluate.runs.config import RunConfig, to_toml
 from worldgen.evaluate.runs.load import load_world
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import in_order
+from worldgen.evaluate.stages.belief_material import belief_stages, read_belief_material
 from worldgen.evaluate.stages.language_model import EXAM, LM, TRACE
 from worldgen.evaluate.stages.testbed import CASES, SCORES
 from worldgen.evaluate.stages.world import CORPUS, TOKENS
@@ -38,7 +39,7 @@ def write_report(run: Run, methods: Sequence[str], folder: Path) -> None:
 def finished_stages(run_folder: Path, methods: Sequence[str]) -> dict[str, Manifest]:
     """Returns the manifests of the finished stages by name ("world", "edits/lora", ...), in the order of the run."""
     names = [stage.name for stage in in_order((TOKENS, CASES, EXAM, TRACE))]
-    names += [*(f"edits/{method}" for method in methods), SCORES.name]
+    names += [*(f"edits/{method}" for method in methods), SCORES.name, *belief_stages(run_folder)]
     found = {name: read_manifest(run_folder / name) for name in names}
     return {name: manifest for name, manifest in found.items() if manifest is not None}
 
@@ -65,6 +66,7 @@ def read_report_material(run: Run, methods: Sequence[str]) -> ReportMaterial:
         effects=_effects(run.folder / TRACE.name, config),
         cases=load_cases(run.folder / CASES.name / "cases.parquet") if methods else [],
         methods=list(_measured(run.folder, methods)),
+        beliefs=read_belief_material(run.folder),
     )
 
 
