@@ -29,6 +29,8 @@ class SlagConfig(Section):
     `random_gen` or `random_tf` random points too. At most `most_updates` points of each task are updated. A method is
     tuned on dev points over those `grids` that are about its settings (as `--grid` takes them, with blanks between). A
     killed run loses at most `chunk_points` points.
+
+    A model of somebody's own, or the run's that is asked somebody's points, generates `new_tokens` tokens (GEN).
     """
 
     work_fields: ClassVar[frozenset[str]] = frozenset({"chunk_points"})
@@ -45,6 +47,7 @@ class SlagConfig(Section):
     r: tuple[PositiveInt, ...] = (1, 10)
     most_updates: int = Field(5000, ge=1)
     grids: tuple[str, ...] = PAPERS_GRIDS
+    new_tokens: int = Field(16, ge=1)
     random_gen: int = Field(30, ge=0)
     random_tf: int = Field(200, ge=0)
     chunk_points: int = Field(250, ge=1)

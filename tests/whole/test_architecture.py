@@ -62,7 +62,7 @@ MAY_IMPORT = {
     "evaluate.stages": """worldgen storage graphs worlds corpus export bayes bayes.batch lm lm.training lm.editors
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.teaching evaluate.methods
         evaluate.inquiry evaluate.report evaluate.runs""",
-    "evaluate.stages.slag": """worldgen storage lm evaluate evaluate.statistics evaluate.asking evaluate.slag
+    "evaluate.stages.slag": """worldgen storage worlds lm evaluate evaluate.statistics evaluate.asking evaluate.slag
         evaluate.slag.making evaluate.slag.updating evaluate.methods evaluate.runs evaluate.stages""",
     "evaluate.commands": """worldgen storage graphs graphs.fetching worlds corpus export lm lm.training
         evaluate evaluate.asking evaluate.testbed evaluate.slag evaluate.slag.converters evaluate.methods

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from worldgen.evaluate.asking.questions import Question
 from worldgen.evaluate.asking.trials import Trial
 from worldgen.evaluate.slag.points import TRUE, Asked, Task
-from worldgen.evaluate.slag.predictions import PointQuestions, questions_of
+from worldgen.evaluate.slag.predictions import SENTENCE_MARKS, PointQuestions, questions_of
 from worldgen.evaluate.slag.reference import soft_credences
 from worldgen.evaluate.slag.update_metrics import BeforeAfter, RandomSets, Updates
 from worldgen.evaluate.slag.updating.blocks import Block, PointUpdate, Protocol
@@ -58,7 +58,8 @@ def request_of(update: PointUpdate, world: World | None) -> Request:
     """
     point = update.point
     is_statement = point.task is Task.TF
-    target = update.label if is_statement else f"{update.label}."
+    ends = is_statement or (world is None and update.label.endswith(tuple(SENTENCE_MARKS)))
+    target = update.label if ends else f"{update.label}."
     subject, fact = "", point.fact
     if world is not None and fact is not None:
         subject = f'"{world.subjects[fact.subject]}' if is_statement else world.subjects[fact.subject]

@@ -14,7 +14,7 @@ import pandas as pd
 from worldgen.evaluate.asking.measurements import read_costs, read_measurements
 from worldgen.evaluate.methods.methods import METHODS
 from worldgen.evaluate.runs.config import override
-from worldgen.evaluate.runs.load import load_agent, load_world
+from worldgen.evaluate.runs.load import load_agent
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import Stage
 from worldgen.evaluate.slag.detection import DETECTION_METRICS, detect, entailment_by_rule, independence
@@ -31,7 +31,8 @@ from worldgen.evaluate.slag.update_metrics import (
     update_metrics,
 )
 from worldgen.evaluate.slag.updating.measured_blocks import block_questions, measured_updates
-from worldgen.evaluate.stages.slag.points import BASE, POINTS, believed
+from worldgen.evaluate.stages.slag.points import BASE, POINTS, believed, world_of
+from worldgen.evaluate.stages.slag.sources import OWN, Sources
 from worldgen.evaluate.stages.slag.updates import UPDATE_KEYS, blocks_of_task, tasks_of
 from worldgen.evaluate.stages.world import AGENT, WORLD
 from worldgen.evaluate.statistics.ratios import RatioTable
@@ -69,17 +70,27 @@ SCORES = Stage(
 )  # fmt: skip
 
 
+def scores(sources: Sources) -> Stage:
+    """Returns the stage of the tables of some sources: `SCORES` for the run's own."""
+
+    def what_is_scored(run: Run) -> Inputs:
+        return {**SCORES.also(run), **sources.identity}
+
+    if sources is OWN:
+        return SCORES
+    return replace(SCORES, settings=(*SCORES.settings, "agent"), reads=sources.reads, also=what_is_scored)
+
+
 def detection_rows(run: Run, task: Task) -> list[BeliefScores]:
     """Returns the rows of the table of beliefs before any update: the model and the references, on test points."""
     test = believed(run, task).of_split("test")
     if not test.points:
         return []
-    world, asked = load_world(run.folder), test.questions.asked
-    agent = load_agent(run.folder, world, run.config.agent)
-    references = {
-        "rational agent": rational_predictions(world, agent, task, asked),
-        "majority answer": always(asked, majority_answer(point.main for point in test.points)),
-    }
+    world, asked = world_of(run), test.questions.asked
+    references = {"majority answer": always(asked, majority_answer(point.main for point in test.points))}
+    if world is not None:
+        agent = load_agent(run.world or run.folder, world, run.config.agent)
+        references = {"rational agent": rational_predictions(world, agent, task, asked)} | references
     if task is Task.TF:
         references["always true"] = always(asked, TRUE)
     named = {"model": test.predictions} | references

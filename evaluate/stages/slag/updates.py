@@ -11,22 +11,21 @@ from typing import Any
 from worldgen.errors import UserError
 from worldgen.evaluate.asking.measurements import ChunkedFiles
 from worldgen.evaluate.methods.methods import Method
-from worldgen.evaluate.runs.load import load_world
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import Stage
 from worldgen.evaluate.slag.making.dependence import dependence_of
 from worldgen.evaluate.slag.points import Split, Task
 from worldgen.evaluate.slag.random_sets import draw_random_sets
 from worldgen.evaluate.slag.updating.blocks import Block, blocks_of, updates_of, wrong_points
-from worldgen.evaluate.slag.updating.measured_blocks import trials_of
-from worldgen.evaluate.stages.language_model import LM
-from worldgen.evaluate.stages.slag.points import BASE, POINTS, believed
+from worldgen.evaluate.stages.slag.points import believed, world_of
+from worldgen.evaluate.stages.slag.sources import OWN, Measure, Sources
 from worldgen.evaluate.stages.testbed import EDIT_FILES, NEEDED
-from worldgen.evaluate.stages.world import TOKENS, WORLD
 from worldgen.randomness import generator
 
 
-def updates(method: Method, run: Run, r: int, split: Split = "test", name: str | None = None) -> Stage:
+def updates(
+    method: Method, run: Run, r: int, split: Split = "test", name: str | None = None, sources: Sources = OWN
+) -> Stage:
     """Returns the stage in which a method updates points, r at a time, and the model is asked before and after.
 
     `name` is the stage's folder, by default RUN/slag/updates/METHOD/PROTOCOL-R.
@@ -34,11 +33,11 @@ def updates(method: Method, run: Run, r: int, split: Split = "test", name: str |
     needed = tuple(NEEDED[need] for need in method.needs(getattr(run.config, method.section)))
     return Stage(
         name or f"slag/updates/{method.name}/{run.config.slag.protocol}-{r}",
-        partial(_update, method=method, r=r, split=split),
+        partial(_update, method=method, r=r, split=split, measured=sources.measure),
         EDIT_FILES,
         settings=("seed", "model_seed", *_UPDATE_SETTINGS, *method.settings),
-        reads=(WORLD, TOKENS, POINTS, BASE, LM, *needed),
-        also=lambda _: {"method": method.name, "r": r, "split": split},
+        reads=(*sources.reads, *needed),
+        also=lambda _: {"method": method.name, "r": r, "split": split, **sources.identity},
         resumes=True,
     )
 
@@ -47,27 +46,31 @@ UPDATE_KEYS = ("protocol", "random_gen", "random_tf", "most_updates")
 _UPDATE_SETTINGS = tuple(f"slag.{key}" for key in UPDATE_KEYS)
 
 
-def _update(run: Run, folder: Path, method: Method, r: int, split: Split) -> Mapping[str, Any]:
+def _update(run: Run, folder: Path, method: Method, r: int, split: Split, measured: Measure) -> Mapping[str, Any]:
     """Makes every block's updates in a model of its own, and asks its questions before and after."""
-    from worldgen.evaluate.asking.answers import AnswerReader
-    from worldgen.evaluate.asking.measure import measure
-    from worldgen.evaluate.stages.workbench import workbench_of
-
     config = run.config.slag
     mode = "single" if r == 1 else "sequential"
     edit = run.config.edit.model_copy(update={"mode": mode, "requests": r, "keep_adapters": False})
     its_run = replace(run, config=run.config.model_copy(update={"edit": edit}))
     blocks = [block for task in tasks_of(run, method) for block in blocks_of_task(run, task, r, split)]
     if not blocks:
-        raise UserError(
-            f"no {r} points can be updated together: give a smaller r (slag.r), or more points (slag.points)"
-        )
-    bench = workbench_of(its_run, method, folder, None)
-    trials = trials_of(blocks, bench.world, bench.seed)
-    reader = AnswerReader(bench.tokenizer, bench.world.objects)
-    files = ChunkedFiles(folder, max(1, config.chunk_points // r))
-    measure(bench.model, method.make(bench), reader, trials, files, run.quiet)
+        raise too_few_points(run, r)
+    measured(its_run, method, blocks, ChunkedFiles(folder, max(1, config.chunk_points // r)))
     return {"blocks": len(blocks)}
+
+
+def too_few_points(run: Run, r: int) -> UserError:
+    """Returns the error of fewer points than are to be updated together."""
+    wanted = "with alternatives" if run.config.slag.protocol == "changing" else "that the model gets wrong"
+    return UserError(f"no {r} points can be updated together: give a smaller r (slag.r), or more points {wanted}")
+
+
+def nothing_to_tune_on(method: Method) -> UserError:
+    """Returns the error of a method that is to be tuned without dev points to update."""
+    return UserError(
+        f"{method.name} cannot be tuned: no point of the split dev is there that the model gets wrong; give some, or take the "
+        "settings as they are: --set 'slag.grids=[]'"
+    )
 
 
 def tasks_of(run: Run, method: Method) -> tuple[Task, ...]:
@@ -91,6 +94,7 @@ def blocks_of_task(run: Run, task: Task, r: int, split: Split) -> list[Block]:
     count = len(asked) // r
     members = [[place[update.point.id] for update in asked[i * r : (i + 1) * r]] for i in range(count)]
     size = config.random_gen if task is Task.GEN else config.random_tf
-    downstream = dependence_of(load_world(run.folder)).all_downstream
+    world = world_of(run)
+    downstream = dependence_of(world).all_downstream if world else {}
     random = draw_random_sets(before.points, members, size, seed, downstream)
     return blocks_of(asked, r, [tuple(before.points[i] for i in places) for places in random.sets])
