@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import miniature
 import numpy as np
@@ -15,15 +16,18 @@ from worldgen.evaluate.asking.measurements import read_measurements
 from worldgen.evaluate.methods.methods import METHODS
 from worldgen.evaluate.report.belief_tables import beliefs_as_text
 from worldgen.evaluate.runs.config import override
+from worldgen.evaluate.runs.load import load_world
 from worldgen.evaluate.runs.presets import slag_tiny
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import make_stage
 from worldgen.evaluate.slag.detection import DETECTION_METRICS
 from worldgen.evaluate.slag.points import Task
 from worldgen.evaluate.slag.points_file import read_points
+from worldgen.evaluate.slag.predictions import normalised
 from worldgen.evaluate.slag.scoring import read_belief_scores
 from worldgen.evaluate.slag.update_metrics import UPDATE_METRICS
 from worldgen.evaluate.stages.slag import whole
+from worldgen.evaluate.stages.slag.others import sources_of
 from worldgen.evaluate.stages.slag.points import believed
 from worldgen.evaluate.stages.slag.updates import blocks_of_task, updates
 from worldgen.storage.manifests import read_manifest
@@ -148,6 +152,39 @@ def test_changing_asks_for_another_label_of_the_same_points(run: Run) -> None:
 def test_more_updates_together_than_points_are_refused(run: Run) -> None:
     with pytest.raises(UserError, match="no 500 points can be updated together"):
         make_stage(run, updates(METHODS["ft"], run, 500))
+
+
+def test_the_runs_own_model_asked_as_anybodys_says_the_same(run: Run) -> None:
+    """TF is equal. In GEN a text is an answer that names no object, or that names one by an alias; right is right."""
+    its_run, sources = sources_of(run, None, str(run.folder / "lm" / "final"))
+    whole.detect(its_run, sources)
+    own, other = rows_of(run, "detection"), rows_of(its_run, "detection")
+    assert other["tf", "model", 0] == pytest.approx(own["tf", "model", 0])
+    assert other["gen", "rational agent", 0] == own["gen", "rational agent", 0]
+    objects = load_world(run.folder).objects
+    label_of = {normalised(name): label for id_, label in enumerate(objects.labels) for name in objects.names(id_)}
+    here, there = believed(run, Task.GEN).predictions, believed(its_run, Task.GEN).predictions
+    assert here.right.tolist() == there.right.tolist()
+    assert here.right.any()
+    assert here.text.tolist() == [normalised(label_of.get(text, "")) for text in there.text]
+
+
+def test_points_in_a_file_are_asked_of_the_runs_own_model(run: Run, tmp_path: Path) -> None:
+    """The world's points as a file: without the world there is no agent, and the model says what it says as anybody's."""
+    file = tmp_path / "mine.jsonl"
+    file.write_bytes((run.folder / "slag" / "points" / "points.jsonl").read_bytes())
+    small = replace(run, config=override(run.config, ["slag.r=[2]", "slag.grids=[]", "slag.most_updates=2"]))
+    found = []
+    for model in (None, str(run.folder / "lm" / "final")):
+        its_run, sources = sources_of(small, file, model, METHODS["ft"])
+        whole.update(its_run, METHODS["ft"], sources)
+        rows = rows_of(its_run, "detection")
+        assert {who for _, who, _ in rows} == {"model", "majority answer", "always true"}
+        found.append((rows, read_measurements(its_run.folder / "slag" / "updates" / "ft" / "correcting-2")))
+    assert found[0][0] == found[1][0]
+    many, one = (rows["after"].to_numpy() for _, rows in found)  # tuned many at a time, and one at a time
+    assert np.allclose(many, one, equal_nan=True, atol=1e-4)
+    assert not np.allclose(many, found[0][1]["before"], equal_nan=True, atol=1e-3)
 
 
 def test_the_points_of_the_run_are_those_of_its_settings(run: Run) -> None:

@@ -57,8 +57,8 @@ class PointReader:
         longest = max(map(len, prompts), default=0) + self.reader.new_tokens
         if longest > room:
             raise UserError(
-                f"the requests before a prompt, the prompt and its answer have up to {longest:,} tokens, and the model reads "
-                f"{room:,}: lower slag.r or in_context.sentences"
+                f"the requests before a prompt, the prompt and the answer have up to {longest:,} tokens, but the model "
+                f"reads {room:,}: lower slag.r or in_context.sentences"
             )
 
 

@@ -52,7 +52,9 @@ def _update(run: Run, folder: Path, method: Method, r: int, split: Split, measur
     mode = "single" if r == 1 else "sequential"
     edit = run.config.edit.model_copy(update={"mode": mode, "requests": r, "keep_adapters": False})
     its_run = replace(run, config=run.config.model_copy(update={"edit": edit}))
-    blocks = [block for task in tasks_of(run, method) for block in blocks_of_task(run, task, r, split)]
+    of_tasks = (block for task in tasks_of(run, method) for block in blocks_of_task(run, task, r, split))
+    # The files tell blocks apart by their numbers, and both tasks count from 0.
+    blocks = [replace(block, number=number) for number, block in enumerate(of_tasks)]
     if not blocks:
         raise too_few_points(run, r)
     measured(its_run, method, blocks, ChunkedFiles(folder, max(1, config.chunk_points // r)))
@@ -68,7 +70,7 @@ def too_few_points(run: Run, r: int) -> UserError:
 def nothing_to_tune_on(method: Method) -> UserError:
     """Returns the error of a method that is to be tuned without dev points to update."""
     return UserError(
-        f"{method.name} cannot be tuned: no point of the split dev is there that the model gets wrong; give some, or take the "
+        f"{method.name} cannot be tuned: the model gets no point of the split dev wrong; give more, or take the "
         "settings as they are: --set 'slag.grids=[]'"
     )
 
