@@ -62,4 +62,4 @@ def beliefs(run_folder: Path, config: RunConfig) -> Summary:
         for name, title, metrics in tables
         if found[name]
     ]
-    return {name: [row.as_json() for row in rows] for name, rows in found.items()}, "\n\n".join(texts)
+    return {name: [row.as_json() for row in rows] for name, rows in found.items()}, "\n\n".join(filter(None, texts))

@@ -170,7 +170,7 @@ def test_the_runs_own_model_asked_as_anybodys_says_the_same(run: Run) -> None:
 
 
 def test_points_in_a_file_are_asked_of_the_runs_own_model(run: Run, tmp_path: Path) -> None:
-    """The world's points as a file: without the world there is no agent, and the model says what it says as anybody's."""
+    """The world's points as a file: no agent is asked, and the run's model says what it says as anybody's."""
     file = tmp_path / "mine.jsonl"
     file.write_bytes((run.folder / "slag" / "points" / "points.jsonl").read_bytes())
     small = replace(run, config=override(run.config, ["slag.r=[2]", "slag.grids=[]", "slag.most_updates=2"]))
