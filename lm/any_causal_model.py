@@ -22,7 +22,7 @@ def files_of(source: str) -> Mapping[str, str]:
 
     Raises UserError for a path where no folder is, and for an id that nobody knows.
     """
-    folder = Path(source).expanduser()
+    folder = Path(source)
     if folder.is_dir():
         return {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.is_file()}
     if folder.exists() or folder.is_absolute() or source.startswith((".", "~")) or len(folder.parts) > 2:

@@ -194,6 +194,17 @@ def test_a_killed_measurement_goes_on_and_others_have_folders_of_their_own(
     assert len(list((folder / "killed" / "slag" / "with").iterdir())) == 2
 
 
+def test_requests_that_take_the_room_of_the_prompt_are_refused_while_asking(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A request said eight times alone fits into 160 positions, but not with a prompt and its answer after it."""
+    more = ("--method", "in-context", "--set", "slag.r=[1]", "--set", "in_context.sentences=8")
+    assert asked(folder, "full", "update", *more) == 2
+    told = capsys.readouterr().err
+    assert "the requests before a prompt, the prompt and the answer have up to" in told
+    assert "the model reads 160: lower slag.r or in_context.sentences" in told
+
+
 def refused(folder: Path, capsys: pytest.CaptureFixture[str], command: str, *options: object) -> str:
     """The one line that refuses a command; nothing is written."""
     assert exit_code_of(command, folder / "refused", *OPTIONS, "--quiet", *options) == 2

@@ -97,7 +97,12 @@ class _AskedModel:
                 check_made_with(run.folder / stage.name, stage.inputs(run))
             made = {stage.name: read_manifest(run.folder / stage.name) for stage in stages}
             files = {name: manifest.files for name, manifest in made.items() if manifest}
-            hashes = {f"{name}/{file}": its for name, of in files.items() for file, its in of.items() if "/" in file}
+            hashes = {
+                f"{name}/{file}": its
+                for name, of in files.items()
+                for file, its in of.items()
+                if file.startswith(("final/", "tokenizer/"))
+            }
             identity = _model_identity(hashes, new_tokens)
             return _AskedModel("the run's", identity, cache(partial(_load_own, run)), new_tokens, run)
         from worldgen.lm.any_causal_model import files_of
