@@ -69,4 +69,4 @@ def beliefs(run_folder: Path, config: RunConfig, with_page: bool = False) -> Sum
     ]
     if with_page:
         texts.append(_page(run_folder))
-    return {name: [row.as_json() for row in rows] for name, rows in found.items()}, "\n\n".join(texts)
+    return {name: [row.as_json() for row in rows] for name, rows in found.items()}, "\n\n".join(filter(None, texts))

@@ -19,13 +19,13 @@ _EMPTY: Final = Cell("–", "", "does not apply", "")
 
 
 def beliefs_as_text(title: str, rows: Sequence[BeliefScores], metrics: Sequence[Metric], confidence: float) -> str:
-    """Returns the rows of each task under a title; columns that no row has a value in are left out."""
+    """Returns the rows of each task under a title, "" for none; columns that no row has a value in are left out."""
     parts = [f"{title} (mean and {100 * confidence:g}% interval)"]
     for task, heading in TASK_TITLES.items():
-        some = [row for row in rows if row.task == task]
+        some = [row for row in rows if row.task == task and any(metric.name in row.means for metric in metrics)]
         if some:
             parts += [f"\n{heading}", _as_frame(some, metrics).to_string()]
-    return "\n".join(parts)
+    return "\n".join(parts) if len(parts) > 1 else ""
 
 
 def _as_frame(rows: Sequence[BeliefScores], metrics: Sequence[Metric]) -> pd.DataFrame:

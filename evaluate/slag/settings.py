@@ -51,6 +51,8 @@ class SlagConfig(Section):
 
     A grid counts for a method if all of its settings are that method's.
     """
+    new_tokens: int = Field(16, ge=1)
+    """The tokens of an answer in GEN, of a model of somebody's own, or of the run's that is asked somebody's points."""
     random_gen: int = Field(30, ge=0)
     """The number of random points that a measurement asks about in GEN."""
     random_tf: int = Field(200, ge=0)

@@ -20,12 +20,14 @@ from worldgen.evaluate.commands import summary
 from worldgen.evaluate.methods.methods import METHODS
 from worldgen.evaluate.report.belief_tables import beliefs_as_text
 from worldgen.evaluate.runs.config import override
+from worldgen.evaluate.runs.load import load_world
 from worldgen.evaluate.runs.presets import slag_tiny
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import make_stage
 from worldgen.evaluate.slag.detection import DETECTION_METRICS, paraphrase_consistency
 from worldgen.evaluate.slag.points import Split, Task
 from worldgen.evaluate.slag.points_file import read_points
+from worldgen.evaluate.slag.predictions import normalised
 from worldgen.evaluate.slag.scoring import read_belief_scores
 from worldgen.evaluate.slag.update_metrics import UPDATE_METRICS, success_by_consistency
 from worldgen.evaluate.slag.updating.blocks import PointUpdate
@@ -33,6 +35,7 @@ from worldgen.evaluate.stages import testbed
 from worldgen.evaluate.stages.page import make_page
 from worldgen.evaluate.stages.slag import updates as stage_of_updates
 from worldgen.evaluate.stages.slag import whole
+from worldgen.evaluate.stages.slag.others import sources_of
 from worldgen.evaluate.stages.slag.points import believed, read_beams
 from worldgen.evaluate.stages.slag.scores import SCORES
 from worldgen.evaluate.stages.slag.updates import blocks_of_task, updates
@@ -229,6 +232,39 @@ def test_files_tell_the_blocks_of_both_tasks_apart(run: Run) -> None:
     """Or a killed run would take the blocks of one task for those of the other, and leave them out."""
     cases = read_costs(run.folder / "slag" / "updates" / "ft" / "correcting-2")["case"]
     assert cases.tolist() == list(range(sum(len(blocks_of_task(run, task, 2, "test")) for task in Task)))
+
+
+def test_the_runs_own_model_asked_as_anybodys_says_the_same(run: Run) -> None:
+    """TF is equal. In GEN a text is an answer that names no object, or that names one by an alias; right is right."""
+    its_run, sources = sources_of(run, None, str(run.folder / "lm" / "final"))
+    whole.detect(its_run, sources)
+    own, other = rows_of(run, "detection"), rows_of(its_run, "detection")
+    assert other["tf", "model", 0] == pytest.approx(own["tf", "model", 0])
+    assert other["gen", "rational agent", 0] == own["gen", "rational agent", 0]
+    objects = load_world(run.folder).objects
+    label_of = {normalised(name): label for id_, label in enumerate(objects.labels) for name in objects.names(id_)}
+    here, there = believed(run, Task.GEN).predictions, believed(its_run, Task.GEN).predictions
+    assert here.right.tolist() == there.right.tolist()
+    assert here.right.any()
+    assert here.text.tolist() == [normalised(label_of.get(text, "")) for text in there.text]
+
+
+def test_points_in_a_file_are_asked_of_the_runs_own_model(run: Run, tmp_path: Path) -> None:
+    """The world's points as a file: no agent is asked, and the run's model says what it says as anybody's."""
+    file = tmp_path / "mine.jsonl"
+    file.write_bytes((run.folder / "slag" / "points" / "points.jsonl").read_bytes())
+    small = replace(run, config=override(run.config, ["slag.r=[2]", "slag.grids=[]", "slag.most_updates=2"]))
+    found = []
+    for model in (None, str(run.folder / "lm" / "final")):
+        its_run, sources = sources_of(small, file, model, METHODS["ft"])
+        whole.update(its_run, METHODS["ft"], sources)
+        rows = rows_of(its_run, "detection")
+        assert {who for _, who, _ in rows} == {"model", "majority answer", "always true"}
+        found.append((rows, read_measurements(its_run.folder / "slag" / "updates" / "ft" / "correcting-2")))
+    assert found[0][0] == found[1][0]
+    many, one = (rows["after"].to_numpy() for _, rows in found)  # tuned many at a time, and one at a time
+    assert np.allclose(many, one, equal_nan=True, atol=1e-4)
+    assert not np.allclose(many, found[0][1]["before"], equal_nan=True, atol=1e-3)
 
 
 def test_the_points_of_the_run_are_those_of_its_settings(run: Run) -> None:

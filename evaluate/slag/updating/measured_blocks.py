@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from worldgen.evaluate.asking.questions import Question
 from worldgen.evaluate.asking.trials import Trial
 from worldgen.evaluate.slag.points import Asked, Task
-from worldgen.evaluate.slag.predictions import PointQuestions
+from worldgen.evaluate.slag.predictions import SENTENCE_MARKS, PointQuestions
 from worldgen.evaluate.slag.reference import soft_credences
 from worldgen.evaluate.slag.update_metrics import BeforeAfter, RandomSets, Updates
 from worldgen.evaluate.slag.updating.agent_after import AgentCredences
@@ -60,7 +60,8 @@ def request_of(update: PointUpdate, world: World | None) -> Request:
     """
     point = update.point
     is_statement = point.task is Task.TF
-    target = update.label if is_statement else f"{update.label}."
+    ends = is_statement or (world is None and update.label.endswith(tuple(SENTENCE_MARKS)))
+    target = update.label if ends else f"{update.label}."
     subject, fact = "", point.fact
     if world is not None and fact is not None:
         subject = f'"{world.subjects[fact.subject]}' if is_statement else world.subjects[fact.subject]

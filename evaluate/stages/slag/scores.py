@@ -16,7 +16,7 @@ from worldgen.bayes.agent import Agent
 from worldgen.evaluate.asking.measurements import read_costs, read_measurements
 from worldgen.evaluate.methods.methods import METHODS
 from worldgen.evaluate.runs.config import override
-from worldgen.evaluate.runs.load import finished_updates, load_agent, load_world
+from worldgen.evaluate.runs.load import finished_updates
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import Stage
 from worldgen.evaluate.slag.detection import DETECTION_METRICS, detect, entailment_by_rule, independence, rule_metric
@@ -42,7 +42,8 @@ from worldgen.evaluate.slag.update_metrics import (
 )
 from worldgen.evaluate.slag.updating.agent_after import agent_credences
 from worldgen.evaluate.slag.updating.measured_blocks import block_questions, measured_updates
-from worldgen.evaluate.stages.slag.points import BASE, POINTS, believed
+from worldgen.evaluate.stages.slag.points import BASE, POINTS, believed, world_and_agent
+from worldgen.evaluate.stages.slag.sources import OWN, Sources
 from worldgen.evaluate.stages.slag.updates import UPDATE_KEYS, blocks_of_task, points_to_update, tasks_of
 from worldgen.evaluate.stages.world import AGENT, WORLD
 from worldgen.evaluate.statistics.interval import Interval
@@ -57,8 +58,7 @@ from worldgen.worlds.world import World
 def _score(run: Run, folder: Path) -> Mapping[str, Any]:
     """Scores the beliefs before any update, and every finished stage of updates."""
     detected = [row for task in Task for row in detection_rows(run, task)]
-    world = load_world(run.folder)
-    known = world, load_agent(run.folder, world, run.config.agent)
+    known = world_and_agent(run)
     measured = [updated for name in finished_updates(run.folder) for updated in tables_of_updates(run, name, known)]
     updated = [_row(run, each) for each in measured]
     for name, rows in (("detection", detected), ("updates", updated)):
@@ -82,17 +82,26 @@ SCORES = Stage(
 )  # fmt: skip
 
 
+def scores(sources: Sources) -> Stage:
+    """Returns the stage of the tables of some sources: `SCORES` for the run's own."""
+
+    def what_is_scored(run: Run) -> Inputs:
+        return {**SCORES.also(run), **sources.identity}
+
+    if sources is OWN:
+        return SCORES
+    return replace(SCORES, reads=sources.reads, also=what_is_scored)
+
+
 def detection_rows(run: Run, task: Task) -> list[BeliefScores]:
     """Returns the rows of the table of beliefs before any update: the model and the references, on test points."""
     test = believed(run, task).of_split("test")
     if not test.points:
         return []
-    world, asked = load_world(run.folder), test.questions.asked
-    agent = load_agent(run.folder, world, run.config.agent)
-    references = {
-        "rational agent": rational_predictions(world, agent, task, asked),
-        "majority answer": always(asked, majority_answer(point.main for point in test.points)),
-    }
+    known, asked = world_and_agent(run), test.questions.asked
+    references = {"majority answer": always(asked, majority_answer(point.main for point in test.points))}
+    if known is not None:
+        references = {"rational agent": rational_predictions(*known, task, asked)} | references
     if task is Task.TF:
         references["always true"] = always(asked, TRUE)
     named = {"model": test.predictions} | references

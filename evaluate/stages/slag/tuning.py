@@ -20,12 +20,13 @@ from worldgen.evaluate.slag.scoring import BeliefScores
 from worldgen.evaluate.slag.selection import SELECTION_SCORES
 from worldgen.evaluate.stages.language_model import make_with_trace
 from worldgen.evaluate.stages.slag.scores import rows_of_updates
+from worldgen.evaluate.stages.slag.sources import OWN, Sources
 from worldgen.evaluate.stages.slag.updates import updates
 from worldgen.storage.files import write_text
 from worldgen.storage.manifests import inputs_text
 
 
-def tuned(run: Run, method: Method) -> Run:
+def tuned(run: Run, method: Method, sources: Sources = OWN) -> Run:
     """Returns the run with the method's settings that score best on dev points, of those in `slag.grids`.
 
     A method that no grid is about stays as it is set. Raises UserError where no point of a grid has a score.
@@ -33,7 +34,7 @@ def tuned(run: Run, method: Method) -> Run:
     points = grid_points(run, method)
     if not points:
         return run
-    measured = [_measured(run, method, point) for point in points]
+    measured = [_measured(run, method, point, sources) for point in points]
     decides = next(iter(SELECTION_SCORES))
     known = [each for each in measured if each["scores"][decides] is not None]
     if not known:
@@ -53,10 +54,10 @@ def grid_points(run: Run, method: Method) -> list[Point]:
     return [point for grid in mine for point in read_grid(method, grid)]
 
 
-def _measured(run: Run, method: Method, point: Point) -> dict[str, Any]:
+def _measured(run: Run, method: Method, point: Point, sources: Sources) -> dict[str, Any]:
     """Measures one point of a grid; returns its settings, its selection scores and the means that they are made of."""
     its_run = replace(run, config=override(run.config, point))
-    stage = updates(method, its_run, 1, "dev")
+    stage = updates(method, its_run, 1, "dev", sources=sources)
     mark = hashlib.sha256(inputs_text(stage.inputs(its_run)).encode()).hexdigest()[:12]
     stage = replace(stage, name=f"slag/tune/{method.name}/{mark}")
     make_with_trace(its_run, stage)
