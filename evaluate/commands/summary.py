@@ -49,24 +49,19 @@ def trace(run_folder: Path, config: RunConfig) -> Summary:
 def beliefs(run_folder: Path, config: RunConfig, with_page: bool = False) -> Summary:
     """Returns the tables of beliefs, before any update and after every method's updates, and the path of the page."""
     from worldgen.evaluate.report.belief_tables import beliefs_as_text, in_order
-    from worldgen.evaluate.slag.detection import DETECTION_METRICS
+    from worldgen.evaluate.slag.detection import BELIEF_METRICS
     from worldgen.evaluate.slag.scoring import read_belief_scores
-    from worldgen.evaluate.slag.update_metrics import BEFORE_AFTER_METRICS, UPDATE_METRICS
+    from worldgen.evaluate.slag.update_metrics import UPDATE_METRICS
 
-    found = {
-        name: read_belief_scores(run_folder / "slag" / "scores" / f"{name}.json") for name in ("detection", "updates")
-    }
-    found["updates"] = in_order(found["updates"])
-    tables = (
-        ("detection", "Beliefs before any update, test points", DETECTION_METRICS),
-        ("updates", "After updates of wrong beliefs", UPDATE_METRICS),
-        ("updates", "Before and after, on the updated points", BEFORE_AFTER_METRICS),
-    )
+    folder = run_folder / "slag" / "scores"
+    detected, updated = (read_belief_scores(folder / f"{name}.json") for name in ("detection", "updates"))
+    updated, confidence = in_order(updated), config.score.confidence
     texts = [
-        beliefs_as_text(title, found[name], metrics, config.score.confidence)
-        for name, title, metrics in tables
-        if found[name]
+        beliefs_as_text("Beliefs before any update, test points", detected, BELIEF_METRICS, confidence),
+        beliefs_as_text("After updates of wrong beliefs", updated, UPDATE_METRICS, confidence),
+        f"All other metrics: {folder}/*.csv; of a run's own points and model also the page (worldgen report).",
     ]
     if with_page:
         texts.append(_page(run_folder))
+    found = {"detection": detected, "updates": updated}
     return {name: [row.as_json() for row in rows] for name, rows in found.items()}, "\n\n".join(filter(None, texts))

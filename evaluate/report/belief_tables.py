@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import pandas as pd
 
-from worldgen.evaluate.metrics import Metric
+from worldgen.evaluate.metrics import Metric, by_heading
 from worldgen.evaluate.report.editing_table import Head, head_of
 from worldgen.evaluate.report.tables import Cell, Group, cell_of
 from worldgen.evaluate.slag.points import Task
@@ -15,27 +15,44 @@ from worldgen.evaluate.slag.scoring import BeliefScores
 from worldgen.evaluate.statistics.interval import Interval, spread
 
 TASK_TITLES = {Task.GEN.value: 'GEN: "s r", answered', Task.TF.value: 'TF: "s r o" is true or false'}
+_TERMINAL: Final = 120
+"""The width of a terminal: further columns stand below."""
 _EMPTY: Final = Cell("–", "", "does not apply", "")
 
 
 def beliefs_as_text(title: str, rows: Sequence[BeliefScores], metrics: Sequence[Metric], confidence: float) -> str:
-    """Returns the rows of each task under a title, "" for none; columns that no row has a value in are left out."""
-    parts = [f"{title} (mean and {100 * confidence:g}% interval)"]
-    for task, heading in TASK_TITLES.items():
-        some = [row for row in rows if row.task == task and any(metric.name in row.means for metric in metrics)]
-        if some:
-            parts += [f"\n{heading}", _as_frame(some, metrics).to_string()]
-    return "\n".join(parts) if len(parts) > 1 else ""
+    """Returns the rows of each group under a title, "" for none; columns that no row has a value in are left out."""
+    shown = _known(rows, metrics)
+    groups: dict[str, list[BeliefScores]] = {}
+    for row in rows:
+        if any(metric.name in row.means for metric in shown):
+            groups.setdefault(group_title(row), []).append(row)
+    if not groups:
+        return ""
+    interval = f"half of the {100 * confidence:g}% interval, or [its ends]"
+    parts = [f"{title} (mean ± {interval})", ", ".join(by_heading(shown)).lower()]
+    for heading, its in groups.items():
+        parts += [f"\n{heading}", _as_frame(its, metrics).to_string(line_width=_TERMINAL)]
+    return "\n".join(parts)
 
 
 def _as_frame(rows: Sequence[BeliefScores], metrics: Sequence[Metric]) -> pd.DataFrame:
-    shown = _known(rows, metrics)
-    cells = {
-        f"{', '.join([row.who, *_update(row)])} (n = {row.n})": [_text(row.means.get(metric.name)) for metric in shown]
+    """Returns a line for each row, a column for each metric (two header lines).
+
+    The first words of the headings stand for them, because a terminal is narrow.
+    """
+    shown, points = _known(rows, metrics), ["points"] if "points" in rows[0].about else []
+    header = [("", name) for name in ("n", *points)]
+    header += [(f"{metric.heading.split()[0].lower()} {metric.arrow}", metric.short) for metric in shown]
+    cells = [
+        [row.n, *(row.about[name] for name in points), *(_text(row.means.get(metric.name)) for metric in shown)]
         for row in rows
-    }
-    header = pd.MultiIndex.from_tuples([(f"{metric.heading} {metric.arrow}", metric.short) for metric in shown])
-    return pd.DataFrame.from_dict(cells, orient="index", columns=header)
+    ]
+    return pd.DataFrame(
+        cells,
+        index=[", ".join([row.who, *_update(row)[:1]]) for row in rows],
+        columns=pd.MultiIndex.from_tuples(header),
+    )
 
 
 def _text(interval: Interval | None) -> str:

@@ -156,6 +156,10 @@ def test_the_tables_read_well(run: Run) -> None:
     text = beliefs_as_text("After updates", rows, UPDATE_METRICS, 0.95)
     assert "GEN" in text
     assert "lora, r = 2" in text
+    _, text = summary.beliefs(run.folder, run.config)
+    assert "Beliefs before any update" in text
+    assert max(map(len, text.splitlines()[:-1])) <= 120  # a terminal; the last line names the folder of the rest
+    assert str(run.folder / "slag" / "scores") in text.splitlines()[-1]
 
 
 def test_changing_asks_for_another_label_of_the_same_points(run: Run) -> None:
@@ -309,7 +313,7 @@ def test_success_by_consistency_can_be_had_from_the_model_before_and_the_rows(ru
         np.array([consistency[block.updates[0].point.id] for block in blocks]), np.array(success, dtype=float)
     )
     table = pd.read_csv(run.folder / "slag" / "scores" / "success-by-consistency.csv")
-    bins = table[(table["task"] == "gen") & (table["who"] == "ft")]
+    bins = table[(table["task"] == "gen") & (table["who"] == "ft") & (table["protocol"] == "correcting")]
     assert bins["bin"].tolist() == expected.bins.index.tolist()
     assert bins["points"].tolist() == expected.bins["points"].tolist()
     assert np.allclose(bins["mean"], expected.bins["success"], equal_nan=True)

@@ -240,6 +240,8 @@ def test_bad_input_is_refused_in_one_line_and_nothing_is_written(
     grid = ["--method", "ft", "--set", 'slag.grids=["ft.steps=1,2"]']
     assert "ft cannot be tuned" in told("update", *no_dev, *grid)
     assert "--set 'slag.grids=[]'" in told("update", *no_dev, *grid)
+    beam = told("update", "--model", folder / "neox", *mine, "--set", "slag.protocol=beam")
+    assert "take correcting or changing" in beam
     for method in ("belief", "rome", "retrain"):
         line = told("update", "--model", folder / "neox", *mine, "--method", method)
         assert f"{method} needs the run's own points and model" in line
