@@ -46,6 +46,7 @@ MAY_IMPORT = {
     "evaluate.slag.making": "worldgen worlds bayes bayes.batch evaluate.asking evaluate.slag",
     "evaluate.slag.updating": "worldgen worlds lm evaluate.asking evaluate.slag",
     "evaluate.slag.converters": "worldgen graphs graphs.reading evaluate.slag",
+    "evaluate.sources": "evaluate evaluate.statistics",
     "evaluate.teaching": """worldgen worlds corpus bayes bayes.batch lm lm.editors lm.editors.belief
         evaluate evaluate.asking evaluate.testbed""",
     "evaluate.methods": """worldgen storage worlds corpus bayes lm lm.inspection
