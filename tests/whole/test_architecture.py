@@ -26,6 +26,7 @@ MAY_IMPORT = {
     # The rational agent: never meets the language model.
     "bayes": "worldgen storage worlds corpus",
     "bayes.batch": "worldgen bayes",
+    "bayes.trust": "worldgen bayes bayes.batch",
     # The language model: never meets the agent.
     "lm": "worldgen storage worlds corpus",
     "lm.training": "worldgen storage lm",
