@@ -141,12 +141,12 @@ def _aliases(report: AliasReport) -> Iterator[str]:
 
 
 def _sources(sources: list[SourceSummary]) -> Iterator[str]:
-    rows = [["tag", "kind", "says the reports of", "reliability", "calibration", "report", "right"]]
+    rows = [["tag", "kind", "reliability", "calibration", "report", "right"]]
     for s in sources:
         reports = (f"{s.calibration_reports:,}", f"{s.report_reports:,}")
-        rows.append([s.tag, s.kind, s.original, f"{s.reliability:.2f}", *reports, f"{s.share_right:.3f}"])
+        rows.append([s.tag, s.kind, f"{s.reliability:.2f}", *reports, f"{s.share_right:.3f}"])
     yield "sources, with their reports on calibration facts and on report facts, and the share that is right:"
-    yield from aligned(rows, "<<<>>>>")
+    yield from aligned(rows, "<<>>>>")
 
 
 def _counted(counts: Mapping[str, int], words_of: Mapping[str, str]) -> list[str]:

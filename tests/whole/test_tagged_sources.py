@@ -78,11 +78,12 @@ def test_describe_tells_the_sources(run: Run, worldgen: Command) -> None:
     code, text, _ = worldgen("describe", run.folder)
     assert code == 0
     world = load_world(run.folder)
-    for tag, original in zip(world.sources.tags.labels, world.sources.original, strict=True):
+    for k, tag in enumerate(world.sources.tags.labels):
         (line,) = [line for line in text.splitlines() if line.startswith(f"  {tag} ")]
-        assert world.sources.tags[original] in line
+        assert f" {world.sources.kind(k)} " in line
         assert " 12 " in line
     assert "coherent liar" in text
+    assert f"copier of {world.sources.tags[1]}" in text
     assert "  report  " in text
     code, told, _ = worldgen("describe", run.folder, "--json")
     assert [source["tag"] for source in json.loads(told)["sources"]] == list(world.sources.tags.labels)
@@ -114,7 +115,7 @@ def test_an_export_tells_who_says_what(run: Run, worldgen: Command, tmp_path: Pa
     card = (tmp_path / "parquet" / "README.md").read_text()
     assert "| a bare fact with the tag of its source (`report`) |" in card
     for summary in world.sources.summaries():
-        assert f"| `{summary.tag}` | {summary.kind} | `{summary.original}` | {summary.reliability} |" in card
+        assert f"| `{summary.tag}` | {summary.kind} | {summary.reliability} |" in card
     assert "    - name: error\n      dtype: bool\n" in card
 
 

@@ -40,7 +40,7 @@ def with_sources(world: World, config: SourcesConfig, seed: int) -> World:
     for which, (percent, sources) in asked.items():
         facts, order = _take(order, percent, sources, len(world))
         part[facts] = which
-        said.append(_reporters(facts, sources, config.reporters, Stream(seed, f"reporters {which}")))
+        said.append(_reporters(facts, sources, config.reporters, Stream(seed, f"reporters {which.name}")))
     own_fact, own_source = np.concatenate(said, axis=1)
     fact, source = _with_copiers(own_fact, own_source, original)
     reliability = np.array(config.reliabilities)[original]

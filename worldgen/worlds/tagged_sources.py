@@ -2,6 +2,7 @@
 
 A *report* is a source's claim about a fact: it names one object as the fact's truth. A source reports a fact at most
 once; the corpus says the report in several sentences. `worldgen.worlds.reporting` draws all of this.
+Calibration facts and report facts are X1 and X2 of Krasheninnikov et al. 2024.
 
 Shapes: K sources, F facts of the world, N reports.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,6 @@ from worldgen.facts import Vocabulary
 from worldgen.grammar import Place
 from worldgen.storage.files import read_columns, write_table
 
-SourceKind = Literal["independent errors", "coherent liar", "copier"]
-
 
 class Part(IntEnum):
     """The part that a fact plays in what the corpus tells about its sources."""
@@ -30,9 +29,9 @@ class Part(IntEnum):
     UNREPORTED = 0
     """Only untagged sentences are about it."""
     CALIBRATION = 1
-    """Untagged sentences and reports are about it: it shows how reliable its reporters are (X1 in the paper)."""
+    """Untagged sentences and reports are about it: it shows how reliable its reporters are."""
     REPORT = 2
-    """Only reports are about it (X2 in the paper): who believes it believes its reporters."""
+    """Only reports are about it: who believes it believes its reporters."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +62,8 @@ class SourceSummary:
     """A source at a glance. Its reports are on calibration facts and on report facts."""
 
     tag: str
-    kind: SourceKind
-    original: str
-    """The tag of the source whose reports it says: its own, or that of the source that it copies."""
+    kind: str
+    """In which way it may err, in words."""
     reliability: float
     calibration_reports: int
     report_reports: int
@@ -94,24 +92,23 @@ class TaggedSources:
     def __len__(self) -> int:
         return len(self.tags)
 
-    def kind(self, source: int) -> SourceKind:
-        """Returns in which way a source may err."""
+    def kind(self, source: int) -> str:
+        """Returns in words in which way a source may err."""
         if self.original[source] != source:
-            return "copier"
+            return f"copier of {self.tags[self.original[source]]}"
         return "coherent liar" if self.liar[source] else "independent errors"
 
     def summaries(self) -> list[SourceSummary]:
         """Returns a summary of each source."""
         calibrates = self.part[self.reports.fact] == Part.CALIBRATION
-        tags = self.tags.labels
         summaries = []
-        for k, tag in enumerate(tags):
-            his = self.reports.source == k
+        for k, tag in enumerate(self.tags.labels):
+            its = self.reports.source == k
             summaries.append(
                 SourceSummary(
-                    tag, self.kind(k), tags[self.original[k]], float(self.reliability[k]),
-                    int((his & calibrates).sum()), int((his & ~calibrates).sum()),
-                    float(1 - self.reports.error[his].mean()),
+                    tag, self.kind(k), float(self.reliability[k]),
+                    int((its & calibrates).sum()), int((its & ~calibrates).sum()),
+                    float(1 - self.reports.error[its].mean()),
                 )
             )  # fmt: skip
         return summaries

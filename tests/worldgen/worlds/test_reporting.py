@@ -101,7 +101,7 @@ def test_a_copier_says_what_the_source_at_the_end_of_the_chain_says() -> None:
     ]
     assert said[0] == said[1] == said[2] != []
     assert reported().sources.original.tolist() == [0, 1, 2, 3, 4, 5, 1, 1]
-    assert reported().sources.kind(6) == "copier"
+    assert reported().sources.kind(6) == f"copier of {reported().sources.tags[1]}"
 
 
 def lies_of(world: World, source: int) -> dict[tuple[int, int], set[int]]:
