@@ -36,7 +36,7 @@ except ImportError as missing:
 
 from worldgen.arrays import Ids
 from worldgen.bayes.agent import Agent, Edit
-from worldgen.bayes.evidence import Evidence, evidence_of
+from worldgen.bayes.evidence import EVIDENCE_TABLE, Evidence, evidence_of
 from worldgen.bayes.fitting import fit
 from worldgen.bayes.statements import Statement
 from worldgen.corpus.sentences import Kind, Sentences
@@ -75,8 +75,8 @@ class MicroWorld(NamedTuple):
 # Edit weights: whole, up to the 1000 that cases are labelled with, or eighths: sums of a few are exact in float64.
 WEIGHTS = st.one_of(st.integers(1, 1000).map(float), st.integers(1, 40).map(lambda n: n / 8))
 
-# (kind, truth) of a sentence: an atom is always true, every other formula may be called true or false.
-FORMS = [(Kind.ATOM, True)] + [(kind, truth) for kind in Kind if kind != Kind.ATOM for truth in (True, False)]
+# (kind, truth) of a sentence that is evidence: an atom is true, every other formula may be called true or false.
+FORMS = [(kind, truth) for kind in EVIDENCE_TABLE for truth in (True, False) if truth or kind != Kind.ATOM]
 
 
 def facts(S: int, R: int, K: int) -> st.SearchStrategy[Fact]:

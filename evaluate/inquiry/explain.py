@@ -137,7 +137,9 @@ def _moved(world: World, before: Agent, after: Agent, answer: Fact) -> list[Chan
 
 
 def _sources(world: World, corpus: CorpusExtract, step: LineageStep) -> Sources:
-    sentences, fact = corpus.sentences, step.fact
+    fact = step.fact
+    # A report is no evidence of the fact, so it is no source of the belief.
+    sentences = corpus.sentences.where(corpus.sentences.kind != Kind.REPORT)
     mentions = [
         Mentions(
             _form(said.kind, said.truth), world.objects[said.object], said.mentions, said.weight_for,

@@ -29,7 +29,7 @@ from worldgen.lm.editors.settings import (
     RomeConfig,
 )
 from worldgen.lm.settings import PretrainConfig, TokensConfig, TraceConfig
-from worldgen.settings import CorpusConfig, GraphConfig, Section, WorldConfig
+from worldgen.settings import CorpusConfig, GraphConfig, Section, SourcesConfig, WorldConfig
 
 
 class RunConfig(Section):
@@ -44,6 +44,7 @@ class RunConfig(Section):
     model_seed: Annotated[int, Field(ge=0, lt=2**63)] | Literal["seed"] = "seed"
     graph: GraphConfig = GraphConfig()
     world: WorldConfig = WorldConfig()
+    sources: SourcesConfig = SourcesConfig()
     corpus: CorpusConfig = CorpusConfig()
     tokens: TokensConfig = TokensConfig()
     agent: AgentConfig = AgentConfig()
@@ -69,13 +70,19 @@ class RunConfig(Section):
         return self.seed if self.model_seed == "seed" else self.model_seed
 
     def inputs(self, settings: Iterable[str]) -> dict[str, Any]:
-        """Returns the values of settings by name. A section ("world") stands for all fields but its `work_fields`."""
+        """Returns the values of settings by name. A section ("world") stands for all fields but its `work_fields`.
+
+        The section "sources" is one value, and none for a world without sources: it is the world that it was before
+        there were sources, and its stages are not made anew.
+        """
         flat: dict[str, Any] = {}
         for setting in settings:
             section, _, name = setting.partition(".")
             value = getattr(self, section)
             if setting == "model_seed":
                 flat[setting] = self.training_seed
+            elif isinstance(value, SourcesConfig):
+                flat |= {setting: value.model_dump(mode="json")} if value.reliabilities else {}
             elif not isinstance(value, Section):
                 flat[setting] = value
             else:

@@ -15,7 +15,7 @@ from worldgen.lm.editors.settings import (
     RomeConfig,
 )
 from worldgen.lm.settings import PretrainConfig, TokensConfig, TraceConfig
-from worldgen.settings import CorpusConfig, GraphConfig, WorldConfig
+from worldgen.settings import CorpusConfig, GraphConfig, SourcesConfig, WorldConfig
 
 
 def paper() -> RunConfig:
@@ -61,6 +61,11 @@ def tiny() -> RunConfig:
     )  # fmt: skip
 
 
+def sources_tiny() -> RunConfig:
+    """`tiny` with six sources, from one that is always right to one that is always wrong."""
+    return tiny().model_copy(update={"sources": SourcesConfig(reliabilities=(1, 0.9, 0.75, 0.5, 0.25, 0))})
+
+
 def slag_tiny() -> RunConfig:
     """`tiny` with aliases, rules and rare facts, and SLAG on it: minutes on two CPU cores."""
     config = tiny()
@@ -90,7 +95,7 @@ def slag() -> RunConfig:
 
 
 PRESETS: dict[str, Callable[[], RunConfig]] = {
-    "tiny": tiny, "small": small, "paper": paper, "slag-tiny": slag_tiny, "slag": slag,
+    "tiny": tiny, "small": small, "paper": paper, "slag-tiny": slag_tiny, "slag": slag, "sources-tiny": sources_tiny,
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,7 @@ OTHER_VALUES = {
     "pretrain.checkpoint_minutes": "7", "edit.learning_rate": "0.5", "edit.chunk_cases": "1", "edit.batch_tokens": "9",
     "edit.mode": "together", "belief.steps": "3", "belief.editions_at_once": "2", "ft.steps": "3",
     "ft.weights_at_once": "1", "trace.facts": "2", "score.confidence": "0.5", "corpus.draws": "12",
-    "tokens.tokenizer": "mistral", "world.facts": "99",
+    "tokens.tokenizer": "mistral", "world.facts": "99", "sources.reliabilities": "[1, 0.5]", "sources.sentences": "3",
 }  # fmt: skip
 
 
@@ -68,10 +69,28 @@ LORA = {"edits/lora", "edits/lora-reference"}
         ("corpus.draws", {"corpus", "tokens", "agent", "cases"} | MODEL | EDITS),
         ("seed", {"graph", "world", "corpus", "tokens", "agent", "cases"} | MODEL | EDITS),
         ("world.facts", {"world", "corpus", "tokens", "agent", "cases"} | MODEL | EDITS),
+        ("sources.reliabilities", {"world", "corpus", "tokens", "agent", "cases"} | MODEL | EDITS),
+        ("sources.sentences", set()),  # of a world without sources
     ],
 )
 def test_a_setting_changes_what_it_can_change(setting: str, stages: set[str]) -> None:
     assert changed_by(setting) == stages
+
+
+def test_a_run_without_sources_has_no_input_of_them(run: Run) -> None:
+    """A run that was made before there were sources is the same run, and one with other sources is not."""
+    calls: list[str] = []
+    world = counting(calls, "world", settings=("world", "sources"))
+    assert not [name for name in world.inputs(run) if name.startswith("sources")]
+    make_stage(run, world)
+    some = with_settings(run, "sources.reliabilities=[1, 0]")
+    with pytest.raises(UserError, match=r"world was made .*sources: nothing there, .*now"):
+        make_stage(some, world)
+    shutil.rmtree(run.folder / "world")
+    make_stage(some, world)
+    for other in (run, with_settings(some, "sources.place=last")):
+        with pytest.raises(UserError, match=r"world was made .*sources: .* there, .*now"):
+            make_stage(other, world)
 
 
 def test_every_setting_of_the_table_is_a_setting() -> None:
