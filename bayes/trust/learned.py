@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.special import betaln, logsumexp
+from scipy.special import betaln
 
 from worldgen.bayes.sparse import Floats, Integers
 from worldgen.bayes.trust.agreement import log_agreement_polynomial, log_posterior, marginal_mixture
@@ -54,6 +54,41 @@ class Component:
             return self
         room = np.maximum(room, self.grid.room)
         return replace(self, grid=posterior_grid(self.a, self.b, self.factors, self.times, room))
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What the posterior holds already of the factors of some groups."""
+
+    agree: Integers
+    """[K]: the powers of rho_k that all terms of a factor have in common, added up over the factors."""
+    disagree: Integers
+    """[K]: those of 1 - rho_k."""
+    reduced: Factors
+    """The factors without their common powers."""
+
+    @staticmethod
+    def of(factors: Factors) -> _Held:
+        agree, disagree = common_powers(factors)
+        return _Held(agree.sum(axis=0), disagree.sum(axis=0), reduced_factors(factors))
+
+    @property
+    def degree(self) -> Integers:
+        """[K]: the degree in each reliability; constant factors are not in the posterior."""
+        varies = ~is_constant(self.reduced)
+        return self.agree + self.disagree + varies @ self.reduced.degree
+
+    def log_within(self, columns: Integers, grid: Grid) -> Floats:
+        """Returns [n]: the logarithm of these factors in one component, but for a constant.
+
+        The sources of a factor that varies lie in one component. Its common powers may lie in several.
+        """
+        inside = np.flatnonzero(self.reduced.degree[:, columns].any(axis=1))
+        powers = grid.log_rho @ self.agree[columns] + grid.log_wrong @ self.disagree[columns]
+        if not len(inside):
+            return powers
+        factors = self.reduced.where(inside).of_sources(columns)
+        return powers + factors.log_sums(grid.log_rho, grid.log_wrong).sum(axis=1)
 
 
 @dataclass(frozen=True)
@@ -98,16 +133,17 @@ class Learned:
         term = np.indices(sizes.tolist()).reshape(len(sizes), -1) + possible.start[:-1, None]  # [groups, combinations]
         log_q = possible.log_weight[term].sum(axis=0)
         agree, disagree = possible.agree[term].sum(axis=0), possible.disagree[term].sum(axis=0)
-        room = (agree + disagree).max(axis=0) - _held_degree(before)
+        held = _Held.of(before)
+        room = (agree + disagree).max(axis=0) - held.degree
         for component in self.components:
             columns = component.source
             if (agree[:, columns] + disagree[:, columns]).any():
                 grid = component.with_room(room[columns]).grid
                 joint = Factors(np.array([0, len(log_q)]), np.zeros(len(log_q)), agree, disagree).of_sources(columns)
                 log_terms = joint.log_terms(grid.log_rho, grid.log_wrong)
-                ratio = log_terms - _log_within(before, columns, grid)[:, None]
-                log_q = log_q + logsumexp(ratio + grid.log_weight[:, None], axis=0)
-        return _all_terms(np.exp(log_q - logsumexp(log_q)).reshape(sizes), after, self.prior.known)
+                ratio = log_terms - held.log_within(columns, grid)[:, None]
+                log_q = log_q + np.logaddexp.reduce(ratio + grid.log_weight[:, None], axis=0)
+        return _all_terms(np.exp(log_q - np.logaddexp.reduce(log_q)).reshape(sizes), after, self.prior.known)
 
 
 def learn(factors: Factors, prior: Betas) -> Learned:
@@ -139,25 +175,6 @@ def _tied(factors: Factors, prior: Betas) -> list[Integers]:
     _, label = connected_components(spoke.T @ spoke, directed=False)
     label = np.where(prior.is_known, -1, label)
     return [np.flatnonzero(label == each) for each in np.unique(label[label >= 0])]
-
-
-def _held_degree(before: Factors) -> Integers:
-    """Returns [K]: the degree in each reliability that the posterior holds of these factors already."""
-    agree, disagree = common_powers(before)
-    reduced = reduced_factors(before)
-    return (agree + disagree + np.where(is_constant(reduced)[:, None], 0, reduced.degree)).sum(axis=0)
-
-
-def _log_within(before: Factors, columns: Integers, grid: Grid) -> Floats:
-    """Returns [n]: the logarithm of what the posterior holds of these factors in one component, but for a constant.
-
-    The sources of a factor that varies lie in one component. Its common powers may lie in several.
-    """
-    agree, disagree = (counts[:, columns].sum(axis=0) for counts in common_powers(before))
-    reduced = reduced_factors(before)
-    inside = reduced.where(np.flatnonzero(reduced.degree[:, columns].any(axis=1))).of_sources(columns)
-    sums = inside.log_sums(grid.log_rho, grid.log_wrong).sum(axis=1) if len(inside) else 0.0
-    return grid.log_rho @ agree + grid.log_wrong @ disagree + sums
 
 
 def _all_terms(q: Floats, after: Factors, known: Floats) -> Floats:

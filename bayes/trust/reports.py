@@ -85,6 +85,8 @@ class Reports:
         weight = np.array([edit.weight for edit in edits], dtype=np.float64)
         if not (weight > 0).all() or not (weight < np.inf).all() or (reading == "independent" and (weight % 1).any()):
             raise ValueError("the weight of an edit is above zero and finite, that of independent reports also whole")
+        if not edits:
+            return self if reading == "independent" else replace(self, count=np.ones_like(self.count))
         ids, ones = np.array([edit[:3] for edit in edits], dtype=np.int64).reshape(-1, 3).T, np.ones(len(edits))
         if reading == "independent":
             return self.plus(_counted(self.K, ids, weight.astype(np.int64), ones))

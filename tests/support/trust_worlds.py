@@ -59,9 +59,9 @@ def reports(draw: st.DrawFn, F: int, M: int, K: int, most: int = 5) -> tuple[Sai
 @st.composite
 def truth_worlds(draw: st.DrawFn) -> TruthWorld:
     """Draws a world of independent facts."""
-    F, M, K = draw(st.integers(1, 4)), draw(st.integers(2, 3)), draw(st.integers(1, 3))
+    F, M, K = draw(st.integers(1, 3)), draw(st.integers(2, 3)), draw(st.integers(1, 3))
     priors = tuple(draw(vectors(M)) for _ in range(F))
-    return TruthWorld(draw(sources(M, K)), priors, draw(reports(F, M, K, most=7)))
+    return TruthWorld(draw(sources(M, K)), priors, draw(reports(F, M, K, most=6)))
 
 
 @st.composite
@@ -94,7 +94,7 @@ def genuine_worlds(draw: st.DrawFn) -> GenuineWorld:
     counts = [draw(st.lists(st.integers(0, 4), min_size=M, max_size=M)) for _ in range(F)]
     background = draw(vectors(M))
     A = tuple([a + count for count in row] for row in counts)
-    return GenuineWorld(draw(sources(M, K)), A, (background,) * F, draw(reports(F, M, K, most=6)))
+    return GenuineWorld(draw(sources(M, K)), A, (background,) * F, draw(reports(F, M, K, most=5)))
 
 
 # -- as bayes/trust takes them -----------------------------------------------------------------------------------

@@ -102,7 +102,6 @@ def test_an_assertion_is_a_mixture_of_two_minds(drawn: tuple[Trust, Report, floa
     assert found.total() == pytest.approx(1, abs=EXACT)
 
 
-@hundreds
 @given(calibrated())
 def test_no_assertion_is_believed_beyond_its_ceiling(drawn: tuple[Trust, Report, float]) -> None:
     """The ceiling is w + (1 - w) m_y; belief rises with the weight and stays below."""
@@ -110,7 +109,7 @@ def test_no_assertion_is_believed_beyond_its_ceiling(drawn: tuple[Trust, Report,
     m, w = m_and_w(trust, edit, rho)
     cap = ceiling(trust, edit)
     assert cap == pytest.approx(w + (1 - w) * m[edit.object], abs=EXACT)
-    weights = [10.0**i for i in range(0, 13, 2)]
+    weights = [10.0**i for i in range(0, 13, 3)]
     beliefs = [trust.credence(edit.fact, edit.object, [edit._replace(weight=n)]) for n in weights]
     assert all(low <= high + EXACT for low, high in zip(beliefs, [*beliefs[1:], cap], strict=True))
 
