@@ -13,12 +13,15 @@ import pytest
 
 from worldgen.corpus.sentences import Kind, Sentences, read_shards
 from worldgen.corpus.wording import Wording
+from worldgen.evaluate.report.figures.svg import FigureFolder
+from worldgen.evaluate.report.world_tables import world_tables
 from worldgen.evaluate.runs.load import load_agent, load_world
 from worldgen.evaluate.runs.run import Run
 from worldgen.grammar import Atom
 from worldgen.lm.tokenizer import load_tokenizer
 from worldgen.storage.files import read_columns
-from worldgen.storage.manifests import verify
+from worldgen.storage.manifests import read_manifest, verify
+from worldgen.worlds.tagged_sources import Part
 
 SOURCES = (
     "sources.reliabilities=[1, 0.75, 0.25, 0]", "sources.copies=[1]", "sources.liars=[2]", "sources.place=apart",
@@ -87,6 +90,26 @@ def test_describe_tells_the_sources(run: Run, worldgen: Command) -> None:
     assert "  report  " in text
     code, told, _ = worldgen("describe", run.folder, "--json")
     assert [source["tag"] for source in json.loads(told)["sources"]] == list(world.sources.tags.labels)
+
+
+def test_an_explanation_rests_on_untagged_sentences(run: Run, worldgen: Command) -> None:
+    world = load_world(run.folder)
+    calibrating, report = (np.flatnonzero(world.sources.part == part)[0] for part in (Part.CALIBRATION, Part.REPORT))
+    for fact in (calibrating, report):
+        names = world.subjects[world.subject[fact]], world.relations[world.relation[fact]]
+        code, text, _ = worldgen("ask", run.folder, *names, "--explain")
+        assert code == 0
+        assert (f"e.g.  {names[0]} {names[1]} " in text) == (fact == calibrating)
+        assert not [tag for tag in world.sources.tags.labels if tag in text]
+
+
+def test_the_page_has_a_row_of_reports(run: Run, built_run: Run, tmp_path: Path) -> None:
+    for made, has_reports in ((run, True), (built_run, False)):
+        tables = world_tables(load_world(made.folder), sentences_of(made), FigureFolder(tmp_path))
+        corpus = read_manifest(made.folder / "corpus")
+        assert corpus is not None
+        assert tables.kinds.keys() <= corpus.rows.keys()
+        assert ("report" in tables.kinds) == ("report" in dict(tables.sentences)) == has_reports
 
 
 def test_an_export_tells_who_says_what(run: Run, worldgen: Command, tmp_path: Path) -> None:

@@ -69,8 +69,8 @@ class Sentences:
     def columns(self) -> dict[str, NDArray]:
         """Returns the columns by name; those of NAME_COLUMNS and `source` only if they are not None."""
         columns = {name: column for name, column in vars(self).items() if column is not None}
-        names = columns.pop("names", ())
-        return columns | dict(zip(NAME_COLUMNS, names, strict=len(names) > 0))
+        names = columns.pop("names", None)
+        return columns if names is None else columns | dict(zip(NAME_COLUMNS, names, strict=True))
 
     @staticmethod
     def of_one_fact(kind: Kind, subject: Ids, truth: NDArray[np.bool_], fact: Ids, object_: Ids) -> Sentences:
