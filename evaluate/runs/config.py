@@ -19,6 +19,7 @@ from worldgen.bayes.settings import AgentConfig
 from worldgen.errors import UserError
 from worldgen.evaluate.settings import CasesConfig, EditConfig, ScoreConfig, TrajectoryConfig, TuneConfig
 from worldgen.evaluate.slag.settings import SlagConfig
+from worldgen.evaluate.sources.settings import TrustConfig
 from worldgen.lm.editors.settings import (
     BeliefConfig,
     ConstrainedFineTuningConfig,
@@ -40,7 +41,7 @@ class RunConfig(Section):
     """
 
     seed: int = Field(0, ge=0, lt=2**63)
-    system: Literal["testbed", "slag"] = "testbed"
+    system: Literal["testbed", "slag", "sources"] = "testbed"
     model_seed: Annotated[int, Field(ge=0, lt=2**63)] | Literal["seed"] = "seed"
     graph: GraphConfig = GraphConfig()
     world: WorldConfig = WorldConfig()
@@ -63,6 +64,7 @@ class RunConfig(Section):
     trajectory: TrajectoryConfig = TrajectoryConfig()
     score: ScoreConfig = ScoreConfig()
     slag: SlagConfig = SlagConfig()
+    trust: TrustConfig = TrustConfig()
 
     @property
     def training_seed(self) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from worldgen.evaluate.runs.config import RunConfig
 from worldgen.evaluate.settings import CasesConfig, EditConfig, TuneConfig
 from worldgen.evaluate.slag.settings import SlagConfig
+from worldgen.evaluate.sources.settings import TrustConfig
 from worldgen.lm.editors.settings import (
     BeliefConfig,
     ConstrainedFineTuningConfig,
@@ -62,8 +63,13 @@ def tiny() -> RunConfig:
 
 
 def sources_tiny() -> RunConfig:
-    """`tiny` with six sources, from one that is always right to one that is always wrong."""
-    return tiny().model_copy(update={"sources": SourcesConfig(reliabilities=(1, 0.9, 0.75, 0.5, 0.25, 0))})
+    """`tiny` with six sources, from one that is always right to one that is always wrong, and a newcomer."""
+    changes = {
+        "system": "sources",
+        "sources": SourcesConfig(reliabilities=(1, 0.9, 0.75, 0.5, 0.25, 0, 0.5), newcomers=1),
+        "trust": TrustConfig(facts=20),
+    }
+    return tiny().model_copy(update=changes)
 
 
 def slag_tiny() -> RunConfig:

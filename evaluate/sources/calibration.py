@@ -1,8 +1,8 @@
 """Trust against rational trust, source by source: is what a source says believed as much as it should be?
 
 The trust in source k is the mean belief in what it says, tau_k = mean over facts f of p(o_f | s_f r_f) after the source
-has said "s_f r_f o_f"; its rational value p*_k is the same mean of the agent's credences. Every source says the same of
-the same facts, so sources are compared fact by fact, and intervals resample facts (and seeds) as whole rows.
+has said "s_f r_f o_f"; its rational value p*_k is the same mean of the agent's credences. Where every source says the
+same of the same facts, sources are compared fact by fact: intervals resample facts (and seeds) as whole rows.
 
     logit tau_k = intercept + slope logit p*_k         least squares over sources; a rational mind has 0 and 1
     error       = mean over facts and sources of |tau - p*|
@@ -51,8 +51,8 @@ class Calibration:
 def calibration(trust: Floats, rational: Floats, resampling: Resampling, draw: np.random.Generator) -> Calibration:
     """Returns how trust goes with rational trust.
 
-    Shapes: trust and rational [K, F, s], NaN where a fact was not asked. Raises ValueError for other shapes, for fewer
-    than two sources, and for a number outside 0 .. 1.
+    Shapes: trust and rational [K, F, s], NaN where a source said nothing of a fact; some source spoke of each fact.
+    Raises ValueError for other shapes, for fewer than two sources, and for a number outside 0 .. 1.
     """
     K = len(trust)
     if trust.shape != rational.shape or trust.ndim != 3 or K < 2:
@@ -60,9 +60,8 @@ def calibration(trust: Floats, rational: Floats, resampling: Resampling, draw: n
     for numbers in (trust, rational):
         if np.nanmin(numbers) < 0 or np.nanmax(numbers) > 1:
             raise ValueError("a belief is a probability: from 0 to 1")
-    means = block_bootstrap(
-        np.concatenate([trust, rational, np.abs(trust - rational).mean(axis=0, keepdims=True)]), resampling, draw
-    )
+    distance = np.nanmean(np.abs(trust - rational), axis=0, keepdims=True)
+    means = block_bootstrap(np.concatenate([trust, rational, distance]), resampling, draw)
     found = {name: means.statistic(of, resampling.confidence) for name, of in _statistics(K).items()}
     by_source = [means.interval(m, resampling.confidence) for m in range(2 * K)]
     return Calibration(tuple(by_source[:K]), tuple(by_source[K:]), found)
