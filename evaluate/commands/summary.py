@@ -63,3 +63,13 @@ def beliefs(run_folder: Path, config: RunConfig) -> Summary:
         if found[name]
     ]
     return {name: [row.as_json() for row in rows] for name, rows in found.items()}, "\n\n".join(texts)
+
+
+def trust(run_folder: Path, config: RunConfig) -> Summary:
+    """Returns the tables of trust: what the model made of reports, and whom the methods trust."""
+    from worldgen.evaluate.report.trust_tables import trust_as_text
+    from worldgen.evaluate.sources.scoring import read_trust_scores
+    from worldgen.evaluate.stages.sources.scores import SCORES, SCORES_FILE
+
+    rows = read_trust_scores(run_folder / SCORES.name / SCORES_FILE)
+    return {"trust": [row.as_json() for row in rows]}, trust_as_text(rows, config.score.confidence)

@@ -54,10 +54,10 @@ MAY_IMPORT = {
     "evaluate.methods": """worldgen storage worlds corpus bayes lm lm.inspection
         lm.editors lm.editors.lowrank lm.editors.rewriting lm.editors.tuning lm.editors.belief
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.teaching""",
-    "evaluate.inquiry": "worldgen graphs worlds corpus bayes",
+    "evaluate.inquiry": "worldgen graphs worlds corpus bayes bayes.trust",
     "evaluate.report.figures": "worldgen storage evaluate evaluate.statistics",
     "evaluate.report": """worldgen storage worlds corpus
-        evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.inquiry
+        evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.sources evaluate.inquiry
         evaluate.report.figures""",
     # A run joins the settings of all rooms and loads what its stages made: the rooms above never see it.
     "evaluate.runs": """worldgen storage graphs graphs.builtin graphs.reading worlds bayes lm lm.editors
@@ -70,9 +70,12 @@ MAY_IMPORT = {
     "evaluate.stages.sources": """worldgen storage worlds lm evaluate evaluate.statistics evaluate.asking
         evaluate.sources evaluate.methods evaluate.runs evaluate.stages""",
     "evaluate.commands": """worldgen storage graphs graphs.fetching worlds corpus export lm lm.training
-        evaluate evaluate.asking evaluate.testbed evaluate.slag evaluate.slag.converters evaluate.methods
-        evaluate.inquiry evaluate.report evaluate.runs evaluate.stages evaluate.stages.slag""",
-    "cli": "worldgen evaluate.commands",
+        evaluate evaluate.asking evaluate.testbed evaluate.slag evaluate.slag.converters evaluate.sources
+        evaluate.methods evaluate.inquiry evaluate.report evaluate.runs evaluate.stages evaluate.stages.slag
+        evaluate.stages.sources""",
+    "evaluate.commands.sources": """worldgen evaluate.methods evaluate.sources evaluate.inquiry evaluate.report
+        evaluate.runs evaluate.stages.sources evaluate.commands""",
+    "cli": "worldgen evaluate.commands evaluate.commands.sources",
 }
 
 

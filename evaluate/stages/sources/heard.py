@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from worldgen.arrays import Ids
 from worldgen.evaluate.asking.questions import Question, QuestionKind, fact_prompt
+from worldgen.evaluate.runs.config import RunConfig
 from worldgen.evaluate.runs.load import finished, load_agent, load_world
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import Stage
@@ -19,16 +20,17 @@ from worldgen.evaluate.sources.trials import REQUESTED, TAGGED, tagged_prompt
 from worldgen.evaluate.stages.language_model import LM
 from worldgen.evaluate.stages.world import AGENT, TOKENS, WORLD
 from worldgen.storage.files import read_columns, write_table
+from worldgen.storage.manifests import read_manifest
 from worldgen.worlds.tagged_sources import Part, Reports
 from worldgen.worlds.world import World
 
 HEARD_FILE: Final = "heard.parquet"
 
 
-def mind_of(run: Run) -> tuple[World, SourceMind]:
-    """Returns the run's world, and the rational mind that has heard its reports."""
-    world = load_world(run.folder)
-    return world, source_mind(world, load_agent(run.folder, world, run.config.agent), run.config.trust)
+def mind_of(run_folder: Path, config: RunConfig) -> tuple[World, SourceMind]:
+    """Returns a run's world, and the rational mind that has heard its reports."""
+    world = load_world(run_folder)
+    return world, source_mind(world, load_agent(run_folder, world, config.agent), config.trust)
 
 
 def reports_on_report_facts(world: World) -> Reports:
@@ -44,7 +46,7 @@ def _ask_about_reports(run: Run, folder: Path) -> Mapping[str, Any]:
     from worldgen.lm.model import load_model
     from worldgen.lm.tokenizer import load_tokenizer
 
-    world, mind = mind_of(run)
+    world, mind = mind_of(run.folder, run.config)
     reports = reports_on_report_facts(world)
     reader = AnswerReader(load_tokenizer(run.folder / TOKENS.name / "tokenizer"), world.objects)
     model = load_model(run.folder / LM.name / "final", run.torch_device)
@@ -76,6 +78,14 @@ HEARD = Stage(
 )  # fmt: skip
 
 
-def heard(run: Run) -> dict[str, NDArray]:
+def heard(run_folder: Path) -> dict[str, NDArray]:
     """Returns the columns of heard.parquet. Raises UserError where nobody has asked the model yet."""
-    return read_columns(finished(run.folder / HEARD.name) / HEARD_FILE)
+    return read_columns(finished(run_folder / HEARD.name) / HEARD_FILE)
+
+
+def models_trust(run_folder: Path, world: World) -> list[float] | None:
+    """Returns the model's mean belief in each source's reports of report facts; None where nobody has asked it yet."""
+    if read_manifest(run_folder / HEARD.name) is None:
+        return None
+    columns = heard(run_folder)
+    return [float(columns[REQUESTED][columns["source"] == k].mean()) for k in range(len(world.sources))]

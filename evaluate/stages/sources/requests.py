@@ -24,7 +24,7 @@ CASES_FILE: Final = "cases.parquet"
 
 def _make_cases(run: Run, folder: Path) -> Mapping[str, Any]:
     """Draws the requests, and asks the rational mind what to believe after each."""
-    world, mind = mind_of(run)
+    world, mind = mind_of(run.folder, run.config)
     cases = source_cases(world, mind, run.config.trust, run.config.seed)
     save_cases(folder / CASES_FILE, cases)
     return {"cases": len(cases)}

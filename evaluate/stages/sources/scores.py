@@ -42,7 +42,7 @@ def _score(run: Run, folder: Path) -> Mapping[str, Any]:
 
 def _of_reports(run: Run, tags: tuple[str, ...], plan: Plan) -> Iterator[TrustScores]:
     """Yields what the model made of the reports that the corpus tells, and the rational mind."""
-    columns = heard(run)
+    columns = heard(run.folder)
     of = columns["fact"], columns["source"]
     believed = columns["believed"]
     yield heard_scores("model", *of, (columns[REQUESTED], columns[TAGGED], believed), tags, plan)
