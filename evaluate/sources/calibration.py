@@ -105,7 +105,7 @@ def trust_ratio(tau: Floats, p: Floats) -> Floats:
 
 def _mean_where(tau: Floats, chosen: NDArray[np.bool_]) -> Floats:
     """Returns the mean of tau over the chosen sources: [..., K] -> [...]."""
-    return np.where(chosen, tau, 0.0).sum(axis=-1) / chosen.sum(axis=-1)
+    return _ratio(np.where(chosen, tau, 0.0).sum(axis=-1), chosen.sum(axis=-1))
 
 
 def rank_correlation(tau: Floats, p: Floats) -> Floats:
