@@ -87,10 +87,10 @@ def source_cases(world: World, mind: SourceMind, config: TrustConfig, seed: int)
 def _of_fact(world: World, mind: SourceMind, config: TrustConfig, drawn: _Drawn, first: int) -> Iterator[SourceCase]:
     """Yields the requests of all sources about one fact."""
     kind, fact, object_, other = drawn
-    downstream, effect = _effect(world, mind, fact, object_)
+    subject, (downstream, effect) = int(world.subject[fact]), _effect(world, mind, fact, object_)
 
     def follows(edits: Sequence[Report]) -> float:
-        return float("nan") if downstream == NONE else mind.downstream(fact, downstream, edits)[effect]
+        return float("nan") if downstream == NONE else mind.after(fact, edits).belief(subject, downstream)[effect]
 
     before, follows_before = mind.credence(fact, object_), follows([])
     for source in range(nobody(world) + 1):

@@ -20,10 +20,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from worldgen.bayes.agent import Agent
-from worldgen.bayes.distribution import Distribution
 from worldgen.bayes.sparse import Integers
 from worldgen.bayes.trust.genuine import Genuine, uniform_background
-from worldgen.bayes.trust.pairs import paper_belief
+from worldgen.bayes.trust.minds import MixedMind, mind_after
 from worldgen.bayes.trust.reliability import Betas
 from worldgen.bayes.trust.reports import Report, Reports
 from worldgen.bayes.trust.trust import Trust, fit
@@ -47,12 +46,9 @@ class SourceMind:
         """Returns p(o | s, r) of one object of a fact, as if the edits had been heard."""
         return self.trust.credence(fact, object_, edits)
 
-    def downstream(self, fact: int, relation: int, edits: Sequence[Report] = ()) -> Distribution:
-        """Returns the belief about a relation that depends on the fact's, of the same subject.
-
-        It is the recipe of the testbed's paper, for each possibility that a report was genuine or not (`paper_belief`).
-        """
-        return paper_belief(self.trust, fact, relation, edits)
+    def after(self, fact: int, edits: Sequence[Report] = ()) -> MixedMind:
+        """Returns the mind that has heard all reports about one fact, edits included: it also knows what follows."""
+        return mind_after(self.trust, fact, edits)
 
 
 def source_mind(world: World, agent: Agent, config: TrustConfig) -> SourceMind:

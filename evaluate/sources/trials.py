@@ -43,7 +43,7 @@ def _edition(world: World, case: SourceCase, weight: int, seed: int) -> Edition:
     prompt = tagged_prompt(world, case.source, fact_prompt(world, subject, relation))
     fact = Fact(subject, relation, case.object)
     named = tagged_prompt(world, case.source, world.subjects[subject])
-    request = Request(prompt, f"{world.objects[case.object]}.", float(weight), named, fact)
+    request = Request(prompt, f"{world.objects[case.object]}.", float(weight), named, fact, case.source)
     draw = generator(seed, f"trust {world.subjects[subject]} {world.relations[relation]}")
     return Edition((request,), int(draw.integers(2**63)), str(case.number))
 

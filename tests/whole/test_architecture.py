@@ -67,7 +67,7 @@ MAY_IMPORT = {
         evaluate.inquiry evaluate.report evaluate.runs""",
     "evaluate.stages.slag": """worldgen storage lm evaluate evaluate.statistics evaluate.asking evaluate.slag
         evaluate.slag.making evaluate.slag.updating evaluate.methods evaluate.runs evaluate.stages""",
-    "evaluate.stages.sources": """worldgen storage worlds lm evaluate evaluate.statistics evaluate.asking
+    "evaluate.stages.sources": """worldgen storage worlds bayes.trust lm evaluate evaluate.statistics evaluate.asking
         evaluate.sources evaluate.methods evaluate.runs evaluate.stages""",
     "evaluate.commands": """worldgen storage graphs graphs.fetching worlds corpus export lm lm.training
         evaluate evaluate.asking evaluate.testbed evaluate.slag evaluate.slag.converters evaluate.sources

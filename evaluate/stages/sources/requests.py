@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from worldgen.bayes.trust.minds import MixedMind
+from worldgen.bayes.trust.reports import Report
 from worldgen.evaluate.asking.measurements import ChunkedFiles
 from worldgen.evaluate.methods.methods import Method
 from worldgen.evaluate.runs.run import Run
@@ -18,6 +20,7 @@ from worldgen.evaluate.stages.language_model import LM
 from worldgen.evaluate.stages.sources.heard import mind_of
 from worldgen.evaluate.stages.testbed import EDIT_FILES, NEEDED
 from worldgen.evaluate.stages.world import AGENT, TOKENS, WORLD
+from worldgen.lm.editions import Request
 
 CASES_FILE: Final = "cases.parquet"
 
@@ -47,6 +50,19 @@ def edits(method: Method, run: Run) -> Stage:
     )
 
 
+def _judge(run: Run) -> Callable[[Request], MixedMind]:
+    """Returns what a rational mind makes of a request of a source."""
+    world, mind = mind_of(run.folder, run.config)
+
+    def heard(request: Request) -> MixedMind:
+        assert request.fact is not None
+        assert request.source is not None
+        fact = world.fact_of(request.fact.subject, request.fact.relation)
+        return mind.after(fact, [Report(fact, request.source, request.fact.object, request.weight)])
+
+    return heard
+
+
 def _edit(run: Run, folder: Path, method: Method) -> Mapping[str, Any]:
     """Makes every request in a model of its own, and asks the case's questions before and after."""
     from worldgen.evaluate.asking.answers import AnswerReader
@@ -55,7 +71,7 @@ def _edit(run: Run, folder: Path, method: Method) -> Mapping[str, Any]:
 
     edit = run.config.edit.model_copy(update={"mode": "single", "requests": 1, "keep_adapters": False})
     its_run = replace(run, config=run.config.model_copy(update={"edit": edit}))
-    bench = workbench_of(its_run, method, folder, None)
+    bench = replace(workbench_of(its_run, method, folder, None), heard=_judge(run))
     cases = load_cases(run.folder / CASES.name / CASES_FILE)
     trials = trials_of(bench.world, cases, run.config.trust.weight, bench.seed)
     reader = AnswerReader(bench.tokenizer, bench.world.objects)

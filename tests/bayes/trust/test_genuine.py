@@ -13,7 +13,7 @@ from worldgen.bayes.agent import Agent, Edit
 from worldgen.bayes.testing import MicroWorld, agent_of, edited_worlds, edits_of, facts_of, micro_worlds
 from worldgen.bayes.trust.edits import MOST_REPORTS, ceiling, least_weight
 from worldgen.bayes.trust.genuine import Genuine, choices_of, log_rising, marginal_background, uniform_background
-from worldgen.bayes.trust.pairs import paper_belief
+from worldgen.bayes.trust.minds import paper_belief
 from worldgen.bayes.trust.priors import Priors
 from worldgen.bayes.trust.reliability import Betas
 from worldgen.bayes.trust.reports import Reading, Report, Reports

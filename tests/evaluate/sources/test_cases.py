@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import source_benches
 
+from worldgen.bayes.trust.minds import paper_belief
 from worldgen.bayes.trust.reports import Report
 from worldgen.errors import UserError
 from worldgen.evaluate.asking.questions import QuestionKind
@@ -51,7 +52,7 @@ def test_labels_are_the_minds() -> None:
             assert np.isnan(case.downstream_believed)
             continue
         with_downstream += 1
-        belief = MIND.downstream(case.fact, case.downstream, edit)
+        belief = paper_belief(MIND.trust, case.fact, case.downstream, edit)
         assert case.downstream_believed == belief[case.downstream_object]
         row = MIND.agent.conditional(case.downstream, case.object)
         assert case.downstream_object == row.mode()

@@ -87,7 +87,7 @@ def test_what_follows_is_believed_in_between() -> None:
         AGENT.revise(Edit(subject, pair.upstream, object_, 50.0)).root(subject, pair.upstream)[object_]
         - AGENT.root(subject, pair.upstream)[object_]
     )
-    believed = MIND.downstream(fact, pair.downstream, [edit])
+    believed = MIND.after(fact, [edit]).belief(subject, pair.downstream)
     for o in WORLD.ranges[pair.downstream].tolist():
         assert believed[o] == pytest.approx(genuine * edited[o] + (1 - genuine) * without[o], abs=1e-9)
 
