@@ -27,10 +27,10 @@ def run_command(run: Run, method: str) -> tuple[dict[str, Any], str]:
 
     if run.config.system == "slag":
         slag.run_everything(run, [METHODS["ft"], METHODS[method]])
-        return summary.beliefs(run.folder, run.config)
+        return summary.beliefs(run.folder, run.config, with_page=True)
     if run.config.system == "sources":
         sources.run_everything(run, [METHODS[method]])
-        return summary.trust(run.folder, run.config)
+        return summary.trust(run.folder, run.config, with_page=True)
     run_everything(run, METHODS[method])
     return summary.scores(run.folder, with_page=True)
 

@@ -28,8 +28,12 @@ def scores(run_folder: Path, with_page: bool) -> Summary:
     found = list(read_scores(run_folder / "scores"))
     parts = [as_text(each) for each in found]
     if with_page:
-        parts.append(f"Report: {run_folder / 'report' / 'index.html'}")
+        parts.append(_page(run_folder))
     return {each.method: each.as_json() for each in found}, "\n\n".join(parts)
+
+
+def _page(run_folder: Path) -> str:
+    return f"Report: {run_folder / 'report' / 'index.html'}"
 
 
 def trace(run_folder: Path, config: RunConfig) -> Summary:
@@ -42,9 +46,9 @@ def trace(run_folder: Path, config: RunConfig) -> Summary:
     return {"token": strongest.token, "layer": strongest.layer, "effects": rows}, in_words(effects, found, strongest)
 
 
-def beliefs(run_folder: Path, config: RunConfig) -> Summary:
-    """Returns the tables of beliefs: before any update, and after the updates of every method."""
-    from worldgen.evaluate.report.belief_tables import beliefs_as_text
+def beliefs(run_folder: Path, config: RunConfig, with_page: bool = False) -> Summary:
+    """Returns the tables of beliefs, before any update and after every method's updates, and the path of the page."""
+    from worldgen.evaluate.report.belief_tables import beliefs_as_text, in_order
     from worldgen.evaluate.slag.detection import DETECTION_METRICS
     from worldgen.evaluate.slag.scoring import read_belief_scores
     from worldgen.evaluate.slag.update_metrics import BEFORE_AFTER_METRICS, UPDATE_METRICS
@@ -52,6 +56,7 @@ def beliefs(run_folder: Path, config: RunConfig) -> Summary:
     found = {
         name: read_belief_scores(run_folder / "slag" / "scores" / f"{name}.json") for name in ("detection", "updates")
     }
+    found["updates"] = in_order(found["updates"])
     tables = (
         ("detection", "Beliefs before any update, test points", DETECTION_METRICS),
         ("updates", "After updates of wrong beliefs", UPDATE_METRICS),
@@ -62,14 +67,17 @@ def beliefs(run_folder: Path, config: RunConfig) -> Summary:
         for name, title, metrics in tables
         if found[name]
     ]
+    if with_page:
+        texts.append(_page(run_folder))
     return {name: [row.as_json() for row in rows] for name, rows in found.items()}, "\n\n".join(texts)
 
 
-def trust(run_folder: Path, config: RunConfig) -> Summary:
-    """Returns the tables of trust: what the model made of reports, and whom the methods trust."""
+def trust(run_folder: Path, config: RunConfig, with_page: bool = False) -> Summary:
+    """Returns the tables of trust: in the reports that the model has read, and by method; and the path of the page."""
     from worldgen.evaluate.report.trust_tables import trust_as_text
-    from worldgen.evaluate.sources.scoring import read_trust_scores
-    from worldgen.evaluate.stages.sources.scores import SCORES, SCORES_FILE
+    from worldgen.evaluate.sources.scoring import TRUST_FILE, read_trust_scores
+    from worldgen.evaluate.stages.sources.scores import SCORES
 
-    rows = read_trust_scores(run_folder / SCORES.name / SCORES_FILE)
-    return {"trust": [row.as_json() for row in rows]}, trust_as_text(rows, config.score.confidence)
+    rows = read_trust_scores(run_folder / SCORES.name / TRUST_FILE)
+    texts = [trust_as_text(rows, config.score.confidence), *([_page(run_folder)] if with_page else [])]
+    return {"trust": [row.as_json() for row in rows]}, "\n\n".join(texts)

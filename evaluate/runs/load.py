@@ -43,6 +43,18 @@ def measured_methods(run_folder: Path) -> list[str]:
     return sorted(path.parent.name for path in run_folder.glob(f"edits/*/{MANIFEST}"))
 
 
+def finished_updates(run_folder: Path) -> list[str]:
+    """Returns the names of the finished stages of updates: "slag/updates/METHOD/PROTOCOL-R"."""
+    folders = sorted(path.parent for path in run_folder.glob(f"slag/updates/*/*/{MANIFEST}"))
+    return [folder.relative_to(run_folder).as_posix() for folder in folders]
+
+
+def finished_trust(run_folder: Path) -> list[str]:
+    """Returns the names of the finished stages of requests by sources: "sources/edits/METHOD"."""
+    folders = sorted(path.parent for path in run_folder.glob(f"sources/edits/*/{MANIFEST}"))
+    return [folder.relative_to(run_folder).as_posix() for folder in folders]
+
+
 def finished(folder: Path) -> Path:
     """Returns the folder of a stage. Raises UserError if the stage is not finished."""
     if read_manifest(folder) is None:

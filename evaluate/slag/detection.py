@@ -6,6 +6,7 @@ ratio stands beside the mean over points. Source: Hase et al., 2021, section 5.1
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,19 +39,38 @@ def _single(name: str, heading: str, short: str) -> Metric:
     return Metric(name, heading, SPLITS[""], short, "more")
 
 
-DETECTION_METRICS: Final = (
+BELIEF_METRICS: Final = (
     _single("accuracy", "Main accuracy", "main"),
     *_split("consistency", "Paraphrase consistency"),
-    *_split("para_accuracy", "Paraphrase accuracy"),
-    *_split("para_equality", "Paraphrase equality"),
-    *(Metric(f"para_equality_{grade}", "Paraphrase equality", label, grade, "more") for grade, label in GRADES.items()),
     *_split("entailment", "Entailment accuracy"),
     _single("contrapositive", "Contrapositive accuracy", "contra"),
+)
+"""What the paper's Tables 2, 3 and 14 tell of a model."""
+PARAPHRASE_METRICS: Final = (
+    *_split("para_accuracy", "Paraphrase accuracy"),
+    *_split("para_equality", "Paraphrase equality"),
+)
+GRADED_METRICS: Final = tuple(
+    Metric(f"para_equality_{grade}", "Paraphrase equality", label, grade, "more") for grade, label in GRADES.items()
+)
+NEUTRAL_METRICS: Final = (
     *_split("neutral_accuracy", "Local neutral accuracy"),
     Metric("unanswered", "Questions without an answer", SPLITS[""], "none", "less"),
 )
+DETECTION_METRICS: Final = (*BELIEF_METRICS, *PARAPHRASE_METRICS, *GRADED_METRICS, *NEUTRAL_METRICS)
 HEADLINE: Final = ("consistency", "entailment_right", "contrapositive")
 """The three numbers of the paper's Table 2."""
+_RULE: Final = "entailment "
+
+
+def rule_metric(rule: str) -> Metric:
+    """Returns the entailment accuracy on the questions of one rule (`entailment_by_rule`)."""
+    return Metric(f"{_RULE}{rule}", "Entailment accuracy by rule, main right", rule, rule, "more")
+
+
+def rule_metrics(names: Iterable[str]) -> tuple[Metric, ...]:
+    """Returns the metrics of rules among the names of metrics."""
+    return tuple(rule_metric(name.removeprefix(_RULE)) for name in names if name.startswith(_RULE))
 
 
 def detect(questions: PointQuestions, predictions: Predictions) -> RatioTable:

@@ -25,6 +25,8 @@ from worldgen.evaluate.statistics.intervals import SHARE, mean_intervals
 from worldgen.evaluate.statistics.ratios import Ratios
 from worldgen.randomness import generator
 
+TRUST_FILE: Final = "trust.json"
+"""The file that holds the rows of a run."""
 HEARD: Final = "heard"
 """The kind of what the corpus itself reports."""
 _BELIEVED: Final = 0.5  # more probable than not

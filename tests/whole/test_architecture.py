@@ -63,8 +63,8 @@ MAY_IMPORT = {
     "evaluate.runs": """worldgen storage graphs graphs.builtin graphs.reading worlds bayes lm lm.editors
         evaluate evaluate.slag evaluate.sources""",
     "evaluate.stages": """worldgen storage graphs worlds corpus export bayes bayes.batch lm lm.training lm.editors
-        evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.teaching evaluate.methods
-        evaluate.inquiry evaluate.report evaluate.runs""",
+        evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.teaching evaluate.methods
+        evaluate.inquiry evaluate.report evaluate.sources evaluate.runs""",
     "evaluate.stages.slag": """worldgen storage lm evaluate evaluate.statistics evaluate.asking evaluate.slag
         evaluate.slag.making evaluate.slag.updating evaluate.methods evaluate.runs evaluate.stages""",
     "evaluate.stages.sources": """worldgen storage worlds bayes.trust lm evaluate evaluate.statistics evaluate.asking

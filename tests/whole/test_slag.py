@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import miniature
 import numpy as np
 import pandas as pd
 import pytest
+from html_pages import PageReader
 
 from worldgen.errors import UserError
 from worldgen.evaluate.asking.measurements import read_measurements
+from worldgen.evaluate.commands import summary
 from worldgen.evaluate.methods.methods import METHODS
 from worldgen.evaluate.report.belief_tables import beliefs_as_text
 from worldgen.evaluate.runs.config import override
 from worldgen.evaluate.runs.presets import slag_tiny
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import make_stage
-from worldgen.evaluate.slag.detection import DETECTION_METRICS
+from worldgen.evaluate.slag.detection import DETECTION_METRICS, paraphrase_consistency
 from worldgen.evaluate.slag.points import Task
 from worldgen.evaluate.slag.points_file import read_points
 from worldgen.evaluate.slag.scoring import read_belief_scores
-from worldgen.evaluate.slag.update_metrics import UPDATE_METRICS
+from worldgen.evaluate.slag.update_metrics import UPDATE_METRICS, success_by_consistency
+from worldgen.evaluate.stages import testbed
+from worldgen.evaluate.stages.page import make_page
 from worldgen.evaluate.stages.slag import whole
 from worldgen.evaluate.stages.slag.points import believed
+from worldgen.evaluate.stages.slag.scores import SCORES
 from worldgen.evaluate.stages.slag.updates import blocks_of_task, updates
 from worldgen.storage.manifests import read_manifest
 
@@ -108,7 +116,7 @@ def test_the_success_rate_can_be_had_from_the_rows(run: Run) -> None:
 
 
 def test_tuning_takes_dev_points_and_writes_down_every_point_of_the_grid(run: Run) -> None:
-    found = json.loads((run.folder / "slag" / "tune" / "ft.json").read_text())
+    found = json.loads((run.folder / "slag" / "tune" / "ft-correcting.json").read_text())
     assert [point["settings"] for point in found["points"]] == [
         ["ft.learning_rate=0.001", "ft.steps=4"], ["ft.learning_rate=0.01", "ft.steps=4"],
     ]  # fmt: skip
@@ -177,3 +185,86 @@ def test_a_method_that_goes_where_tracing_sends_it_has_the_model_traced_first(ru
     whole.update(small, METHODS["rome"])
     assert read_manifest(run.folder / "trace") is not None
     assert {r for _, who, r in rows_of(run, "updates") if who == "rome"} == {1}
+
+
+def test_success_by_consistency_can_be_had_from_the_model_before_and_the_rows(run: Run) -> None:
+    """GEN, ft, r = 1: the consistency is that of the model's replies before any update."""
+    rows = read_measurements(run.folder / "slag" / "updates" / "ft" / "correcting-1")
+    blocks = blocks_of_task(run, Task.GEN, 1, "test")
+    after = rows[rows["name"].str.endswith("/main, answer")]["answer_after"].tolist()
+    success = [said in block.updates[0].point.main.eligible for said, block in zip(after, blocks, strict=True)]
+    before = believed(run, Task.GEN)
+    values = paraphrase_consistency(before.questions, before.predictions).values
+    consistency = dict(zip((point.id for point in before.points), values, strict=True))
+    expected = success_by_consistency(
+        np.array([consistency[block.updates[0].point.id] for block in blocks]), np.array(success, dtype=float)
+    )
+    table = pd.read_csv(run.folder / "slag" / "scores" / "success-by-consistency.csv")
+    bins = table[(table["task"] == "gen") & (table["who"] == "ft")]
+    assert bins["bin"].tolist() == expected.bins.index.tolist()
+    assert bins["points"].tolist() == expected.bins["points"].tolist()
+    assert np.allclose(bins["mean"], expected.bins["success"], equal_nan=True)
+    assert np.allclose(bins["pearson"], expected.pearson, equal_nan=True)
+    assert bins["left_out"].unique().tolist() == [expected.left_out]
+
+
+def test_the_shares_of_independence_are_the_pooled_neutral_accuracies(run: Run) -> None:
+    for row in read_belief_scores(run.folder / "slag" / "scores" / "detection.json"):
+        for split in ("right", "wrong"):
+            assert row.about[f"neutral_if_{split}"] == pytest.approx(row.pooled.get(f"neutral_accuracy_{split}"))
+        if row.about["neutral_r"] is not None:
+            assert -1 <= row.about["neutral_r_shuffled_low"] <= row.about["neutral_r_shuffled_high"] <= 1
+
+
+def page_of(run: Run) -> PageReader:
+    """The page about all that the tests above have measured."""
+    make_page(run, testbed.SCORES, SCORES)
+    return PageReader((run.folder / "report" / "index.html").read_text())
+
+
+def test_the_page_has_every_number_of_the_scores(run: Run) -> None:
+    page = page_of(run)
+    titles = {attributes.get("title") for tag, attributes in page.tags if tag == "td"}
+    for name in ("detection", "updates"):
+        for row in read_belief_scores(run.folder / "slag" / "scores" / f"{name}.json"):
+            for mean, low, high in row.means.values():
+                assert f"{mean:.4f}, from {low:.4f} to {high:.4f}" in titles
+    text = re.sub(r"\s+", " ", page.text)
+    assert "ft, r = 2, " in text
+    assert "ft.learning_rate=0.001 ft.steps=4" in text  # what was tried
+    links = {str(attributes["href"])[1:] for tag, attributes in page.tags if tag == "a"}
+    assert {"beliefs", "updates", "tuning"} <= links <= {attributes.get("id") for _, attributes in page.tags}
+    assert page.open == []
+    figures = {path.stem for path in (run.folder / "report" / "figures").iterdir()}
+    drawn = {"beliefs-by-main-answer", "updates-gen-correcting", "updates-tf-correcting", "success-by-consistency"}
+    assert drawn <= figures
+
+
+def test_a_whole_run_ends_with_the_path_of_its_page(run: Run) -> None:
+    _, text = summary.beliefs(run.folder, run.config, with_page=True)
+    assert text.splitlines()[-1] == f"Report: {run.folder / 'report' / 'index.html'}"
+    assert "Report" not in summary.beliefs(run.folder, run.config)[1]
+
+
+def test_a_run_of_both_systems_has_a_page_of_both(run: Run, tmp_path: Path) -> None:
+    both = replace(run, folder=shutil.copytree(run.folder, tmp_path / "run"))
+    make_stage(both, testbed.CASES)
+    testbed.edit(both, METHODS["none"])
+    testbed.score_methods(both)
+    headings = page_of(both).text
+    assert "Editing with none" in headings
+    assert "Beliefs before any update" in headings
+    shutil.rmtree(both.folder / "slag")
+    assert "Beliefs before any update" not in page_of(both).text
+
+
+def test_a_page_of_beliefs_that_were_scored_with_other_settings_is_refused(run: Run) -> None:
+    other = replace(run, config=override(run.config, ["slag.points=59"]))
+    with pytest.raises(UserError, match=r"scores was made .*slag\.points: 60 there, 59 now"):
+        make_page(other, testbed.SCORES, SCORES)
+
+
+def test_a_run_without_any_scores_has_no_page(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="scores is not there or not finished"):
+        make_page(replace(run, folder=tmp_path), testbed.SCORES, SCORES)
+    assert not any(tmp_path.iterdir())

@@ -1,7 +1,7 @@
 """Tuning an update method on dev points: the settings with the best selection score (Hase et al., 2021, section 4).
 
 Every point of the grids is measured as updates are, one at a time, in RUN/slag/tune/METHOD/HASH: a search that was
-killed goes on in the middle of a point. RUN/slag/tune/METHOD.json holds the scores of all points.
+killed goes on in the middle of a point. RUN/slag/tune/METHOD-PROTOCOL.json holds the scores of all points.
 """
 
 from __future__ import annotations
@@ -34,13 +34,14 @@ def tuned(run: Run, method: Method) -> Run:
     if not points:
         return run
     measured = [_measured(run, method, point) for point in points]
-    name = next(iter(SELECTION_SCORES))
-    known = [each for each in measured if each["scores"][name] is not None]
+    decides = next(iter(SELECTION_SCORES))
+    known = [each for each in measured if each["scores"][decides] is not None]
     if not known:
         raise UserError(f"no settings of {method.name} have a score on dev points: give more points (slag.points)")
-    best = max(known, key=lambda each: each["scores"][name])
+    best = max(known, key=lambda each: each["scores"][decides])
     found = {"method": method.name, "points": measured, "best": best}
-    write_text(run.folder / "slag" / "tune" / f"{method.name}.json", json.dumps(found, indent=1) + "\n")
+    name = f"{method.name}-{run.config.slag.protocol}.json"
+    write_text(run.folder / "slag" / "tune" / name, json.dumps(found, indent=1) + "\n")
     run.say(f"{method.name} tuned on dev points: {' '.join(best['settings'])}")
     return replace(run, config=override(run.config, best["settings"]))
 

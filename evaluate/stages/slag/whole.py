@@ -9,6 +9,7 @@ from worldgen.evaluate.methods.methods import Method
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import carry_out, make_stage
 from worldgen.evaluate.stages.language_model import EXAM, make_with_trace
+from worldgen.evaluate.stages.page import make_page
 from worldgen.evaluate.stages.slag.points import BASE, POINTS
 from worldgen.evaluate.stages.slag.scores import SCORES
 from worldgen.evaluate.stages.slag.tuning import tuned
@@ -35,9 +36,10 @@ def update(run: Run, method: Method) -> None:
 
 
 def run_everything(run: Run, methods: Sequence[Method]) -> None:
-    """Makes every stage of SLAG, from the graph to the tables."""
+    """Makes every stage of SLAG, from the graph to the page."""
     with closing(run.engine):
         carry_out(run, *WORLD_STAGES)
     carry_out(run, EXAM, BASE, after=WORLD_STAGES)
     for method in methods:
         update(run, method)
+    make_page(run, SCORES)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from worldgen.evaluate.asking.measurements import read_costs, read_measurements
-from worldgen.evaluate.runs.load import load_world
+from worldgen.evaluate.runs.load import finished_trust, load_world
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import Stage
 from worldgen.evaluate.sources.cases import KINDS, SourceCase, load_cases
@@ -18,16 +18,22 @@ from worldgen.evaluate.sources.said import (
     said_by_mind,
     said_by_the_credulous,
 )
-from worldgen.evaluate.sources.scoring import TRUST_METRICS, Plan, TrustScores, as_table, heard_scores, trust_scores
+from worldgen.evaluate.sources.scoring import (
+    TRUST_FILE,
+    TRUST_METRICS,
+    Plan,
+    TrustScores,
+    as_table,
+    heard_scores,
+    trust_scores,
+)
 from worldgen.evaluate.sources.trials import REQUESTED, TAGGED
 from worldgen.evaluate.stages.sources.heard import HEARD, heard
 from worldgen.evaluate.stages.sources.requests import CASES, CASES_FILE
 from worldgen.evaluate.stages.world import WORLD
 from worldgen.evaluate.statistics.block_bootstrap import Resampling
 from worldgen.storage.files import write_text
-from worldgen.storage.manifests import MANIFEST, Inputs, read_manifest
-
-SCORES_FILE: Final = "trust.json"
+from worldgen.storage.manifests import Inputs, read_manifest
 
 
 def _score(run: Run, folder: Path) -> Mapping[str, Any]:
@@ -35,7 +41,7 @@ def _score(run: Run, folder: Path) -> Mapping[str, Any]:
     plan = Plan(Resampling(run.config.score.bootstrap_samples, run.config.score.confidence, "sample"), run.config.seed)
     tags = load_world(run.folder).sources.tags.labels
     rows = [*_of_reports(run, tags, plan), *_of_requests(run, (*tags, ""), plan)]
-    write_text(folder / SCORES_FILE, json.dumps([row.as_json() for row in rows], indent=1) + "\n")
+    write_text(folder / TRUST_FILE, json.dumps([row.as_json() for row in rows], indent=1) + "\n")
     write_text(folder / "trust.csv", as_table(rows).to_csv(index=False))
     return {"rows": len(rows)}
 
@@ -52,8 +58,9 @@ def _of_reports(run: Run, tags: tuple[str, ...], plan: Plan) -> Iterator[TrustSc
 def _of_requests(run: Run, tags: tuple[str, ...], plan: Plan) -> Iterator[TrustScores]:
     """Yields the references and the methods, for each kind of facts."""
     cases = load_cases(run.folder / CASES.name / CASES_FILE)
-    methods = measured_methods(run.folder)
-    measured = {method: read_measurements(run.folder / "sources" / "edits" / method) for method in methods}
+    stages = finished_trust(run.folder)
+    methods = [name.rpartition("/")[2] for name in stages]
+    measured = {method: read_measurements(run.folder / name) for method, name in zip(methods, stages, strict=True)}
     for kind in KINDS:
         its = [case for case in cases if case.kind == kind]
         yield trust_scores("rational mind", its, said_by_mind(its), tags, plan)
@@ -72,19 +79,14 @@ def _cost(run: Run, method: str, cases: list[SourceCase]) -> dict[str, float]:
     return {name: float(its[name].mean()) for name in ("steps", "flops", "seconds")}
 
 
-def measured_methods(run_folder: Path) -> list[str]:
-    """Returns the methods whose edits by sources are finished."""
-    return sorted(path.parent.name for path in run_folder.glob(f"sources/edits/*/{MANIFEST}"))
-
-
 def _what_is_scored(run: Run) -> Inputs:
     """The metrics, and the hash of what each method's edits were made of."""
-    manifests = {name: read_manifest(run.folder / "sources" / "edits" / name) for name in measured_methods(run.folder)}
+    manifests = {name: read_manifest(run.folder / name) for name in finished_trust(run.folder)}
     hashes = {name: manifest.inputs_hash for name, manifest in manifests.items() if manifest}
     return {"metrics": [metric.name for metric in TRUST_METRICS]} | hashes
 
 
 SCORES = Stage(
-    "sources/scores", _score, (SCORES_FILE, "trust.csv"), settings=("seed", "score"), reads=(WORLD, HEARD, CASES),
+    "sources/scores", _score, (TRUST_FILE, "trust.csv"), settings=("seed", "score"), reads=(WORLD, HEARD, CASES),
     also=_what_is_scored, cheap=True,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""A whole run of sources: world, model, what it made of reports, requests of every source, tables."""
+"""A whole run of sources: world, model, what it made of reports, requests of every source, tables, page."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from worldgen.evaluate.methods.methods import Method
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import carry_out, make_stage
 from worldgen.evaluate.stages.language_model import EXAM, make_with_trace
+from worldgen.evaluate.stages.page import make_page
 from worldgen.evaluate.stages.sources.heard import HEARD
 from worldgen.evaluate.stages.sources.requests import CASES, edits
 from worldgen.evaluate.stages.sources.scores import SCORES
@@ -26,9 +27,10 @@ def trust(run: Run, method: Method) -> None:
 
 
 def run_everything(run: Run, methods: Sequence[Method]) -> None:
-    """Makes every stage of sources, from the graph to the tables."""
+    """Makes every stage of sources, from the graph to the tables and the page."""
     with closing(run.engine):
         carry_out(run, *_BUILT)
     carry_out(run, EXAM, HEARD, after=_BUILT)
     for method in methods:
         trust(run, method)
+    make_page(run, SCORES)
