@@ -45,9 +45,13 @@ class JointTruth:
     claims: tuple[Claim, ...] = ()
 
     def __post_init__(self) -> None:
+        if len({frozenset(pair[:2]) for pair in self.pairs}) < len(self.pairs):
+            raise ValueError("two facts are a pair twice")
         for pair in self.pairs:
-            if not all(0 <= fact < len(self.priors) for fact in pair[:2]):
-                raise ValueError(f"facts {pair[:2]} are a pair, but facts are numbered 0 .. {len(self.priors) - 1}")
+            if not all(0 <= fact < len(self.priors) for fact in pair[:2]) or pair.upstream == pair.downstream:
+                raise ValueError(
+                    f"facts {pair[:2]} are no pair of two facts, which are numbered 0 .. {len(self.priors) - 1}"
+                )
             shape = tuple(self.priors.M[[pair.upstream, pair.downstream]])
             if pair.T.shape != shape or (pair.T < 0).any() or not np.allclose(pair.T.sum(axis=1), 1, rtol=0, atol=1e-9):
                 raise ValueError(f"the conditional of facts {pair[:2]} needs {shape} probabilities, rows summing to 1")
