@@ -1,4 +1,4 @@
-"""What a tagged edit of an upstream fact says about a downstream fact whose conditional is learned, too.
+"""Beliefs about a downstream fact whose conditional is learned, after a source has spoken of the upstream fact.
 
 With a known conditional, `JointTruth` is exact. With an unknown one the exact belief is a sum over all assignments of
 all uncertain upstream facts. Here is the testbed paper's recipe in its place, an approximation: the conditional is made
