@@ -1,4 +1,4 @@
-"""What the reports say about the reliabilities, one factor a group of facts.
+"""The probability of the reports as a function of the reliabilities: one factor for each group of facts.
 
 Given the reliabilities, groups are independent, and the probability of what was reported of a group is a polynomial:
 

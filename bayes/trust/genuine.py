@@ -35,8 +35,8 @@ from worldgen.bayes.sparse import Floats, Integers, sum_by_place
 from worldgen.bayes.trust.factors import Factors
 from worldgen.bayes.trust.reports import Reports
 
-MOST_TERMS = 2**22
-"""The greatest number of terms of all facts together."""
+MOST_TERMS = 2**16
+"""The greatest number of terms of a fact."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +83,12 @@ class Genuine:
     def factors(self, reports: Reports, groups: Integers) -> Factors:
         """Returns the factors of distinct, sorted groups; `reports` are about no other fact.
 
-        Raises ValueError for a report of a fact or an object that does not exist, and for more than MOST_TERMS terms.
+        Raises ValueError for a report of a fact or an object that does not exist, and for more than MOST_TERMS
+        terms of a fact.
         """
         exists = np.isin(reports.fact, groups) & (reports.object < self.agent.K)
-        if not exists.all():
-            raise ValueError("a report is about a fact or an object that does not exist")
+        if not exists.all() or not ((groups >= 0) & (groups < len(self.subject))).all():
+            raise ValueError("a report or a question is about a fact or an object that does not exist")
         fact = np.searchsorted(groups, reports.fact)
         choices = choices_of(fact, reports.count, len(groups))
         T = int(choices.start[-1])
@@ -169,8 +170,8 @@ def choices_of(fact: Integers, count: Integers, F: int) -> Choices:
         at = np.flatnonzero(place == i)
         stride[at] = terms[fact[at]]
         terms[fact[at]] *= size[at]
-        if terms.sum() > MOST_TERMS:
-            raise ValueError(f"more than {MOST_TERMS} choices of genuine reports: a fact has too many to be exact")
+        if terms.max(initial=0) > MOST_TERMS:
+            raise ValueError(f"a fact has more than {MOST_TERMS} choices of genuine reports: too many to be exact")
     start = row_starts(terms.astype(np.int64))
     cell, lengths = gather_rows(cells, row_of_entry(start))
     term = np.repeat(np.arange(start[-1]), lengths)

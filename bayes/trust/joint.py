@@ -23,6 +23,7 @@ from worldgen.bayes.trust.factors import Factors
 from worldgen.bayes.trust.priors import Priors
 from worldgen.bayes.trust.reports import Reports
 from worldgen.bayes.trust.statements import Claim, matched
+from worldgen.bayes.trust.truth import Truth
 
 
 class Pair(NamedTuple):
@@ -44,9 +45,13 @@ class JointTruth:
     claims: tuple[Claim, ...] = ()
 
     def __post_init__(self) -> None:
+        if len({frozenset(pair[:2]) for pair in self.pairs}) < len(self.pairs):
+            raise ValueError("two facts are a pair twice")
         for pair in self.pairs:
-            if not all(0 <= fact < len(self.priors) for fact in pair[:2]):
-                raise ValueError(f"facts {pair[:2]} are a pair, but facts are numbered 0 .. {len(self.priors) - 1}")
+            if not all(0 <= fact < len(self.priors) for fact in pair[:2]) or pair.upstream == pair.downstream:
+                raise ValueError(
+                    f"facts {pair[:2]} are no pair of two facts, which are numbered 0 .. {len(self.priors) - 1}"
+                )
             shape = tuple(self.priors.M[[pair.upstream, pair.downstream]])
             if pair.T.shape != shape or (pair.T < 0).any() or not np.allclose(pair.T.sum(axis=1), 1, rtol=0, atol=1e-9):
                 raise ValueError(f"the conditional of facts {pair[:2]} needs {shape} probabilities, rows summing to 1")
@@ -76,7 +81,7 @@ class JointTruth:
 
     def groups(self) -> Integers:
         """Returns all groups."""
-        return np.unique([self.group_of(fact) for fact in range(len(self.priors))])
+        return np.setdiff1d(np.arange(len(self.priors)), [max(edge) for edge in self._edge.values()])
 
     def group_of(self, fact: int) -> int:
         """Returns the group of a fact."""
@@ -87,15 +92,17 @@ class JointTruth:
         return self._edge.get(group, (group,))
 
     def factors(self, reports: Reports, groups: Integers) -> Factors:
-        """Returns the factors of groups; `reports` are about no other fact.
+        """Returns the factors of distinct, sorted groups; `reports` are about no other fact.
 
         Raises ValueError for a report or claim by a source, or of an object, that does not exist.
         """
-        known = {fact for group in groups.tolist() for fact in self.facts_of(group)}
-        if not known.union(reports.fact.tolist()) <= known & set(range(len(self.priors))):
-            raise ValueError("a report or a question is about a fact that does not exist")
-        by_group = (self._factor(reports.of_facts(self.facts_of(group)), group) for group in groups.tolist())
-        return Factors.joined(list(by_group), reports.K)
+        is_joint = np.isin(groups, [*self._claims_by_group, *map(min, self._edge.values())])
+        joint, alone = groups[is_joint].tolist(), groups[~is_joint]
+        in_joint = np.isin(reports.fact, [fact for group in joint for fact in self.facts_of(group)])
+        parts = [Truth(self.priors).factors(reports.where(~in_joint), alone)]
+        parts += [self._factor(reports.of_facts(self.facts_of(group)), group) for group in joint]
+        order = np.argsort(np.concatenate([alone, np.array(joint, dtype=np.int64)]))
+        return Factors.joined(parts, reports.K).where(order)
 
     def belief(self, reports: Reports, fact: int, q: Floats) -> Distribution:
         """Returns p(o) of a fact, every object named, from its group's reports and the posterior `q` of their terms."""

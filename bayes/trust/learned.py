@@ -1,4 +1,4 @@
-"""What the reports teach about the reliabilities, and what that says about a group of facts (A0 to A3).
+"""The posterior of all reliabilities, and of the terms of a group of facts (A0 to A3).
 
 Sources are tied if they spoke of one group whose truth is not known, and ties hold on: a component is a set of tied
 sources. Components are independent after the reports as before them, so the posterior is one grid for each.
@@ -58,7 +58,7 @@ class Component:
 
 @dataclass(frozen=True)
 class _Held:
-    """What the posterior holds already of the factors of some groups."""
+    """The part of the posterior that the factors of some groups are."""
 
     agree: Integers
     """[K]: the powers of rho_k that all terms of a factor have in common, added up over the factors."""

@@ -1,4 +1,4 @@
-"""What is believed of every fact before any source has spoken of it.
+"""Beliefs about every fact before any source has spoken of it.
 
 Shapes: F facts, E named objects of all facts, M[f] objects of fact f.
 """

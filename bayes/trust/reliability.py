@@ -1,4 +1,4 @@
-"""What is believed of the reliabilities of the sources.
+"""Beliefs about the reliabilities of the sources.
 
     rho_k ~ Beta(a_k, b_k)         rho_k = the probability that a report of source k is right
     mean  = a_k / (a_k + b_k)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from worldgen.arrays import ragged_arange
 from worldgen.bayes.sparse import Floats, Integers
@@ -72,9 +72,12 @@ class Reports:
         """Returns the cells of some facts."""
         wanted = np.unique(np.array(facts, dtype=np.int64))
         first, last = np.searchsorted(self.fact, wanted), np.searchsorted(self.fact, wanted, side="right")
-        at = np.repeat(first, last - first) + ragged_arange(last - first)
-        ids = (self.fact[at], self.source[at], self.object[at])
-        return Reports(self.K, *ids, self.count[at], self.strength[at])
+        return self.where(np.repeat(first, last - first) + ragged_arange(last - first))
+
+    def where(self, chosen: NDArray) -> Reports:
+        """Returns the chosen cells: a mask [C], or rising cell numbers."""
+        ids = (self.fact[chosen], self.source[chosen], self.object[chosen])
+        return Reports(self.K, *ids, self.count[chosen], self.strength[chosen])
 
     def as_read(self, reading: Reading, edits: Sequence[Report] = ()) -> Reports:
         """Returns these reports and then the edits, duplicates counted as the reading says.

@@ -29,7 +29,7 @@ from worldgen.bayes.trust.reports import Reading, Report, Reports
 
 
 class Model(Protocol):
-    """What reports mean. Facts that depend on each other form a group; a group's factor has one term a possibility."""
+    """The meaning of reports. Facts that depend on each other form a group; its factor has one term a possibility."""
 
     def groups(self) -> Integers:
         """Returns all groups, sorted."""

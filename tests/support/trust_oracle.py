@@ -69,7 +69,7 @@ class GenuineWorld(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """What there is to know of a micro-world."""
+    """The exact answers about a micro-world."""
 
     evidence: Fraction
     beliefs: list[list[Fraction]]

@@ -225,5 +225,9 @@ def test_model_b_refuses_what_it_cannot_do() -> None:
         paper_belief(fit(Truth(Priors.uniform(1, 3)), NOBODY, Betas.uniform(1)), 0, 1)
     with pytest.raises(ValueError, match="too many to be exact"):
         choices_of(np.zeros(23, np.int64), np.ones(23, np.int64), 1)
-    with pytest.raises(ValueError, match="fact or an object"):
-        trust.belief(0, [Report(0, 0, 3)])
+    for fact, object_ in ((0, 3), (4, 0)):
+        with pytest.raises(ValueError, match="fact or an object"):
+            trust.belief(0, [Report(fact, 0, object_)])
+    for fact in (-1, 4):
+        with pytest.raises(ValueError, match="fact or an object"):
+            trust.belief(fact)

@@ -179,6 +179,27 @@ def test_impossible_questions_are_refused(ask) -> None:
         ask(trust)
 
 
+@pytest.mark.parametrize(
+    "prior", [lambda: Priors.uniform(1, 1), lambda: Priors.known([-2], 3), lambda: Priors.known([3], 3)]
+)
+def test_impossible_facts_are_refused(prior) -> None:
+    with pytest.raises(ValueError, match="two objects or more"):
+        prior()
+
+
+def test_a_report_outside_the_candidates_says_only_that_its_source_is_wrong() -> None:
+    """Six objects, candidates 0 and 1 (T1): rho / 2 + 1/2 (1 - rho) / 5 for one of them, (1 - rho) / 5 for others."""
+    candidates = Priors(np.array([6]), np.array([0, 2]), np.arange(2), np.full(2, 0.5), np.zeros(1))
+    inside, outside = (
+        fit(Truth(candidates), Reports.of(1, [0], [0], [said]), Betas.of([3.0], [1.0])) for said in (1, 4)
+    )
+    likelihood = 0.75 / 2 + 0.25 / 10
+    assert inside.belief(0).dense() == pytest.approx([0.025 / likelihood, 0.375 / likelihood, 0, 0, 0, 0], abs=EXACT)
+    assert inside.learned.log_evidence == pytest.approx(np.log(likelihood), abs=EXACT)
+    assert outside.belief(0).dense() == pytest.approx([0.5, 0.5, 0, 0, 0, 0], abs=EXACT)
+    assert outside.mean_reliabilities() == pytest.approx([3 / 5], abs=EXACT)
+
+
 def test_sources_tied_by_too_many_unknown_facts_are_refused() -> None:
     fact, source = np.repeat(np.arange(3000), 4), np.tile(np.arange(4), 3000)
     said = np.random.default_rng(1).integers(0, 5, 12000)
