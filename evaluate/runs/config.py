@@ -74,8 +74,8 @@ class RunConfig(Section):
     def inputs(self, settings: Iterable[str]) -> dict[str, Any]:
         """Returns the values of settings by name. A section ("world") stands for all fields but its `work_fields`.
 
-        The section "sources" is one value, and none for a world without sources: it is the world that it was before
-        there were sources, and its stages are not made anew.
+        A world without sources has no value of the section "sources": it is the world that it was before there were
+        sources, and its stages are not made anew.
         """
         flat: dict[str, Any] = {}
         for setting in settings:
@@ -84,7 +84,10 @@ class RunConfig(Section):
             if setting == "model_seed":
                 flat[setting] = self.training_seed
             elif isinstance(value, SourcesConfig):
-                flat |= {setting: value.model_dump(mode="json")} if value.reliabilities else {}
+                # By a slash: a stage ignores a noted value of a setting that is not among its inputs any more, but must
+                # not ignore that it had sources.
+                told = value.model_dump(mode="json") if value.reliabilities else {}
+                flat |= {f"{setting}/{field}": plain for field, plain in told.items()}
             elif not isinstance(value, Section):
                 flat[setting] = value
             else:

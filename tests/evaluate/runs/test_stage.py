@@ -84,13 +84,14 @@ def test_a_run_without_sources_has_no_input_of_them(run: Run) -> None:
     assert not [name for name in world.inputs(run) if name.startswith("sources")]
     make_stage(run, world)
     some = with_settings(run, "sources.reliabilities=[1, 0]")
-    with pytest.raises(UserError, match=r"world was made .*sources: nothing there, .*now"):
+    with pytest.raises(UserError, match=r"world was made .*sources/reliabilities: nothing there, \[1.0, 0.0\] now"):
         make_stage(some, world)
     shutil.rmtree(run.folder / "world")
     make_stage(some, world)
-    for other in (run, with_settings(some, "sources.place=last")):
-        with pytest.raises(UserError, match=r"world was made .*sources: .* there, .*now"):
-            make_stage(other, world)
+    with pytest.raises(UserError, match=r"world was made .*\(sources/place: \"first\" there, \"last\" now\)"):
+        make_stage(with_settings(some, "sources.place=last"), world)
+    with pytest.raises(UserError, match=r"world was made .*sources/reliabilities: \[1.0, 0.0\] there, nothing now"):
+        make_stage(run, world)
 
 
 def test_every_setting_of_the_table_is_a_setting() -> None:

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import worlds
 from corpora import ALARM
+from hypothesis import example, given
+from hypothesis import strategies as st
 from scipy import stats
 from source_worlds import EVERYTHING, reported
 
@@ -24,18 +26,32 @@ from worldgen.worlds.tagged_sources import NO_SOURCES, Part
 from worldgen.worlds.world import World
 
 SIX = (1, 0.9, 0.75, 0.5, 0.25, 0)
-CONFIGS = [
-    SourcesConfig(reliabilities=SIX),
-    EVERYTHING,
-    SourcesConfig(reliabilities=(0.5,), calibration_percent=0, report_percent=100, sentences=1),
-    SourcesConfig(reliabilities=(1, 0), newcomers=1, calibration_percent=7, report_percent=93, cooldown_percent=100),
-    SourcesConfig(reliabilities=(0.2,) * 7, reporters=7, calibration_percent=50, report_percent=0, cooldown_percent=33),
-]
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=range(len(CONFIGS)))
+@st.composite
+def configs(draw: st.DrawFn) -> SourcesConfig:
+    """Any sources that the settings allow and 602 facts can hold."""
+    own = draw(st.integers(1, 6))
+    percents = draw(st.sampled_from([(0, 7), (13, 0), (1, 1), (30, 30), (55, 45), (0, 100)]))
+    newcomers = draw(st.integers(0, own - 1)) if percents[1] else 0
+    return SourcesConfig(
+        reliabilities=tuple(draw(st.lists(st.sampled_from((0, 0.3, 1)), min_size=own, max_size=own))),
+        liars=tuple(draw(st.sets(st.integers(0, own - 1)))),
+        copies=tuple(draw(st.integers(0, own + i - 1)) for i in range(draw(st.integers(0, 3)))),
+        newcomers=newcomers,
+        calibration_percent=percents[0],
+        report_percent=percents[1],
+        reporters=draw(st.integers(1, own - newcomers)),
+        sentences=draw(st.integers(1, 4)),
+        cooldown_percent=draw(st.integers(0, 100)),
+    )
+
+
+@given(configs())
+@example(EVERYTHING)
+@example(SourcesConfig(reliabilities=(0.2,) * 7, reporters=7, calibration_percent=50, report_percent=0))
 def test_every_source_has_as_many_reports_in_each_part(config: SourcesConfig) -> None:
-    world = reported(config)
+    world = with_sources(worlds.world(), config, 0)
     sources, reports = world.sources, world.sources.reports
     assert len(sources) == len(config.originals)
     calibrated = len(config.reliabilities) - config.newcomers
@@ -86,7 +102,7 @@ def test_reporters_are_put_together_at_random() -> None:
 
 
 def test_parts_are_drawn_uniformly_whatever_the_fact() -> None:
-    config = CONFIGS[0]
+    config = SourcesConfig(reliabilities=SIX)
     parts = np.stack([reported(config, seed).sources.part for seed in range(150)])
     for part in Part:
         chosen = (parts == part).sum(axis=0)
@@ -160,7 +176,7 @@ def test_a_report_is_the_truth_with_the_reliability_and_else_uniform(liar: bool)
 
 
 def test_nothing_else_of_the_world_changes() -> None:
-    for world in (reported(), reported(CONFIGS[3])):
+    for world in (reported(), reported(SourcesConfig(reliabilities=(1, 0), report_percent=70))):
         worlds.assert_equal_worlds(replace(world, sources=NO_SOURCES), worlds.world())
 
 
