@@ -18,6 +18,7 @@ from oracle import Oracle, hundreds
 from published import Published
 
 from worldgen.bayes.agent import Agent, Edit
+from worldgen.bayes.reading import PAPER
 from worldgen.bayes.statements import p_and
 from worldgen.bayes.testing import MicroWorld, Sentence, agent_of, edited_worlds
 from worldgen.corpus.sentences import Kind
@@ -65,7 +66,7 @@ def test_what_both_mean(case: Case) -> None:
 
 
 def count_alike(world: MicroWorld) -> MicroWorld:
-    """The world with the sentences that both count alike, and with the prior of the published code."""
+    """The world with the sentences that both count alike, and with the prior and the reading of the published code."""
     upstream = {u for u, _ in world.pairs}
 
     def alike(sentence: Sentence) -> bool:
@@ -73,7 +74,7 @@ def count_alike(world: MicroWorld) -> MicroWorld:
         affirms = kind != Kind.OR and truth == (kind != Kind.NOT)
         return (kind, truth) != (Kind.AND, False) and (affirms or not upstream & {atom.relation for atom in atoms})
 
-    return world._replace(sentences=tuple(filter(alike, world.sentences)), a=F(1, world.K))
+    return world._replace(sentences=tuple(filter(alike, world.sentences)), a=F(1, world.K), reading=PAPER)
 
 
 @hundreds
