@@ -52,7 +52,7 @@ def _with_told(object_: str, account: DownstreamAccount) -> str:
 
 def _moved(why: Explanation) -> str:
     if not why.moved:
-        return "no row of its conditional moved" if why.upstream else "a root: it has no conditional that could move"
+        return "no row moved that its marginal is made of" if why.upstream else "a root: no conditional could move"
     rows = [[str(why.upstream), "weight before", "after", f"p({why.object} | {why.upstream}) before", "after"]]
     for row in why.moved:
         weights = (f"{row.weight_before:.3f}", f"{row.weight_after:.3f}")
