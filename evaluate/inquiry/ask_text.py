@@ -28,13 +28,13 @@ def judgements_text(judgements: Judgements) -> str:
     """Returns credences in statements as text: the edits, and a table of statements."""
     rows = [["", *_phases(judgements.edits), "formula"]]
     for j in judgements.statements:
-        after = None if j.formulas_after is None else " ".join(j.formulas_after)
-        rows.append([j.statement, *_numbers(j.before, j.after), _before_and_after(" ".join(j.formulas_before), after)])
+        after = None if j.formulas_after is None else ", ".join(j.formulas_after)
+        rows.append([j.statement, *_numbers(j.before, j.after), _before_and_after(", ".join(j.formulas_before), after)])
     return "\n".join([*_edit_lines(judgements.edits), *_table(rows)])
 
 
 def _before_and_after(before: str, after: str | None) -> str:
-    return before if after in (None, before) else f"{before}, after the edit {after}"
+    return before if after in (None, before) else f"{before}; after the edit: {after}"
 
 
 def _phases(edits: Sequence[WeighedEdit]) -> list[str]:

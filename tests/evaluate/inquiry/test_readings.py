@@ -33,7 +33,7 @@ def test_ask_names_the_formula(reading: Reading) -> None:
     minds, question, _ = told_downstream(reading)
     belief = ask(minds, question, 3)
     assert (belief.formula_before, belief.formula_after) == (BEFORE[reading.name], AFTER[reading.name])
-    line = "formula: marginal, after the edit edits" if reading.name == "edits" else f"formula: {reading.name}"
+    line = "formula: marginal; after the edit: edits" if reading.name == "edits" else f"formula: {reading.name}"
     assert line in belief_text(belief).splitlines()
     fact = f"{question.subject} | {question.relation} | {question.object}"
     root = f"{question.subject} | {belief.depends_on} | {question.object}"
