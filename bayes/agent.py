@@ -227,9 +227,9 @@ class Agent:
         for a target outside (0, 1).
         """
         n, p = self.counts(subject, relation), self.belief_of_request(subject, relation)[object_]
-        is_root = self.reading.name == "marginal" or self.upstream_of(subject, relation) is None
-        strength = self.a * self.K + n.total if is_root else self.told(subject, relation).strength
-        mass = self.a + n[object_] if is_root else p * strength
+        by_root = self.reading.name == "marginal" or self.upstream_of(subject, relation) is None
+        strength = self.a * self.K + n.total if by_root else self.told(subject, relation).strength
+        mass = self.a + n[object_] if by_root else p * strength
         return int(least_weight(mass, strength, target_credence(p, target)))
 
     def revise(self, *edits: Edit) -> Agent:
