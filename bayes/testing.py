@@ -1,7 +1,8 @@
 """Property tests for any rational agent: micro-worlds, edits and statements that hypothesis draws.
 
 A micro-world is small enough for a slow agent in exact fractions. Together the micro-worlds have every corner of the
-mathematics: chains, negated and fractional evidence, facts and objects never seen, K = 2, no evidence at all.
+mathematics: chains, negated and fractional evidence, facts and objects never seen, K = 2, no evidence at all, and the
+three readings of downstream facts (`world.reading`; `edited_worlds(readings=st.just(PAPER))` draws the paper's alone).
 To compare an agent of your own with ours, make it from the sentences of `world` and the edits, and give its
 p(. | s, r) to `assert_agrees`:
 
@@ -130,9 +131,11 @@ def edits_of(draw: st.DrawFn, world: MicroWorld, weights: st.SearchStrategy[floa
 
 
 @st.composite
-def edited_worlds(draw: st.DrawFn, max_edits: int = 3) -> tuple[MicroWorld, tuple[Edit, ...]]:
+def edited_worlds(
+    draw: st.DrawFn, max_edits: int = 3, readings: st.SearchStrategy[Reading] = READINGS
+) -> tuple[MicroWorld, tuple[Edit, ...]]:
     """Draws a world and up to `max_edits` edits."""
-    world = draw(micro_worlds())
+    world = draw(micro_worlds(readings=readings))
     return world, tuple(draw(st.lists(edits_of(world), max_size=max_edits)))
 
 
