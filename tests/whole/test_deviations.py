@@ -214,6 +214,21 @@ def test_true_false_labels_of_a_corpus() -> None:
     assert np.mean(np.abs(theirs - expected) >= 1) > 0.1
 
 
+def test_an_edit_of_a_downstream_fact() -> None:
+    """Told 4 times that Ada is a judge: by her school alone, or (3 6667/27456 + 4) / 7. n' by the root formula is 52.
+
+    Two sentences make her a doctor, so n' = ceil(3 (.95 - 1/12) / .05) = 52.
+    """
+    told = Edit(ADA, JOB, JUDGE, 4)
+    ours, papers = agent_of(ADA_AND_BO), agent_of(ADA_AND_BO._replace(reading=PAPER))
+    theirs = Published(ADA_AND_BO, told).belief(ADA, JOB)[JUDGE]
+    are(ours.revise(told).belief(ADA, JOB)[JUDGE], F(43275, 64064), theirs, F(43751, 72384))
+    are(papers.revise(told).belief(ADA, JOB)[JUDGE], F(43751, 72384), theirs, F(43751, 72384))
+    n = papers.weight_for(ADA, JOB, JUDGE, 0.95)
+    assert n == 52
+    assert round(papers.revise(told._replace(weight=n)).belief(ADA, JOB)[JUDGE], 3) == 0.884
+
+
 def test_and_of_dependent_facts() -> None:
     """Ada was at Oslo and is a judge: 5/24 * 65/88 by the chain rule; a product of credences has 5/24 * 6667/27456."""
     agent, school, job = agent_of(ADA_AND_BO), Fact(ADA, SCHOOL, OSLO), Fact(ADA, JOB, JUDGE)
