@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -14,6 +15,9 @@ class Section(BaseModel):
 
     work_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields that say how the work is done and change no result: they never decide whether a stage is made anew."""
+
+    former: ClassVar[Mapping[str, Any]] = {}
+    """What held before a field was one, where that is not its default: a run folder that lacks the field means this."""
 
 
 class GraphConfig(Section):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import tomli_w
 from pydantic import Field, ValidationError
@@ -97,6 +97,15 @@ class RunConfig(Section):
         return flat
 
 
+FORMER: Final[Mapping[str, Any]] = {
+    f"{section}.{name}": value
+    for section, field in RunConfig.model_fields.items()
+    if isinstance(field.default, Section)
+    for name, value in field.default.former.items()
+}
+"""What held before a setting was one: the name of the setting -> its value in runs of older versions."""
+
+
 def to_toml(config: RunConfig) -> str:
     """Returns the whole config as TOML that `from_toml` reads back."""
     return tomli_w.dumps(config.model_dump(mode="json"))
@@ -107,19 +116,39 @@ def from_toml(text: str, origin: str) -> RunConfig:
 
     Raises UserError (one line, naming `origin`) for bad TOML, an unknown field or an impossible value.
     """
-    try:
-        fields = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{origin} is not TOML: {error}") from None
-    return _validated(fields, origin)
+    return _validated(_parsed(text, origin), origin)
 
 
 def load(path: Path) -> RunConfig:
     """Reads the config in a TOML file. Raises UserError for a file that cannot be read."""
+    return from_toml(_text_of(path), str(path))
+
+
+def load_of_run(path: Path) -> RunConfig:
+    """Reads the config of a run folder: a setting that came later stands for what held before it (`FORMER`).
+
+    Raises UserError as `load` does.
+    """
+    fields = _parsed(_text_of(path), str(path))
+    for setting, value in FORMER.items():
+        section, _, name = setting.partition(".")
+        if isinstance(values := fields.setdefault(section, {}), dict):
+            values.setdefault(name, value)
+    return _validated(fields, str(path))
+
+
+def _text_of(path: Path) -> str:
     try:
-        return from_toml(path.read_text(encoding="utf-8"), str(path))
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read the config {path}: {error}") from None
+
+
+def _parsed(text: str, origin: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{origin} is not TOML: {error}") from None
 
 
 def override(config: RunConfig, settings: Iterable[str]) -> RunConfig:

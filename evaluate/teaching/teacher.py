@@ -98,9 +98,9 @@ class Teacher:
     def _belief(self, mind: Mind, request: Fact, relation: int) -> Distribution:
         """Returns an agent's belief about a relation of the request's subject.
 
-        The request itself is believed by the root formula, which defines its weight (see `testbed.credences`).
+        The request itself is believed by the formula that its weight is measured by (see `testbed.credences`).
         """
-        return (mind.root if relation == request.relation else mind.belief)(request.subject, relation)
+        return (mind.belief_of_request if relation == request.relation else mind.belief)(request.subject, relation)
 
     def _answers(self, mind: Mind, request: Fact) -> Iterator[SoftTarget]:
         """Yields the target for the answer to "s r", for every relation r of the request's subject s."""

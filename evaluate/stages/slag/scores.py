@@ -160,6 +160,7 @@ def tables_of_updates(run: Run, name: str) -> list[Updated]:
         some, rows = rows[:length], rows[length:]
         measured = measured_updates(blocks, some, its_run.config.slag.protocol, noted["r"])
         about = {"protocol": noted["slag.protocol"], "r": noted["r"]} | _cost(costs, len(blocks))
+        about["downstream"] = run.config.agent.reading.text
         costs = costs[len(blocks) :]
         made, told = update_metrics(measured), before_and_after(measured)
         found.append(Updated(task, noted["method"], RatioTable(made.rows, {**made.columns, **told.columns}), about))
