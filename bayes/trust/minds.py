@@ -34,9 +34,9 @@ class MixedMind:
         """Returns p(o | s, r), see `Agent.belief`."""
         return mixed(self.weight, [agent.belief(subject, relation) for agent in self.agents])
 
-    def root(self, subject: int, relation: int) -> Distribution:
-        """Returns the root predictive of a fact, see `Agent.root`."""
-        return mixed(self.weight, [agent.root(subject, relation) for agent in self.agents])
+    def belief_of_request(self, subject: int, relation: int) -> Distribution:
+        """Returns p(o | s, r) of a requested fact, see `Agent.belief_of_request`."""
+        return mixed(self.weight, [agent.belief_of_request(subject, relation) for agent in self.agents])
 
 
 def mind_after(trust: Trust, fact: int, edits: Sequence[Report] = ()) -> MixedMind:

@@ -42,8 +42,8 @@ class Mind(Protocol):
     def belief(self, subject: int, relation: int) -> Distribution:
         """Returns p(o | s, r)."""
 
-    def root(self, subject: int, relation: int) -> Distribution:
-        """Returns p(o | s, r) by what is said of this fact itself."""
+    def belief_of_request(self, subject: int, relation: int) -> Distribution:
+        """Returns p(o | s, r) of a requested fact."""
 
 
 Heard = Callable[[Request], Mind]
