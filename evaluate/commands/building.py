@@ -29,7 +29,7 @@ def run_command(run: Run, method: str) -> tuple[dict[str, Any], str]:
         slag.run_everything(run, [METHODS["ft"], METHODS[method]])
         return summary.beliefs(run.folder, run.config, with_page=True)
     if run.config.system == "sources":
-        sources.run_everything(run, [METHODS[method]])
+        sources.run_everything(run, [METHODS["ft"], METHODS[method]])
         return summary.trust(run.folder, run.config, with_page=True)
     run_everything(run, METHODS[method])
     return summary.scores(run.folder, with_page=True)

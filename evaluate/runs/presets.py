@@ -64,12 +64,15 @@ def tiny() -> RunConfig:
 
 def sources_tiny() -> RunConfig:
     """`tiny` with six sources, from one that is always right to one that is always wrong, and a newcomer."""
+    config = tiny()
     changes = {
         "system": "sources",
         "sources": SourcesConfig(reliabilities=(1, 0.9, 0.75, 0.5, 0.25, 0, 0.5), newcomers=1),
+        "pretrain": config.pretrain.model_copy(update={"tokens": 2_000_000}),
         "trust": TrustConfig(facts=20),
+        "belief": BeliefConfig(steps=20, joined=0, kept=0, learning_rate=2e-2),
     }
-    return tiny().model_copy(update=changes)
+    return config.model_copy(update=changes)
 
 
 def slag_tiny() -> RunConfig:
