@@ -8,8 +8,9 @@ from dataclasses import replace
 import miniature
 import pandas as pd
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
+from worldgen.bayes.trust.reports import Report
 from worldgen.cli import cli
 from worldgen.errors import UserError
 from worldgen.evaluate.methods.methods import METHODS
@@ -19,6 +20,7 @@ from worldgen.evaluate.runs.run import Run, keeping_config, locked
 from worldgen.evaluate.sources.cases import load_cases
 from worldgen.evaluate.sources.scoring import read_trust_scores
 from worldgen.evaluate.stages.sources import whole
+from worldgen.evaluate.stages.sources.heard import mind_of
 from worldgen.evaluate.stages.sources.requests import edits
 
 SETTINGS = (
@@ -83,6 +85,37 @@ def test_the_commands_list_sources_and_trust(run: Run) -> None:
     done = CliRunner().invoke(cli, ["trust", str(run.folder), "--method", "ft", "--device", "cpu", "--quiet"])
     assert done.exit_code == 0, done.output
     assert "Requests about facts that untagged sentences tell" in done.stdout
+
+
+def test_ask_says_what_a_source_can_bring_about(run: Run) -> None:
+    world, mind = mind_of(run.folder, run.config)
+    case = next(case for case in load_cases(run.folder / "sources" / "cases" / "cases.parquet") if case.kind == "told")
+    subject, relation = world.subjects[world.subject[case.fact]], world.relations[world.relation[case.fact]]
+    edit = f"{subject} | {relation} | {world.objects[case.object]}"
+
+    def ask(*options: str) -> Result:
+        return CliRunner().invoke(cli, ["ask", str(run.folder), subject, relation, "--edit", edit, *options])
+
+    for k, tag in enumerate(world.sources.tags.labels):
+        asked = ask("--source", tag, "--weight", "30", "--top", "40", "--json")
+        assert asked.exit_code == 0, asked.output
+        said = json.loads(asked.stdout)
+        after = {each["object"]: each["after"] for each in said["objects"]}
+        believed = mind.credence(case.fact, case.object, [Report(case.fact, k, case.object, 30.0)])
+        assert after[world.objects[case.object]] == pytest.approx(believed, abs=1e-12)
+        assert said["ceiling"] >= believed
+        assert said["reliability"] == mind.trust.mean_reliabilities()[k]
+        assert (said["least_weight"] is None) == (said["ceiling"] < said["target"])
+    tag = world.sources.tags[0]
+    assert f"source: {tag}, reliability 0." in ask("--source", tag).stdout
+    for options, word in (
+        (("--source", f"{tag[:-1]}"), f"did you mean '{tag}'"),
+        (("--source", tag, "--explain"), "leave out all but"),
+        (("--source", tag, "--weight", "0"), "above zero"),
+    ):
+        refused = ask(*options)
+        assert isinstance(refused.exception, UserError)
+        assert word in str(refused.exception)
 
 
 def test_a_method_does_not_depend_on_how_others_are_set(run: Run) -> None:
