@@ -112,6 +112,7 @@ def test_ask_says_what_a_source_can_bring_about(run: Run) -> None:
         (("--source", f"{tag[:-1]}"), f"did you mean '{tag}'"),
         (("--source", tag, "--explain"), "leave out all but"),
         (("--source", tag, "--weight", "0"), "above zero"),
+        (("--source", tag, "--edit", edit), "after one --edit"),
     ):
         refused = ask(*options)
         assert isinstance(refused.exception, UserError)
