@@ -100,7 +100,7 @@ def slag() -> RunConfig:
     """`slag-tiny` with four times the facts and the paper's grids: the size from which conclusions are drawn."""
     config = slag_tiny()
     changes = {
-        "graph": config.graph.model_copy(update={"builtin_facts": 2400}),
+        "graph": GraphConfig(builtin_facts=2600, min_cooccurrence=50),
         "world": config.world.model_copy(update={"facts": 2400}),
         "pretrain": config.pretrain.model_copy(update={"tokens": 16_000_000, "checkpoint_minutes": 5.0}),
         "slag": SlagConfig(points=2400, split_percents=(40, 20, 40), r=(1, 2, 4, 8, 10)),
