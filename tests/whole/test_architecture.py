@@ -76,7 +76,9 @@ MAY_IMPORT = {
         evaluate.stages.sources""",
     "evaluate.commands.sources": """worldgen evaluate.methods evaluate.sources evaluate.inquiry evaluate.report
         evaluate.runs evaluate.stages.sources evaluate.commands""",
-    "cli": "worldgen evaluate.commands evaluate.commands.sources",
+    "evaluate.commands.seeds": """worldgen storage evaluate.report evaluate.runs evaluate.stages evaluate.stages.slag
+        evaluate.commands""",
+    "cli": "worldgen evaluate.commands evaluate.commands.sources evaluate.commands.seeds",
 }
 
 
