@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
-from transformers import MistralForCausalLM
+from transformers import PreTrainedModel
 
 
 @contextmanager
@@ -22,7 +22,7 @@ def put_back(parameters: Iterable[torch.nn.Parameter]) -> Iterator[None]:
 
 
 @contextmanager
-def restored(model: MistralForCausalLM) -> Iterator[None]:
+def restored(model: PreTrainedModel) -> Iterator[None]:
     """Asserts at the end that no bit of the weights has changed; restores the training mode and `requires_grad`.
 
     Compared are the parameters' names and, for each parameter, the sum of its bits: one changed weight changes it.
@@ -42,7 +42,7 @@ def restored(model: MistralForCausalLM) -> Iterator[None]:
 
 
 @torch.no_grad()
-def _fingerprint(model: MistralForCausalLM) -> dict[str, int]:
+def _fingerprint(model: PreTrainedModel) -> dict[str, int]:
     """Returns the bits of each parameter, summed as integers of the parameter's own width."""
     widths = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
     named = list(model.named_parameters())

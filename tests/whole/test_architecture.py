@@ -34,6 +34,7 @@ MAY_IMPORT = {
     "lm.editors.lowrank": "worldgen lm lm.editors",
     "lm.editors.tuning": "worldgen lm lm.editors",
     "lm.editors.rewriting": "worldgen lm lm.inspection lm.editors",
+    "lm.editors.learned": "worldgen lm lm.training lm.editors lm.editors.tuning",
     "lm.editors.belief": "worldgen lm lm.editors lm.editors.lowrank lm.editors.rewriting",
     # Where both meet. Systems (testbed) do not import each other; teaching reads the testbed's `Case`.
     "evaluate": "worldgen lm lm.editors",
