@@ -12,6 +12,7 @@ from worldgen.evaluate.commands.agent_commands import ask_command
 from worldgen.evaluate.commands.convert_command import convert_points_command
 from worldgen.evaluate.commands.export_command import export_command
 from worldgen.evaluate.commands.fetch_command import fetch_command
+from worldgen.evaluate.commands.learned.train_editor import train_editor_command
 from worldgen.evaluate.commands.showing import config_command, describe_command, verify_command
 from worldgen.evaluate.commands.stage_command import is_full_disk
 
@@ -39,6 +40,7 @@ for command in (
     editing.report_command,
     beliefs.detect_command,
     beliefs.update_command,
+    train_editor_command,
     ask_command,
     describe_command,
     export_command,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from worldgen.evaluate.commands.stage_command import METHOD_OPTION, stage_command
-from worldgen.evaluate.methods.methods import METHODS
+import click
+
+from worldgen.evaluate.commands.stage_command import stage_command
+from worldgen.evaluate.methods.learned_methods import UPDATING
 
 if TYPE_CHECKING:
     from worldgen.evaluate.runs.run import Run
@@ -25,7 +27,7 @@ def detect_command(run: Run) -> tuple[dict[str, Any], str]:
 
 
 @stage_command("update")
-@METHOD_OPTION
+@click.option("--method", type=click.Choice(list(UPDATING)), default="lora", show_default=True)
 def update_command(run: Run, method: str) -> tuple[dict[str, Any], str]:
     """Update beliefs of the model by a method, and measure the six update metrics.
 
@@ -34,5 +36,5 @@ def update_command(run: Run, method: str) -> tuple[dict[str, Any], str]:
     from worldgen.evaluate.commands import summary
     from worldgen.evaluate.stages.slag.whole import update
 
-    update(run, METHODS[method])
+    update(run, UPDATING[method])
     return summary.beliefs(run.folder, run.config)

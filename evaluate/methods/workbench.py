@@ -50,6 +50,9 @@ class Workbench:
     tokens: Path
     """The folder of the corpus's tokens."""
 
+    optimizers: Path
+    """The folder of the trained optimizers, each in a folder of its method's name."""
+
     keeps: Path
     """The folder of the method's measurements, where it may keep files."""
 

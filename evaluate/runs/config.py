@@ -19,6 +19,7 @@ from worldgen.bayes.settings import AgentConfig
 from worldgen.errors import UserError
 from worldgen.evaluate.settings import CasesConfig, EditConfig, ScoreConfig, TrajectoryConfig, TuneConfig
 from worldgen.evaluate.slag.settings import SlagConfig
+from worldgen.lm.editors.learned.settings import ConstrainedConfig, KeConfig, LearnedConfig
 from worldgen.lm.editors.settings import (
     BeliefConfig,
     ConstrainedFineTuningConfig,
@@ -62,6 +63,9 @@ class RunConfig(Section):
     trajectory: TrajectoryConfig = TrajectoryConfig()
     score: ScoreConfig = ScoreConfig()
     slag: SlagConfig = SlagConfig()
+    slag_editor: LearnedConfig = LearnedConfig()
+    ke: KeConfig = KeConfig()
+    ke_constrained: ConstrainedConfig = ConstrainedConfig()
 
     @property
     def training_seed(self) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from worldgen.evaluate.runs.config import RunConfig
 from worldgen.evaluate.settings import CasesConfig, EditConfig, TuneConfig
 from worldgen.evaluate.slag.settings import SlagConfig
+from worldgen.lm.editors.learned.settings import SMALL, ConstrainedConfig, KeConfig, LearnedConfig
 from worldgen.lm.editors.settings import (
     BeliefConfig,
     ConstrainedFineTuningConfig,
@@ -73,6 +74,9 @@ def slag_tiny() -> RunConfig:
             grids=("ft.optimizer=adamw ft.learning_rate=1e-4,1e-3 ft.steps=10,40",
                    "ft.optimizer=sgd ft.learning_rate=1e-2,1e-1 ft.steps=10,40"),
         ),
+        "slag_editor": LearnedConfig(**SMALL, updates=4000, sequences=8),
+        "ke": KeConfig(**SMALL, updates=4000, sequences=8),
+        "ke_constrained": ConstrainedConfig(**SMALL, updates=4000, sequences=8, warmup_steps=50),
     }  # fmt: skip
     return config.model_copy(update=changes)
 

@@ -47,10 +47,11 @@ MAY_IMPORT = {
     "evaluate.slag.making": "worldgen worlds bayes bayes.batch evaluate.asking evaluate.slag",
     "evaluate.slag.updating": "worldgen worlds lm evaluate.asking evaluate.slag",
     "evaluate.slag.converters": "worldgen graphs graphs.reading evaluate.slag",
+    "evaluate.slag.learning": "worldgen lm lm.editors.learned evaluate.slag",
     "evaluate.teaching": """worldgen worlds corpus bayes bayes.batch lm lm.editors lm.editors.belief
         evaluate evaluate.asking evaluate.testbed""",
     "evaluate.methods": """worldgen storage worlds corpus bayes lm lm.inspection
-        lm.editors lm.editors.lowrank lm.editors.rewriting lm.editors.tuning lm.editors.belief
+        lm.editors lm.editors.lowrank lm.editors.rewriting lm.editors.tuning lm.editors.belief lm.editors.learned
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.teaching""",
     "evaluate.inquiry": "worldgen graphs worlds corpus bayes",
     "evaluate.report.figures": "worldgen storage evaluate evaluate.statistics",
@@ -59,16 +60,19 @@ MAY_IMPORT = {
         evaluate.report.figures""",
     # A run joins the settings of all rooms and loads what its stages made: the rooms above never see it.
     "evaluate.runs": """worldgen storage graphs graphs.builtin graphs.reading worlds bayes lm lm.editors
-        evaluate evaluate.slag""",
+        lm.editors.learned evaluate evaluate.slag""",
     "evaluate.stages": """worldgen storage graphs worlds corpus export bayes bayes.batch lm lm.training lm.editors
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.teaching evaluate.methods
         evaluate.inquiry evaluate.report evaluate.runs""",
-    "evaluate.stages.slag": """worldgen storage lm evaluate evaluate.statistics evaluate.asking evaluate.slag
-        evaluate.slag.making evaluate.slag.updating evaluate.methods evaluate.runs evaluate.stages""",
+    "evaluate.stages.slag": """worldgen storage lm lm.editors.learned evaluate evaluate.statistics evaluate.asking
+        evaluate.slag evaluate.slag.making evaluate.slag.updating evaluate.slag.learning evaluate.methods evaluate.runs
+        evaluate.stages""",
     "evaluate.commands": """worldgen storage graphs graphs.fetching worlds corpus export lm lm.training
         evaluate evaluate.asking evaluate.testbed evaluate.slag evaluate.slag.converters evaluate.methods
         evaluate.inquiry evaluate.report evaluate.runs evaluate.stages evaluate.stages.slag""",
-    "cli": "worldgen evaluate.commands",
+    "evaluate.commands.learned": """worldgen evaluate.methods evaluate.runs evaluate.commands
+        evaluate.stages.slag""",
+    "cli": "worldgen evaluate.commands evaluate.commands.learned",
 }
 
 

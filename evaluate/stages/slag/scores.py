@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from worldgen.evaluate.asking.measurements import read_costs, read_measurements
-from worldgen.evaluate.methods.methods import METHODS
+from worldgen.evaluate.methods.learned_methods import UPDATING
 from worldgen.evaluate.runs.config import override
 from worldgen.evaluate.runs.load import load_agent, load_world
 from worldgen.evaluate.runs.run import Run
@@ -116,7 +116,7 @@ def rows_of_updates(run: Run, name: str) -> list[BeliefScores]:
         run, config=override(run.config, [f"slag.{key}={json.dumps(noted[f'slag.{key}'])}" for key in UPDATE_KEYS])
     )
     found = []
-    for task in tasks_of(its_run, METHODS[noted["method"]]):
+    for task in tasks_of(its_run, UPDATING[noted["method"]]):
         blocks = blocks_of_task(its_run, task, noted["r"], noted["split"])
         if not blocks:
             continue

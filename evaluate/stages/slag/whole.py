@@ -9,6 +9,7 @@ from worldgen.evaluate.methods.methods import Method
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import carry_out, make_stage
 from worldgen.evaluate.stages.language_model import EXAM, make_with_trace
+from worldgen.evaluate.stages.slag.optimizers import with_optimizer
 from worldgen.evaluate.stages.slag.points import BASE, POINTS
 from worldgen.evaluate.stages.slag.scores import SCORES
 from worldgen.evaluate.stages.slag.tuning import tuned
@@ -30,7 +31,7 @@ def update(run: Run, method: Method) -> None:
         make_stage(run, stage)
     its_run = tuned(run, method)
     for r in run.config.slag.r:
-        make_with_trace(its_run, updates(method, its_run, r))
+        make_with_trace(its_run, with_optimizer(its_run, updates(method, its_run, r), method))
     make_stage(run, SCORES)
 
 

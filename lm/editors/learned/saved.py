@@ -10,16 +10,17 @@ from transformers import PreTrainedModel
 
 from worldgen.errors import UserError
 from worldgen.lm.editors.learned.network import LearnedOptimizer, new_network
-from worldgen.lm.editors.learned.settings import ConstrainedConfig, LearnedConfig
+from worldgen.lm.editors.learned.settings import ConstrainedConfig, KeConfig, LearnedConfig
 from worldgen.lm.training.checkpoint import whole_folder
 
+_KINDS = {kind.__name__: kind for kind in (LearnedConfig, KeConfig, ConstrainedConfig)}
 WEIGHTS, SETTINGS = "optimizer.safetensors", "optimizer.json"
 
 
 def save_optimizer(network: LearnedOptimizer, config: LearnedConfig, folder: Path) -> None:
     """Writes both files to the folder, which is complete or does not exist; an older one is replaced."""
     about = {
-        "constrained": isinstance(config, ConstrainedConfig),
+        "kind": type(config).__name__,
         "settings": config.model_dump(mode="json"),
         "shapes": _shapes(network),
     }
@@ -34,7 +35,7 @@ def load_optimizer(folder: Path, model: PreTrainedModel) -> tuple[LearnedOptimiz
         about = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
     except OSError:
         raise UserError(f"{folder} holds no trained optimizer: train one for this model first") from None
-    config = (ConstrainedConfig if about["constrained"] else LearnedConfig).model_validate(about["settings"])
+    config = _KINDS[about["kind"]].model_validate(about["settings"])
     network = new_network(model, config, seed=0)
     theirs, ours = about["shapes"], _shapes(network)
     for name in [*theirs, *ours]:

@@ -91,6 +91,13 @@ class LearnedConfig(Section):
         return self
 
 
+class KeConfig(LearnedConfig):
+    """The "KE" of Hase et al.'s tables: their own objective with paraphrases and one step in training."""
+
+    paraphrase_weight: float = Field(1.0, ge=0)
+    training_steps: int = Field(1, ge=1)
+
+
 class ConstrainedConfig(LearnedConfig):
     """De Cao et al.'s own objective (`ke-constrained`), as `worldgen.lm.editors.learned.constrained` has it.
 
@@ -130,7 +137,3 @@ class ConstrainedConfig(LearnedConfig):
 
 SMALL = {"condition": 128, "head": 32, "lstm": 32}
 """Sizes for small models: with the paper's, a head has twelve times the weights of a matrix of 128 * 128."""
-SLAG = LearnedConfig()
-KE = LearnedConfig(training_steps=1, paraphrase_weight=1.0)
-"""The "KE" of Hase et al.'s tables: their own objective with one step in training (deviation S18)."""
-KE_CONSTRAINED = ConstrainedConfig()

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from small_updates import SIZES
 
 from worldgen.lm.editors.learned.constrained import Constraint, constraint_of
-from worldgen.lm.editors.learned.settings import KE, KE_CONSTRAINED, SLAG, ConstrainedConfig, LearnedConfig
+from worldgen.lm.editors.learned.settings import ConstrainedConfig, KeConfig, LearnedConfig
 from worldgen.lm.editors.learned.training import learning_rate
 
 
@@ -37,10 +37,11 @@ def test_settings_that_cannot_be_meant_are_refused(kind, settings, message):
     assert "\n" not in error["msg"]
 
 
-def test_the_named_objectives_are_the_papers():
-    assert (SLAG.training_steps, SLAG.steps, SLAG.paraphrase_weight, SLAG.random_weight) == (5, 5, 0, 1)
-    assert (KE.training_steps, KE.steps, KE.paraphrase_weight) == (1, 5, 1)
-    assert (KE_CONSTRAINED.training_steps, KE_CONSTRAINED.label_smoothing, KE_CONSTRAINED.margin) == (1, 0.1, 1e-3)
+def test_the_defaults_are_the_papers():
+    slag, ke, constrained = LearnedConfig(), KeConfig(), ConstrainedConfig()
+    assert (slag.training_steps, slag.steps, slag.paraphrase_weight, slag.random_weight) == (5, 5, 0, 1)
+    assert (ke.training_steps, ke.steps, ke.paraphrase_weight, ke.random_weight) == (1, 5, 1, 1)
+    assert (constrained.training_steps, constrained.label_smoothing, constrained.margin) == (1, 0.1, 1e-3)
 
 
 def test_the_rate_falls_linearly_to_nothing_after_the_warm_up():

@@ -15,7 +15,7 @@ from small_updates import SIZES, four_points
 from worldgen.errors import UserError
 from worldgen.lm.editors.learned.network import LearnedOptimizer, new_network
 from worldgen.lm.editors.learned.saved import load_optimizer, save_optimizer
-from worldgen.lm.editors.learned.settings import ConstrainedConfig, LearnedConfig
+from worldgen.lm.editors.learned.settings import ConstrainedConfig, KeConfig, LearnedConfig
 from worldgen.lm.editors.learned.training import BEST, FINAL, Observers, train_optimizer
 from worldgen.lm.model import new_model
 from worldgen.lm.settings import PretrainConfig
@@ -129,7 +129,7 @@ def test_a_model_of_another_architecture_is_trained_for_too(tokenizer, tmp_path)
 # -- on disk -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("config", [CONFIG, CONSTRAINED])
+@pytest.mark.parametrize("config", [CONFIG, KeConfig(**SIZES), CONSTRAINED])
 def test_what_is_saved_is_what_is_loaded(model, tmp_path, config):
     network = new_network(model, config, seed=3)
     save_optimizer(network, config, tmp_path / "saved")

@@ -1,0 +1,134 @@
+"""Training of learned optimizers on points of training subjects: RUN/slag/optimizers/METHOD."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from worldgen.errors import UserError
+from worldgen.evaluate.asking.measurements import ChunkedFiles, read_measurements
+from worldgen.evaluate.methods.learned_methods import LEARNED
+from worldgen.evaluate.methods.methods import Method
+from worldgen.evaluate.methods.workbench import Workbench
+from worldgen.evaluate.runs.run import Run
+from worldgen.evaluate.runs.stage import Stage, make_stage
+from worldgen.evaluate.slag.points import Task
+from worldgen.evaluate.slag.selection import text_score
+from worldgen.evaluate.slag.update_metrics import update_metrics
+from worldgen.evaluate.slag.updating.blocks import Block, PointUpdate, Protocol
+from worldgen.evaluate.slag.updating.measured_blocks import measured_updates, request_of, trials_of
+from worldgen.evaluate.stages.language_model import LM
+from worldgen.evaluate.stages.slag.points import BASE, POINTS, believed
+from worldgen.evaluate.stages.slag.updates import UPDATE_KEYS, blocks_of_task
+from worldgen.evaluate.stages.world import TOKENS, WORLD
+from worldgen.lm.editors.learned.settings import LearnedConfig
+from worldgen.storage.manifests import read_manifest
+
+if TYPE_CHECKING:
+    from worldgen.lm.editors.learned.network import LearnedOptimizer
+
+CHUNK = 250  # updates that are measured together
+OPTIMIZER_FILES = ("checkpoint-*", "best/*", "final/*", "training.parquet")
+
+
+def optimizer_stage(method: Method) -> Stage:
+    """Returns the stage in which a method's optimizer is trained; a half-trained one goes on."""
+    return Stage(
+        f"slag/optimizers/{method.name}",
+        partial(_train, method=method),
+        OPTIMIZER_FILES,
+        settings=("seed", "model_seed", *(f"slag.{key}" for key in UPDATE_KEYS), *method.settings),
+        reads=(WORLD, TOKENS, POINTS, BASE, LM),
+        resumes=True,
+    )
+
+
+def with_optimizer(run: Run, stage: Stage, method: Method) -> Stage:
+    """Returns the stage, which now reads the method's optimizer too if it has one.
+
+    Raises UserError where the optimizer is not trained: that may take hours, so nobody does it unasked.
+    """
+    if method.name not in LEARNED:
+        return stage
+    trained = optimizer_stage(method)
+    if read_manifest(run.folder / trained.name) is None:
+        raise UserError(
+            f"{method.name} is not trained: run `worldgen train-editor {run.folder} --method {method.name}` first"
+        )
+    return replace(stage, reads=(*stage.reads, trained))
+
+
+def train_editor(run: Run, method: Method) -> None:
+    """Makes the points, asks the model about them, and trains the method's optimizer on those of training subjects."""
+    for stage in (POINTS, BASE, optimizer_stage(method)):
+        make_stage(run, stage)
+
+
+def _train(run: Run, folder: Path, method: Method) -> Mapping[str, Any]:
+    """Trains on all training points of both tasks; the optimizer that scores best on dev points is the result."""
+    from worldgen.evaluate.slag.learning.training_points import training_points
+    from worldgen.evaluate.stages.workbench import workbench_of
+    from worldgen.lm.editors.learned.learned_editor import predictions
+    from worldgen.lm.editors.learned.training import Observers, train_optimizer
+
+    bench = workbench_of(run, method, folder, None)
+    assert isinstance(bench.settings, LearnedConfig)
+    points = [point for task in Task for point in believed(run, task).of_split("train").points]
+    if not points:
+        raise UserError("there are no training points: give more points (slag.points), or more of them to train")
+    requests = [request_of(PointUpdate(point, point.main.eligible[0], point.weight), None) for point in points]
+    said = predictions(bench.model, bench.tokenizer, requests, bench.settings.prediction_tokens)
+    learned, dev = training_points(points, said, bench.tokenizer), _Validation.of(run, bench, method.name)
+    observers = Observers(dev.marks if dev.blocks else None, run.quiet)
+    train_optimizer(bench.model, learned, bench.settings, bench.seed, folder, observers)
+    return {
+        "points": len(points),
+        "updates": bench.settings.updates,
+        "validated on": sum(map(len, dev.blocks.values())),
+    }
+
+
+@dataclass(frozen=True)
+class _Validation:
+    """Updates of dev points, one at a time, by an optimizer that is being trained."""
+
+    bench: Workbench
+    method: str
+    protocol: Protocol
+    blocks: Mapping[Task, Sequence[Block]]
+    """The blocks of each task; a task without any is left out."""
+
+    @staticmethod
+    def of(run: Run, bench: Workbench, method: str) -> _Validation:
+        """Takes the dev points that the model answers wrongly."""
+        blocks = {task: blocks_of_task(run, task, 1, "dev") for task in Task}
+        return _Validation(bench, method, run.config.slag.protocol, {task: own for task, own in blocks.items() if own})
+
+    def marks(self, network: LearnedOptimizer) -> dict[str, float]:
+        """Returns the selection score and the share of updates that take, both means over the tasks."""
+        means = [self._means(network, task) for task in self.blocks]
+        scores = {"score": [text_score(own) for own in means], "success": [own["usr_main"] for own in means]}
+        return {name: float(np.mean(values)) for name, values in scores.items()}
+
+    def _means(self, network: LearnedOptimizer, task: Task) -> dict[str, float]:
+        """Returns the mean of every update metric over one task's blocks."""
+        from worldgen.evaluate.asking.answers import AnswerReader
+        from worldgen.evaluate.asking.measure import measure
+        from worldgen.lm.editors.learned.learned_editor import LearnedEditor
+
+        bench, blocks = self.bench, self.blocks[task]
+        assert isinstance(bench.settings, LearnedConfig)
+        editor = LearnedEditor(bench.settings, "single", bench.tokenizer, network, self.method)
+        reader = AnswerReader(bench.tokenizer, bench.world.objects)
+        with TemporaryDirectory() as folder:
+            files = ChunkedFiles(Path(folder), CHUNK)
+            measure(bench.model, editor, reader, trials_of(blocks, bench.world, bench.seed), files, quiet=True)
+            rows = read_measurements(Path(folder))
+        table = update_metrics(measured_updates(blocks, rows, self.protocol, 1))
+        return {str(name): float(mean) for name, mean in table.values.mean().items()}

@@ -1,0 +1,102 @@
+"""Learned optimizers in a run: trained on training subjects, resumed, and methods of `update` like any other."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+
+import miniature
+import pandas as pd
+import pytest
+from command_line import exit_code_of
+
+from worldgen.errors import UserError
+from worldgen.evaluate.methods.learned_methods import LEARNED
+from worldgen.evaluate.runs.config import override, to_toml
+from worldgen.evaluate.runs.presets import slag_tiny
+from worldgen.evaluate.runs.run import Run
+from worldgen.evaluate.runs.stage import in_order, make_stage
+from worldgen.evaluate.slag.points import Task
+from worldgen.evaluate.slag.scoring import read_belief_scores
+from worldgen.evaluate.stages.slag import whole
+from worldgen.evaluate.stages.slag.optimizers import optimizer_stage, train_editor, with_optimizer
+from worldgen.evaluate.stages.slag.points import POINTS, believed
+from worldgen.evaluate.stages.slag.updates import updates
+from worldgen.storage.manifests import read_manifest
+
+SMALL = "condition=8 head=4 lstm=4 steps=2 updates=6 sequences=1 random_points=3 validations=2 checkpoint_steps=2"
+SETTINGS = (
+    *miniature.SETTINGS, "pretrain.learning_rate=1e-2", "world.aliases=2", "world.deterministic_percent=50",
+    "slag.points=60", "slag.most_updates=3", "slag.r=[1, 2]", "slag.random_gen=4", "slag.random_tf=4",
+    *(f"{method.section}.{part}" for method in LEARNED.values() for part in SMALL.split()),
+    "slag_editor.training_steps=2", "slag_editor.sequence=2", "ke_constrained.warmup_steps=0",
+)  # fmt: skip
+EVERY = list(LEARNED.values())
+each_method = pytest.mark.parametrize("method", EVERY, ids=lambda method: method.name)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    run = Run(tmp_path_factory.mktemp("learned"), override(slag_tiny(), SETTINGS), device="cpu", quiet=True)
+    whole.run_everything(run, [])
+    for method in EVERY:
+        train_editor(run, method)
+        whole.update(run, method)
+    return run
+
+
+@each_method
+def test_an_optimizer_is_trained_and_validated(run, method):
+    folder = run.folder / "slag" / "optimizers" / method.name
+    history = pd.read_parquet(folder / "training.parquet")
+    assert len(history) == getattr(run.config, method.section).optimizer_steps
+    assert history["score"].notna().sum() == 2
+    assert (history["steps"] > 0).any()
+    assert {path.name for path in (folder / "final").iterdir()} == {"optimizer.json", "optimizer.safetensors"}
+
+
+@each_method
+def test_it_updates_points_as_other_methods_do(run, method):
+    rows = read_belief_scores(run.folder / "slag" / "scores" / "updates.json")
+    mine = [row for row in rows if row.who == method.name]
+    assert {(row.task, row.about["r"]) for row in mine} == {(task, r) for task in ("gen", "tf") for r in (1, 2)}
+    for row in mine:
+        assert row.about["flops"] > 0
+        assert 0 <= row.about["steps"] <= 2 * row.about["r"]
+
+
+def test_only_points_of_training_subjects_are_learned_from(run):
+    manifest = read_manifest(run.folder / "slag" / "optimizers" / "slag")
+    assert manifest is not None
+    points = [point for task in Task for point in believed(run, task).points]
+    learned, others = ({p.subject for p in points if (p.split == "train") is of} for of in (True, False))
+    assert manifest.rows["points"] == sum(point.subject in learned for point in points)
+    assert not learned & others
+
+
+@each_method
+def test_an_update_depends_on_the_optimizers_training(run, method):
+    stage = with_optimizer(run, updates(method, run, 1), method)
+    assert {POINTS.name, f"slag/optimizers/{method.name}"} <= {each.name for each in in_order((stage,))}
+    retrained = replace(run, config=override(run.config, [f"{method.section}.learning_rate=1e-3"]))
+    with pytest.raises(UserError, match="was made with another config"):
+        make_stage(retrained, stage)
+    with pytest.raises(UserError, match="was made with another config"):
+        make_stage(retrained, optimizer_stage(method))
+
+
+def test_an_optimizer_that_is_not_trained_is_asked_for(run, tmp_path):
+    shutil.copytree(run.folder, tmp_path / "new", ignore=shutil.ignore_patterns("optimizers", "updates"))
+    new = replace(run, folder=tmp_path / "new")
+    with pytest.raises(UserError, match=r"ke is not trained: run `worldgen train-editor .*new --method ke` first"):
+        whole.update(new, LEARNED["ke"])
+    assert not (new.folder / "slag" / "updates").exists()
+
+
+def test_the_command_does_nothing_twice(run, capsys):
+    (run.folder / "config.toml").write_text(to_toml(run.config))
+    before = (run.folder / "slag" / "optimizers" / "ke" / "final" / "optimizer.safetensors").stat().st_mtime_ns
+    assert exit_code_of("train-editor", run.folder, "--method", "ke", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["slag/optimizers/ke"]["updates"] == 6
+    assert (run.folder / "slag" / "optimizers" / "ke" / "final" / "optimizer.safetensors").stat().st_mtime_ns == before
