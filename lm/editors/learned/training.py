@@ -137,7 +137,8 @@ class _Training:
     def marks(self, validate: Validate) -> dict[str, float]:
         """Returns the marks that the optimizer gets now; keeps it if none before had a higher score."""
         marks = validate(self.network)
-        if marks["score"] >= max((row.get("score", -math.inf) for row in self.position.history), default=-math.inf):
+        scores = [row["score"] for row in self.position.history if "score" in row]
+        if not marks["score"] < max(scores, default=-math.inf):  # a score that is no number comes first too
             save_optimizer(self.network, self.config, self.out / BEST)
         return marks
 

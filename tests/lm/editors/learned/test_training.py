@@ -21,8 +21,8 @@ from worldgen.lm.model import new_model
 from worldgen.lm.settings import PretrainConfig
 
 CONFIG = LearnedConfig(
-    **SIZES, paraphrase_weight=1.0, neutral_weight=1.0, training_steps=2, random_points=2, sequences=2, sequence=2,
-    updates=32, validations=4, checkpoint_steps=3, learning_rate=3e-3,
+    **SIZES, paraphrase_weight=1.0, neutral_weight=1.0, training_steps=2, random_points=2, sequence=2,
+    updates=16, validations=4, checkpoint_steps=3, learning_rate=3e-3,
 )  # fmt: skip
 CONSTRAINED = ConstrainedConfig(
     **SIZES, random_points=2, updates=8, validations=4, checkpoint_steps=3, warmup_steps=2, learning_rate=3e-3
@@ -107,6 +107,16 @@ def test_the_history_has_a_row_a_step(model, tokenizer, tmp_path):
     assert [row["margin"] for row in rows[:5]] == pytest.approx([1e-3, 1e-3, 0.8e-3, 0.8e-3, 0.64e-3])
     for row in rows:
         assert row["loss"] == row["taught"] + row["price"] * (row["kept"] - row["margin"])
+
+
+def test_a_trained_optimizer_makes_updates_take(model, tokenizer, tmp_path):
+    """At first hardly any update takes within two steps; at the end nearly all do, of the four points learned from."""
+    settings = {"updates": 100, "learning_rate": 1e-2, "paraphrase_weight": 0.0, "sequence": 1, "sequences": 4}
+    trained(model, tokenizer, CONFIG.model_copy(update=settings), tmp_path)
+    history = pq.read_table(tmp_path / "training.parquet").to_pandas()
+    assert history["learned"][:5].mean() < 0.3
+    assert history["learned"][-5:].mean() > 0.8
+    assert history["taught"][-5:].mean() < history["taught"][:5].mean()
 
 
 def test_a_loss_that_is_no_number_stops_the_training_with_a_line(model, tokenizer, tmp_path):
