@@ -25,7 +25,7 @@ from worldgen.lm.editors.learned.one_at_a_time import OneAtATime
 from worldgen.lm.editors.learned.saved import WEIGHTS, save_optimizer
 from worldgen.lm.editors.learned.settings import LearnedConfig
 from worldgen.lm.editors.learned.side_by_side import SideBySide
-from worldgen.lm.editors.learned.updates import TrainingPoint, Update, check_points, drawn_updates
+from worldgen.lm.editors.learned.updates import DrawnUpdates, TrainingPoint, Update, check_points
 from worldgen.lm.editors.restoring import restored
 from worldgen.lm.training.checkpoint import (
     Position,
@@ -69,12 +69,13 @@ def train_optimizer(
     remove_partial(out)
     with restored(model), torch.random.fork_rng(devices=[]):
         model.eval().requires_grad_(False)
+        drawn = DrawnUpdates(points, config, seed)
         training = _Training(model, config, new_network(model, config, seed), out)
         position = training.position
         bar = tqdm(total=config.optimizer_steps, initial=position.step, unit="step", disable=observers.quiet)
         with closing(bar):
             while position.step < config.optimizer_steps:
-                row = training.step(drawn_updates(points, config, seed, position.step))
+                row = training.step(drawn.of_step(position.step))
                 if observers.validate and _is_validated(config, position.step):
                     row |= training.marks(observers.validate)
                 training.end_step(row)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -49,17 +50,6 @@ class TrainingPoint:
     """The input and the true label: the text that updates of other points are to leave alone."""
 
 
-def drawn_updates(points: Sequence[TrainingPoint], config: LearnedConfig, seed: int, step: int) -> list[list[Update]]:
-    """Returns `config.sequences` sequences of `config.sequence` updates, a function of the arguments alone.
-
-    Each main point is drawn anew, with one of its labels; the random texts are those of other points, all different.
-    The constrained objective sees one paraphrase of an update at a time.
-    """
-    draw = generator(seed, f"learned optimizer, step {step}")
-    pools = _pools(points, config)
-    return [[_drawn(points, pools, config, draw) for _ in range(config.sequence)] for _ in range(config.sequences)]
-
-
 def check_points(points: Sequence[TrainingPoint], config: LearnedConfig) -> None:
     """Raises UserError for points that cannot be drawn from."""
     if len(points) <= config.random_points:
@@ -68,46 +58,57 @@ def check_points(points: Sequence[TrainingPoint], config: LearnedConfig) -> None
             "lower random_points or make more points"
         )
     updates = [update for point in points for update in point.updates]
+    if not updates:
+        raise UserError("no training point has a label that could be asked for: give the points other labels")
     for term, weight in (("paraphrases", config.paraphrase_weight), ("entailed", config.entailed_weight)):
         if weight and not any(getattr(update, term) for update in updates):
             raise UserError(f"no training point has {term}: set the weight of that term to 0")
 
 
-Pool = list[tuple[int, int]]  # the numbers of a point and of one of its labels
+Pool = list[list[tuple[int, int]]]  # points, each as its labels that may be drawn: numbers of point and label
 
 
-def _pools(points: Sequence[TrainingPoint], config: LearnedConfig) -> list[tuple[float, list[Pool]]]:
-    """Returns the pools to draw from, each with its share of what the pools before it leave.
+@dataclass(frozen=True)
+class DrawnUpdates:
+    """The updates of every step of a training: a function of points, config and seed.
 
-    A pool is a list of points, each with the labels that may be drawn.
+    Each main point is drawn anew, with one of its labels; the random texts are those of other points, all different.
+    The constrained objective sees one paraphrase of an update at a time.
     """
 
-    def pool(wanted: str) -> list[Pool]:
-        labels = [
+    points: Sequence[TrainingPoint]
+    config: LearnedConfig
+    seed: int
+
+    def of_step(self, step: int) -> list[list[Update]]:
+        """Returns `config.sequences` sequences of `config.sequence` updates."""
+        draw, config = generator(self.seed, f"learned optimizer, step {step}"), self.config
+        return [[self._drawn(draw) for _ in range(config.sequence)] for _ in range(config.sequences)]
+
+    @cached_property
+    def _pools(self) -> list[tuple[float, Pool]]:
+        """The pools to draw from, each with its share of what the pools before it leave."""
+        pools = []
+        if self.config.entailed_weight:
+            pools.append((ENTAILING_SHARE, self._pool("entailed")))
+        if self.config.paraphrase_weight:
+            pools.append((PARAPHRASED_SHARE, self._pool("paraphrases")))
+        return [*pools, (1.0, self._pool(""))]
+
+    def _pool(self, wanted: str) -> Pool:
+        """Returns the labels with texts of the wanted term, point by point; points without one are left out."""
+        of_points = (
             [(p, u) for u, update in enumerate(point.updates) if not wanted or getattr(update, wanted)]
-            for p, point in enumerate(points)
-        ]
-        return [own for own in labels if own]
+            for p, point in enumerate(self.points)
+        )
+        return [labels for labels in of_points if labels]
 
-    pools = []
-    if config.entailed_weight:
-        pools.append((ENTAILING_SHARE, pool("entailed")))
-    if config.paraphrase_weight:
-        pools.append((PARAPHRASED_SHARE, pool("paraphrases")))
-    return [*pools, (1.0, pool(""))]
-
-
-def _drawn(
-    points: Sequence[TrainingPoint],
-    pools: Sequence[tuple[float, list[Pool]]],
-    config: LearnedConfig,
-    draw: np.random.Generator,
-) -> Update:
-    chosen = next(pool for share, pool in pools if draw.random() < share)
-    labels = chosen[draw.integers(len(chosen))]
-    p, u = labels[draw.integers(len(labels))]
-    update = points[p].updates[u]
-    if isinstance(config, ConstrainedConfig) and update.paraphrases:
-        update = replace(update, paraphrases=(update.paraphrases[draw.integers(len(update.paraphrases))],))
-    others = draw.choice(len(points) - 1, size=config.random_points, replace=False)
-    return replace(update, random=tuple(points[o + (o >= p)].known for o in others))
+    def _drawn(self, draw: np.random.Generator) -> Update:
+        chosen = next(pool for share, pool in self._pools if draw.random() < share)
+        labels = chosen[draw.integers(len(chosen))]
+        p, u = labels[draw.integers(len(labels))]
+        update = self.points[p].updates[u]
+        if isinstance(self.config, ConstrainedConfig) and update.paraphrases:
+            update = replace(update, paraphrases=(update.paraphrases[draw.integers(len(update.paraphrases))],))
+        others = draw.choice(len(self.points) - 1, size=self.config.random_points, replace=False)
+        return replace(update, random=tuple(self.points[o + (o >= p)].known for o in others))
