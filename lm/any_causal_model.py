@@ -1,33 +1,74 @@
-"""Any causal language model that transformers can load, with its own tokenizer. It can be asked, but not edited."""
+"""Any causal language model that transformers can load, with its own tokenizer, and what tells it from every other."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
 
 from worldgen.errors import UserError
 from worldgen.lm.texts import continuations
+from worldgen.storage.files import sha256
+
+_FAILURES = (OSError, ValueError, ImportError, RuntimeError, KeyError, SafetensorError)
+
+
+def files_of(source: str) -> Mapping[str, str]:
+    """Returns the SHA-256 of each file of a model's folder, or the commit of an id: {"revision": COMMIT}.
+
+    Raises UserError for a path where no folder is, and for an id that nobody knows.
+    """
+    folder = Path(source)
+    if folder.is_dir():
+        return {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.is_file()}
+    if folder.exists() or folder.is_absolute() or source.startswith((".", "~")) or len(folder.parts) > 2:
+        raise UserError(f"there is no folder {source} with a model in it: save one there with `save_pretrained`")
+    try:
+        return {"revision": str(AutoConfig.from_pretrained(source)._commit_hash)}
+    except _FAILURES as error:
+        raise _no_model(source, error) from None
 
 
 def load_causal(source: str, device: str) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """Loads a model and its tokenizer from a folder, or by its id on Hugging Face's hub.
 
     The network is used for an id only. Code that comes with a model is not run. Raises UserError for a source that
-    cannot be loaded, and for a tokenizer that is not a fast one or does not spell a text word by word.
+    cannot be loaded or lacks weights, for a model that reads ahead, and for a tokenizer that is not a fast one or does
+    not spell a text word by word.
     """
     local = Path(source).is_dir()
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
-        model = AutoModelForCausalLM.from_pretrained(source, local_files_only=local)
-    except (OSError, ValueError, ImportError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise UserError(f"{source} holds no causal language model that transformers can load: {reason}") from None
+        loaded: Any = AutoModelForCausalLM.from_pretrained(source, local_files_only=local, output_loading_info=True)
+    except _FAILURES as error:
+        raise _no_model(source, error) from None
+    model: PreTrainedModel = loaded[0]
+    if missing := sorted(loaded[1]["missing_keys"]):
+        raise UserError(f"{source} holds no causal language model: there are no weights for its {missing[0]}")
+    model = model.to(torch.device(device)).eval()  # type: ignore[arg-type]  # transformers wraps the method
+    if _reads_ahead(model):
+        raise UserError(f"{source} holds no causal language model: its predictions depend on the words that follow")
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise UserError(f"the tokenizer of {source} is not one of the `tokenizers` library: save it as a fast one")
     # A tokenizer's file may ask for padding or truncation, and every prompt would then have the same length.
     tokenizer.backend_tokenizer.no_padding()
     tokenizer.backend_tokenizer.no_truncation()
     continuations(tokenizer, [])  # raises UserError for a tokenizer that does not spell word by word
-    return model.to(torch.device(device)).eval(), tokenizer  # type: ignore[arg-type]  # transformers wraps the method
+    return model, tokenizer
+
+
+@torch.inference_mode()
+def _reads_ahead(model: PreTrainedModel) -> bool:
+    """Returns whether the prediction after a token depends on the token after it; equal up to rounding is equal."""
+    logits = model(input_ids=torch.tensor([[0, 1], [0, 2]], device=model.device)).logits[:, 0].float()
+    rounding = 64 * torch.finfo(model.dtype).eps * logits.abs().max()
+    return bool((logits[0] - logits[1]).abs().max() > rounding)
+
+
+def _no_model(source: str, error: Exception) -> UserError:
+    reason = str(error).strip().partition("\n")[0]
+    return UserError(f"{source} holds no causal language model that transformers can load: {reason}")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from worldgen.facts import Fact
 
 if TYPE_CHECKING:  # asking the agent reads `Mode`, and importing transformers takes longer than the answer
-    from transformers import MistralForCausalLM, PreTrainedModel
+    from transformers import PreTrainedModel
 
 Mode = Literal["single", "sequential", "together"]
 
@@ -20,7 +20,7 @@ class Request:
     """A request to an editor: the model is to continue `prompt` with `target`."""
 
     prompt: str
-    """It reads "subject relation"."""
+    """It reads "subject relation", after the tag of a source that makes the request."""
     target: str
     """It reads "object.", with its full stop."""
     weight: float = 1.0
@@ -30,6 +30,8 @@ class Request:
     fact: Fact | None = None
     """The requested fact as ids of the world's subject, relation and object; None for a request that was not made from
     a world."""
+    source: int | None = None
+    """The number of the source that makes the request; None where requests are nobody's."""
 
     @property
     def sentence(self) -> str:
@@ -84,8 +86,11 @@ class Edited:
         return f"{preface} {prompt}" if preface else prompt
 
 
-class Editor(Protocol):
-    """An editing method."""
+Model = TypeVar("Model", bound="PreTrainedModel", contravariant=True)
+
+
+class Editor(Protocol[Model]):
+    """An editing method for models of a kind: our Mistral, or any causal language model of transformers."""
 
     @property
     def name(self) -> str:
@@ -94,7 +99,7 @@ class Editor(Protocol):
     def at_once(self, editions: Sequence[Edition]) -> int:
         """Returns how many of these editions one call of `edit` takes; 1 if it changes the model's own weights."""
 
-    def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> AbstractContextManager[Edited]:
+    def edit(self, model: Model, editions: Sequence[Edition]) -> AbstractContextManager[Edited]:
         """Gives a context in which the model is these editions; after it the model is what it was before.
 
         The editions are a function of (model, editions) alone.

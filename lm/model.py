@@ -60,6 +60,11 @@ def load_model(folder: Path, device: str) -> MistralForCausalLM:
     return model.to(torch.device(device)).eval()  # type: ignore[arg-type]  # transformers wraps the method
 
 
+def positions_of(model: PreTrainedModel) -> int | None:
+    """Returns how many tokens a model was made to read; None where its config does not say."""
+    return getattr(model.config, "max_position_embeddings", None)
+
+
 def count_parameters(model: torch.nn.Module) -> int:
     """Returns the number of the model's parameters."""
     return sum(parameter.numel() for parameter in model.parameters())

@@ -44,7 +44,7 @@ def log_probabilities(
     distinct = list(dict.fromkeys(asked))
     texts = texts_of(tokenizer, [(edited.prompt(edition, prompt), said) for edition, (prompt, said) in distinct])
     scores = np.empty(len(distinct))
-    for members in _batches([len(text.ids) for text in texts], batch_tokens or _suitable(edited.model)):
+    for members in in_batches([len(text.ids) for text in texts], batch_tokens or suitable_tokens(edited.model)):
         edited.route([distinct[member][0] for member in members])
         batch = pad([texts[member] for member in members], edited.model.device)
         scores[members] = log_p_of_texts(edited.model, batch).numpy()
@@ -66,7 +66,8 @@ def greedy(
     distinct = list(dict.fromkeys(asked))
     prompt_ids = beginnings(tokenizer, [edited.prompt(edition, prompt) for edition, prompt in distinct])
     completions: dict[tuple[int, str], list[int]] = {}
-    for members in _batches([len(ids) + new_tokens for ids in prompt_ids], batch_tokens or _suitable(edited.model)):
+    lengths = [len(ids) + new_tokens for ids in prompt_ids]
+    for members in in_batches(lengths, batch_tokens or suitable_tokens(edited.model)):
         edited.route([distinct[member][0] for member in members])
         chosen = _greedy_batch(edited.model, [prompt_ids[member] for member in members], new_tokens)
         completions.update(zip([distinct[member] for member in members], chosen, strict=True))
@@ -77,12 +78,12 @@ def _edited(model: Askable) -> Edited:
     return model if isinstance(model, Edited) else Edited(model, costs=())
 
 
-def _suitable(model: PreTrainedModel) -> int:
+def suitable_tokens(model: PreTrainedModel) -> int:
     """Returns how many tokens suit a batch: few enough for a CPU's cache, or enough to keep a GPU busy."""
     return 2048 if model.device.type == "cpu" else 16384
 
 
-def _batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+def in_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
     """Yields indices in batches, longest first. Rows times width is at most `batch_tokens`, or there is one row."""
     order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     start = 0

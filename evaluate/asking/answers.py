@@ -8,9 +8,11 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+from worldgen.evaluate.asking.questions import Question, QuestionKind
 from worldgen.facts import Vocabulary
+from worldgen.lm.beam import Continuations, beam_search
 from worldgen.lm.score import Askable, greedy, log_probabilities
 from worldgen.lm.texts import continuations
 
@@ -61,6 +63,26 @@ class AnswerReader:
     def answers(self, model: Askable, prompts: Sequence[str], editions: Sequence[int] | None = None) -> list[str]:
         """Returns the model's greedy answer to each prompt "s r"; `editions[i]` gives the i-th."""
         return [self.read(ids) for ids in greedy(model, self.tokenizer, prompts, self.longest, editions=editions)]
+
+    def beams(self, model: PreTrainedModel, prompts: Sequence[str], size: int) -> list[list[str]]:
+        """Returns for each prompt the `size` objects with the most probable names that a beam search finds.
+
+        The search is wide enough for all names of so many objects. The most probable object comes first.
+        """
+        names, width = Continuations.of(self._spelled), size * int(self.objects.name_counts.max())
+        found = beam_search(model, self.tokenizer, prompts, names, width)
+        return [list(dict.fromkeys(self._object_of[beam.ids] for beam in its))[:size] for its in found]
+
+    def answers_to(self, model: Askable, questions: Sequence[Question], editions: Sequence[int]) -> list[str]:
+        """Returns the model's greedy answer to each question, the label of an object or "" (see `Reader`)."""
+        return self.answers(model, [question.prompt for question in questions], editions)
+
+    def probabilities_of_targets(
+        self, model: Askable, questions: Sequence[Question], editions: Sequence[int]
+    ) -> NDArray[np.float64]:
+        """Returns the probability of each question's target, an object by any of its names or mere words."""
+        ways = [self.ways_to_say(q.target) if q.kind is QuestionKind.OBJECT else (q.target,) for q in questions]
+        return self.probabilities_of_any(model, [question.prompt for question in questions], ways, editions)
 
     def read(self, ids: Sequence[int]) -> str:
         """Returns the label of the object that these tokens begin with, "" if they begin with none."""

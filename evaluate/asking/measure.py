@@ -8,24 +8,26 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
 from tqdm import tqdm
-from transformers import MistralForCausalLM
+from transformers import PreTrainedModel
 
-from worldgen.evaluate.asking.answers import AnswerReader
 from worldgen.evaluate.asking.measurements import ChunkedFiles, CostRow, Measurements
-from worldgen.evaluate.asking.replies import Replies, ask
+from worldgen.evaluate.asking.replies import Reader, Replies, ask
 from worldgen.evaluate.asking.trials import Trial
 from worldgen.lm.allocator import keep_freed_memory
 from worldgen.lm.editions import Editor
 from worldgen.lm.out_of_memory import work_that_fits
 from worldgen.storage.machine import peak_memory
 
+Model = TypeVar("Model", bound=PreTrainedModel)
+
 
 def measure(
-    model: MistralForCausalLM, editor: Editor, reader: AnswerReader, trials: Sequence[Trial], files: ChunkedFiles,
+    model: Model, editor: Editor[Model], reader: Reader, trials: Sequence[Trial], files: ChunkedFiles,
     quiet: bool,
 ) -> None:  # fmt: skip
     """Asks, edits, asks again and restores the model for every trial that `files` do not hold yet.
@@ -45,12 +47,12 @@ def measure(
 
 
 @dataclass
-class _Work:
+class _Work(Generic[Model]):
     """The model with its editor; `halvings` counts how often memory ran out, and every batch is so much smaller."""
 
-    model: MistralForCausalLM
-    editor: Editor
-    reader: AnswerReader
+    model: Model
+    editor: Editor[Model]
+    reader: Reader
     halvings: int = 0
 
     def measure_chunk(self, trials: Sequence[Trial], progress: tqdm) -> tuple[Replies, Replies, list[CostRow]]:
@@ -105,7 +107,7 @@ class _Work:
         ]
 
 
-def _peak_bytes(model: MistralForCausalLM) -> int:
+def _peak_bytes(model: PreTrainedModel) -> int:
     """Returns the most memory held so far: that of the device if the model is on one, else that of the process."""
-    device = model.lm_head.weight.device
+    device = model.device
     return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else peak_memory()

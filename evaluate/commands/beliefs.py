@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from worldgen.evaluate.commands.options import with_options
 from worldgen.evaluate.commands.stage_command import stage_command
 from worldgen.evaluate.methods.learned_methods import UPDATING
 
@@ -13,28 +15,47 @@ if TYPE_CHECKING:
     from worldgen.evaluate.runs.run import Run
 
 
+_OTHERS = [
+    click.option("--model", metavar="PATH_OR_ID", help="A causal model of transformers.  [default: the run's model]"),
+    click.option(
+        "--points",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        metavar="FILE.jsonl",
+        help="Points of your own (docs/points-files.md).  [default: those of the run's world]",
+    ),
+]
+
+
 @stage_command("detect")
-def detect_command(run: Run) -> tuple[dict[str, Any], str]:
+@with_options(_OTHERS)
+def detect_command(run: Run, model: str | None, points: Path | None) -> tuple[dict[str, Any], str]:
     """Detect the beliefs of the model before any update: consistency, entailment, contrapositives.
+
+    With --model and --points RUN needs no world: your model is asked your points, in a folder of its own in RUN/slag.
 
     Example: worldgen detect runs/slag
     """
     from worldgen.evaluate.commands import summary
+    from worldgen.evaluate.stages.slag.others import sources_of
     from worldgen.evaluate.stages.slag.whole import detect
 
-    detect(run)
-    return summary.beliefs(run.folder, run.config)
+    its_run, sources = sources_of(run, points, model)
+    detect(its_run, sources)
+    return summary.beliefs(its_run.folder, run.config)
 
 
 @stage_command("update")
 @click.option("--method", type=click.Choice(list(UPDATING)), default="lora", show_default=True)
-def update_command(run: Run, method: str) -> tuple[dict[str, Any], str]:
+@with_options(_OTHERS)
+def update_command(run: Run, method: str, model: str | None, points: Path | None) -> tuple[dict[str, Any], str]:
     """Update beliefs of the model by a method, and measure the six update metrics.
 
     Example: worldgen update runs/slag --method ft
     """
     from worldgen.evaluate.commands import summary
+    from worldgen.evaluate.stages.slag.others import sources_of
     from worldgen.evaluate.stages.slag.whole import update
 
-    update(run, UPDATING[method])
-    return summary.beliefs(run.folder, run.config)
+    its_run, sources = sources_of(run, points, model, UPDATING[method])
+    update(its_run, UPDATING[method], sources)
+    return summary.beliefs(its_run.folder, run.config)

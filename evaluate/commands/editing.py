@@ -92,13 +92,15 @@ def score_command(
 
 @stage_command("report")
 def report_command(run: Run) -> tuple[dict[str, Any], str]:
-    """Write the report page.
+    """Write the report page, about all that was scored.
 
     Example: worldgen report runs/demo
     """
-    from worldgen.evaluate.runs.stage import make_stage
-    from worldgen.evaluate.stages.page import REPORT
+    from worldgen.evaluate.stages import testbed
+    from worldgen.evaluate.stages.page import make_page
+    from worldgen.evaluate.stages.slag import scores as slag_scores
+    from worldgen.evaluate.stages.sources import scores as trust_scores
 
-    make_stage(run, REPORT)
+    make_page(run, testbed.SCORES, slag_scores.SCORES, trust_scores.SCORES)
     page = str(run.folder / "report" / "index.html")
     return {"page": page}, page

@@ -28,8 +28,12 @@ def scores(run_folder: Path, with_page: bool) -> Summary:
     found = list(read_scores(run_folder / "scores"))
     parts = [as_text(each) for each in found]
     if with_page:
-        parts.append(f"Report: {run_folder / 'report' / 'index.html'}")
+        parts.append(_page(run_folder))
     return {each.method: each.as_json() for each in found}, "\n\n".join(parts)
+
+
+def _page(run_folder: Path) -> str:
+    return f"Report: {run_folder / 'report' / 'index.html'}"
 
 
 def trace(run_folder: Path, config: RunConfig) -> Summary:
@@ -42,24 +46,33 @@ def trace(run_folder: Path, config: RunConfig) -> Summary:
     return {"token": strongest.token, "layer": strongest.layer, "effects": rows}, in_words(effects, found, strongest)
 
 
-def beliefs(run_folder: Path, config: RunConfig) -> Summary:
-    """Returns the tables of beliefs: before any update, and after the updates of every method."""
-    from worldgen.evaluate.report.belief_tables import beliefs_as_text
-    from worldgen.evaluate.slag.detection import DETECTION_METRICS
+def beliefs(run_folder: Path, config: RunConfig, with_page: bool = False) -> Summary:
+    """Returns the tables of beliefs, before any update and after every method's updates, and the path of the page."""
+    from worldgen.evaluate.report.belief_tables import beliefs_as_text, in_order
+    from worldgen.evaluate.slag.detection import BELIEF_METRICS
     from worldgen.evaluate.slag.scoring import read_belief_scores
-    from worldgen.evaluate.slag.update_metrics import BEFORE_AFTER_METRICS, UPDATE_METRICS
+    from worldgen.evaluate.slag.update_metrics import UPDATE_METRICS
 
-    found = {
-        name: read_belief_scores(run_folder / "slag" / "scores" / f"{name}.json") for name in ("detection", "updates")
-    }
-    tables = (
-        ("detection", "Beliefs before any update, test points", DETECTION_METRICS),
-        ("updates", "After updates of wrong beliefs", UPDATE_METRICS),
-        ("updates", "Before and after, on the updated points", BEFORE_AFTER_METRICS),
-    )
+    folder = run_folder / "slag" / "scores"
+    detected, updated = (read_belief_scores(folder / f"{name}.json") for name in ("detection", "updates"))
+    updated, confidence = in_order(updated), config.score.confidence
     texts = [
-        beliefs_as_text(title, found[name], metrics, config.score.confidence)
-        for name, title, metrics in tables
-        if found[name]
+        beliefs_as_text("Beliefs before any update, test points", detected, BELIEF_METRICS, confidence),
+        beliefs_as_text("After updates of wrong beliefs", updated, UPDATE_METRICS, confidence),
+        f"All other metrics: {folder}/*.csv; of a run's own points and model also the page (worldgen report).",
     ]
-    return {name: [row.as_json() for row in rows] for name, rows in found.items()}, "\n\n".join(texts)
+    if with_page:
+        texts.append(_page(run_folder))
+    found = {"detection": detected, "updates": updated}
+    return {name: [row.as_json() for row in rows] for name, rows in found.items()}, "\n\n".join(filter(None, texts))
+
+
+def trust(run_folder: Path, config: RunConfig, with_page: bool = False) -> Summary:
+    """Returns the tables of trust: in the reports that the model has read, and by method; and the path of the page."""
+    from worldgen.evaluate.report.trust_tables import trust_as_text
+    from worldgen.evaluate.sources.scoring import TRUST_FILE, read_trust_scores
+    from worldgen.evaluate.stages.sources.scores import SCORES
+
+    rows = read_trust_scores(run_folder / SCORES.name / TRUST_FILE)
+    texts = [trust_as_text(rows, config.score.confidence), *([_page(run_folder)] if with_page else [])]
+    return {"trust": [row.as_json() for row in rows]}, "\n\n".join(texts)

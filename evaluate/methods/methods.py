@@ -19,7 +19,9 @@ from worldgen.lm.editors.settings import (
 from worldgen.settings import Section
 
 if TYPE_CHECKING:
-    from worldgen.evaluate.methods.workbench import Workbench
+    from transformers import MistralForCausalLM, PreTrainedModel
+
+    from worldgen.evaluate.methods.workbench import ModelBench, Workbench
     from worldgen.lm.editions import Editor
 
 Need = Literal["agent", "corpus", "trace"]
@@ -32,7 +34,7 @@ class Method:
     name: str
     """Users call the method by this name; its folder has the same name."""
 
-    make: Callable[[Workbench], Editor]
+    make: Callable[[Workbench], Editor[MistralForCausalLM]]
     """Makes the editor."""
 
     section: str = "edit"
@@ -46,6 +48,10 @@ class Method:
 
     keeps_adapters: bool = False
     """Whether it writes adapters where `edit.keep_adapters` asks for them."""
+
+    make_for_any: Callable[[ModelBench], Editor[PreTrainedModel]] | None = None
+    """Makes the editor of any causal language model, of which nothing but model and tokenizer is known; None for a
+    method that needs the run's world, its corpus or its kind of model."""
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -63,31 +69,31 @@ def _fields(section: type[Section]) -> tuple[str, ...]:
     return tuple(name for name in section.model_fields if name not in section.work_fields)
 
 
-def _lora(bench: Workbench) -> Editor:
+def _lora(bench: Workbench) -> Editor[MistralForCausalLM]:
     from worldgen.lm.editors.lowrank.lora import Lora
 
     return Lora(bench.edit, bench.edit.mode, bench.tokenizer, bench.adapters)
 
 
-def _lora_reference(bench: Workbench) -> Editor:
+def _lora_reference(bench: ModelBench) -> Editor[PreTrainedModel]:
     from worldgen.lm.editors.lowrank.lora_reference import LoraReference
 
     return LoraReference(bench.edit, bench.edit.mode, bench.tokenizer, bench.adapters)
 
 
-def _belief(bench: Workbench) -> Editor:
+def _belief(bench: Workbench) -> Editor[MistralForCausalLM]:
     from worldgen.evaluate.methods.locate import covariances_of
     from worldgen.evaluate.teaching.teacher import teacher_of
     from worldgen.lm.editors.belief.belief import Belief
 
     config = bench.settings
     assert isinstance(config, BeliefConfig)
-    teacher = teacher_of(bench.world, bench.agent(), bench.tokenizer, config, bench.edit.mode, bench.cases)
+    teacher = teacher_of(bench.world, bench.agent(), bench.tokenizer, config, bench.edit.mode, bench.cases, bench.heard)
     covariances = covariances_of(bench, config.covariance_tokens)
     return Belief(config, bench.edit.mode, bench.tokenizer, teacher, covariances, bench.adapters)
 
 
-def _fine_tuning(bench: Workbench) -> Editor:
+def _fine_tuning(bench: Workbench) -> Editor[MistralForCausalLM]:
     from worldgen.lm.editors.tuning.fine_tuning import FineTuning
     from worldgen.lm.editors.tuning.matrices import tuned_blocks, weight_count
 
@@ -97,21 +103,21 @@ def _fine_tuning(bench: Workbench) -> Editor:
     return FineTuning(bench.settings, bench.edit.mode, bench.tokenizer, weights, name)
 
 
-def _fine_tuning_reference(bench: Workbench) -> Editor:
+def _fine_tuning_reference(bench: ModelBench) -> Editor[PreTrainedModel]:
     from worldgen.lm.editors.tuning.fine_tuning_reference import FineTuningReference
 
     assert isinstance(bench.settings, FineTuningConfig)
     return FineTuningReference(bench.settings, bench.edit.mode, bench.tokenizer)
 
 
-def _in_context(bench: Workbench) -> Editor:
+def _in_context(bench: ModelBench) -> Editor[PreTrainedModel]:
     from worldgen.lm.editors.in_context import InContext
 
     assert isinstance(bench.settings, InContextConfig)
     return InContext(bench.settings, bench.tokenizer)
 
 
-def _retrain(bench: Workbench) -> Editor:
+def _retrain(bench: Workbench) -> Editor[MistralForCausalLM]:
     from worldgen.lm.data import TokenShards
     from worldgen.lm.editors.retrain import Retrain
 
@@ -120,7 +126,7 @@ def _retrain(bench: Workbench) -> Editor:
     return Retrain(bench.settings, bench.pretrain, bench.edit.mode, bench.tokenizer, corpus)
 
 
-def _rome(bench: Workbench) -> Editor:
+def _rome(bench: Workbench) -> Editor[MistralForCausalLM]:
     from worldgen.evaluate.methods.locate import locate
     from worldgen.lm.editors.rewriting.rome import Rome
 
@@ -128,7 +134,7 @@ def _rome(bench: Workbench) -> Editor:
     return Rome(bench.settings, bench.edit.mode, bench.tokenizer, locate("rome", bench.settings, bench))
 
 
-def _memit(bench: Workbench) -> Editor:
+def _memit(bench: Workbench) -> Editor[MistralForCausalLM]:
     from worldgen.evaluate.methods.locate import locate
     from worldgen.lm.editors.rewriting.memit import Memit
 
@@ -136,7 +142,7 @@ def _memit(bench: Workbench) -> Editor:
     return Memit(bench.settings, bench.edit.mode, bench.tokenizer, locate("memit", bench.settings, bench))
 
 
-def _unedited(_: Workbench) -> Editor:
+def _unedited(_: ModelBench) -> Editor[PreTrainedModel]:
     from worldgen.lm.editors.unedited import Unedited
 
     return Unedited()
@@ -149,18 +155,23 @@ def _needs_of_rewriting(settings: Section) -> tuple[Need, ...]:
 
 
 _EVERY = (
-    Method("lora", _lora, "edit", _fields(LoraConfig), keeps_adapters=True),
+    Method("lora", _lora, "edit", _fields(LoraConfig), keeps_adapters=True, make_for_any=_lora_reference),
     Method("belief", _belief, "belief", _fields(BeliefConfig), lambda _: ("agent", "corpus"), keeps_adapters=True),
-    Method("lora-reference", _lora_reference, "edit", _fields(LoraConfig), keeps_adapters=True),
-    Method("ft", _fine_tuning, "ft", _fields(FineTuningConfig)),
-    Method("ft-l", _fine_tuning, "ft_l", _fields(ConstrainedFineTuningConfig)),
-    Method("ft-reference", _fine_tuning_reference, "ft", _fields(FineTuningConfig)),
-    Method("in-context", _in_context, "in_context", _fields(InContextConfig)),
+    Method(
+        "lora-reference", _lora_reference, "edit", _fields(LoraConfig), keeps_adapters=True,
+        make_for_any=_lora_reference,
+    ),
+    Method("ft", _fine_tuning, "ft", _fields(FineTuningConfig), make_for_any=_fine_tuning_reference),
+    Method("ft-l", _fine_tuning, "ft_l", _fields(ConstrainedFineTuningConfig), make_for_any=_fine_tuning_reference),
+    Method(
+        "ft-reference", _fine_tuning_reference, "ft", _fields(FineTuningConfig), make_for_any=_fine_tuning_reference
+    ),
+    Method("in-context", _in_context, "in_context", _fields(InContextConfig), make_for_any=_in_context),
     Method("retrain", _retrain, "retrain", _fields(RetrainConfig), lambda _: ("corpus",)),
     Method("rome", _rome, "rome", _fields(RomeConfig), _needs_of_rewriting),
     Method("memit", _memit, "memit", _fields(MemitConfig), _needs_of_rewriting),
-    Method("none", _unedited),
-)
+    Method("none", _unedited, make_for_any=_unedited),
+)  # fmt: skip
 METHODS: dict[str, Method] = {method.name: method for method in _EVERY}
 # Every edit depends on these: how many requests the edited model holds, and how they are made.
 TASK = ("edit.mode", "edit.requests")

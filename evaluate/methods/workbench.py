@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from transformers import MistralForCausalLM, PreTrainedTokenizerFast
+from transformers import MistralForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
 from worldgen.evaluate.settings import EditConfig
 from worldgen.lm.settings import PretrainConfig
@@ -18,7 +18,43 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from worldgen.bayes.agent import Agent
+    from worldgen.evaluate.teaching.teacher import Heard
     from worldgen.evaluate.testbed.cases import Case
+
+
+class ModelBench(Protocol):
+    """A model to be edited, and no more than that: what methods need that can edit anybody's."""
+
+    @property
+    def settings(self) -> Section:
+        """The method's own section of the config."""
+
+    @property
+    def edit(self) -> EditConfig:
+        """How many requests an edition holds, and how they are made."""
+
+    @property
+    def model(self) -> PreTrainedModel:
+        """The model."""
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerFast:
+        """Its tokenizer."""
+
+    @property
+    def adapters(self) -> Path | None:
+        """The folder where adapters are saved; None where nobody asked for them."""
+
+
+@dataclass(frozen=True)
+class AnyModelBench:
+    """A model of anybody's that is to be edited (`ModelBench`); its adapters are not kept."""
+
+    settings: Section
+    edit: EditConfig
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerFast
+    adapters: None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +97,9 @@ class Workbench:
 
     effects: Callable[[], pd.DataFrame]
     """Loads the effects that causal tracing found, for a method that needs them ("trace")."""
+
+    heard: Heard | None = None
+    """Judges the requests of sources, for a method that asks the agent; None where requests are nobody's."""
 
     @property
     def adapters(self) -> Path | None:

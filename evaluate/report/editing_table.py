@@ -1,4 +1,4 @@
-"""The words of the editing table on the page: its two header lines, and what a site is."""
+"""The words of wide tables on the page: their two header lines, and what a site of the editing table is."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SITE_WORDS: Final = {
 
 
 class Head(NamedTuple):
-    """The two header lines of an editing table.
+    """The two header lines of a table.
 
     `headings` maps each heading to the number of its columns, `names` are the columns' names, and `starts` are the
     numbers of the columns that come right after a heading's last column.
@@ -29,10 +29,11 @@ class Head(NamedTuple):
     starts: list[int]
 
 
-def _head(metrics: Sequence[Metric]) -> Head:
+def head_of(metrics: Sequence[Metric]) -> Head:
+    """Returns the header lines of a table with a column for each of these metrics."""
     widths = {heading: len(its) for heading, its in by_heading(metrics).items()}
     return Head(widths, [metric.label for metric in metrics], list(accumulate(widths.values())))
 
 
-COLUMNS_HEAD: Final = _head(MAIN_METRICS)
-STATEMENT_COLUMNS_HEAD: Final = _head(STATEMENT_METRICS)
+COLUMNS_HEAD: Final = head_of(MAIN_METRICS)
+STATEMENT_COLUMNS_HEAD: Final = head_of(STATEMENT_METRICS)

@@ -9,6 +9,8 @@ import pandas as pd
 
 from worldgen.corpus.sentences import Sentences
 from worldgen.evaluate.settings import CasesConfig, EditConfig, ScoreConfig
+from worldgen.evaluate.slag.scoring import BeliefScores
+from worldgen.evaluate.sources.scoring import TrustScores
 from worldgen.evaluate.statistics.interval import Interval
 from worldgen.evaluate.testbed.cases import Case
 from worldgen.evaluate.testbed.scores import MethodScores
@@ -38,6 +40,36 @@ class MeasuredMethod:
 
 
 @dataclass(frozen=True)
+class GridPoint:
+    """Settings of an update method that were tried on dev points."""
+
+    settings: Sequence[str]
+    scores: Mapping[str, float | None]
+    """The selection scores by their names (`SELECTION_SCORES`); None where there is none."""
+
+
+@dataclass(frozen=True)
+class TunedMethod:
+    """An update method's grid: all that was tried, and which point was chosen."""
+
+    name: str
+    """The method and the protocol: "ft-correcting"."""
+    points: Sequence[GridPoint]
+    chosen: GridPoint
+
+
+@dataclass(frozen=True)
+class BeliefMaterial:
+    """The scores of SLAG."""
+
+    detection: Sequence[BeliefScores]
+    updates: Sequence[BeliefScores]
+    success: pd.DataFrame
+    """A row for each bin of consistency, of each method's single updates of a task: `CONSISTENCY_COLUMNS`."""
+    tuned: Sequence[TunedMethod]
+
+
+@dataclass(frozen=True)
 class ReportMaterial:
     """Everything that the page shows of a run; a part that the run does not have is None or empty."""
 
@@ -53,3 +85,6 @@ class ReportMaterial:
     """Causal tracing: for each (token, kind of site) the mean effect at each layer."""
     cases: Sequence[Case]
     methods: Sequence[MeasuredMethod]
+    beliefs: BeliefMaterial | None
+    trust: Sequence[TrustScores]
+    """Whom the model and the methods trust."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from worldgen.evaluate.report.belief_section import belief_section
 from worldgen.evaluate.report.edited_method import edited_method
 from worldgen.evaluate.report.editing_table import COLUMNS_HEAD, SITE_WORDS, STATEMENT_COLUMNS_HEAD
 from worldgen.evaluate.report.figures.svg import FigureFolder
@@ -17,6 +18,7 @@ from worldgen.evaluate.report.methods_compared import compare_methods, trajector
 from worldgen.evaluate.report.model_curves import layer_effects, training_curves
 from worldgen.evaluate.report.quantities import amount, counts, memory
 from worldgen.evaluate.report.tables import MODES
+from worldgen.evaluate.report.trust_tables import trust_section
 from worldgen.evaluate.report.world_tables import world_tables
 from worldgen.evaluate.testbed.sites import SITE_LABELS
 from worldgen.storage.files import write_text
@@ -45,6 +47,8 @@ def write_page(material: ReportMaterial, folder: Path) -> None:
         methods=[edited_method(material.world, material.cases, method, figures) for method in material.methods],
         comparison=compare_methods(scores, settings.score.flops, figures),
         trajectories=trajectories(scores, figures),
+        beliefs=belief_section(material.beliefs, figures),
+        trust=trust_section(material.trust, figures),
     )  # fmt: skip
     write_text(folder / "index.html", page)
 

@@ -30,10 +30,11 @@ class Cell(NamedTuple):
 
 
 class Group(NamedTuple):
-    """One group's part of the editing table; no rows if the group is empty."""
+    """One group's part of a table; no rows if the group is empty."""
 
     title: str
-    n: int
+    n: int | None
+    """The cases of the group; None where each row tells its own number."""
     rows: dict[str, list[Cell]]
 
 
@@ -42,9 +43,10 @@ def as_text(scores: MethodScores) -> str:
     several = ""
     if scores.mode is not None and scores.requests is not None and scores.requests > 1:
         several = f", {scores.requests} at a time {MODES[scores.mode]}"
+    labels = f", labelled by {scores.downstream}" if scores.downstream else ""
     interval = f"half of the {100 * scores.confidence:g}% interval, or [its ends]"
     parts = [
-        f"Editing with {scores.method}, {scores.cases} cases{several} (mean ± {interval})",
+        f"Editing with {scores.method}, {scores.cases} cases{several}{labels} (mean ± {interval})",
         ", ".join(by_heading(MAIN_METRICS)).lower(),
     ]
     for group, title in GROUPS.items():
@@ -113,10 +115,10 @@ def _after(scores: Sequence[MethodScores], group: str) -> dict[str, list[Cell]]:
 
 
 def _cells(cells: Cells, row: str, metrics: Sequence[Metric]) -> list[Cell]:
-    return [_cell(cells[metric.name], row == "delta", metric) for metric in metrics]
+    return [cell_of(cells[metric.name], row == "delta", metric) for metric in metrics]
 
 
-def _cell(interval: Interval, is_difference: bool, metric: Metric) -> Cell:
+def cell_of(interval: Interval, is_difference: bool, metric: Metric) -> Cell:
     """Returns an interval as a cell, "0.93" and "±.02"; the numbers of a difference bear their sign."""
     sign = "+" if is_difference else ""
     full = f"{interval.mean:{sign}.4f}, from {interval.low:{sign}.4f} to {interval.high:{sign}.4f}"

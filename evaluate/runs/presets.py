@@ -7,6 +7,7 @@ from collections.abc import Callable
 from worldgen.evaluate.runs.config import RunConfig
 from worldgen.evaluate.settings import CasesConfig, EditConfig, TuneConfig
 from worldgen.evaluate.slag.settings import SlagConfig
+from worldgen.evaluate.sources.settings import TrustConfig
 from worldgen.lm.editors.learned.settings import SMALL, ConstrainedConfig, KeConfig, LearnedConfig
 from worldgen.lm.editors.settings import (
     BeliefConfig,
@@ -16,7 +17,7 @@ from worldgen.lm.editors.settings import (
     RomeConfig,
 )
 from worldgen.lm.settings import PretrainConfig, TokensConfig, TraceConfig
-from worldgen.settings import CorpusConfig, GraphConfig, WorldConfig
+from worldgen.settings import CorpusConfig, GraphConfig, SourcesConfig, WorldConfig
 
 
 def paper() -> RunConfig:
@@ -62,6 +63,19 @@ def tiny() -> RunConfig:
     )  # fmt: skip
 
 
+def sources_tiny() -> RunConfig:
+    """`tiny` with six sources, from one that is always right to one that is always wrong, and a newcomer."""
+    config = tiny()
+    changes = {
+        "system": "sources",
+        "sources": SourcesConfig(reliabilities=(1, 0.9, 0.75, 0.5, 0.25, 0, 0.5), newcomers=1),
+        "pretrain": config.pretrain.model_copy(update={"tokens": 2_000_000}),
+        "trust": TrustConfig(facts=20),
+        "belief": BeliefConfig(steps=20, joined=0, kept=0, learning_rate=2e-2),
+    }
+    return config.model_copy(update=changes)
+
+
 def slag_tiny() -> RunConfig:
     """`tiny` with aliases, rules and rare facts, and SLAG on it: minutes on two CPU cores."""
     config = tiny()
@@ -94,7 +108,7 @@ def slag() -> RunConfig:
 
 
 PRESETS: dict[str, Callable[[], RunConfig]] = {
-    "tiny": tiny, "small": small, "paper": paper, "slag-tiny": slag_tiny, "slag": slag,
+    "tiny": tiny, "small": small, "paper": paper, "slag-tiny": slag_tiny, "slag": slag, "sources-tiny": sources_tiny,
 }  # fmt: skip
 
 

@@ -43,6 +43,8 @@ class Run:
     device: str = "auto"
     engine: Engine = field(default_factory=Local)
     quiet: bool = False
+    world: Path | None = None
+    """The run folder that holds the world, where it is not this one: another model is asked in a folder within."""
 
     def say(self, text: str) -> None:
         """Tells the person at the terminal, on stderr."""

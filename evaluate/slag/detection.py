@@ -6,6 +6,7 @@ ratio stands beside the mean over points. Source: Hase et al., 2021, section 5.1
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,27 +39,47 @@ def _single(name: str, heading: str, short: str) -> Metric:
     return Metric(name, heading, SPLITS[""], short, "more")
 
 
-DETECTION_METRICS: Final = (
+BELIEF_METRICS: Final = (
     _single("accuracy", "Main accuracy", "main"),
     *_split("consistency", "Paraphrase consistency"),
-    *_split("para_accuracy", "Paraphrase accuracy"),
-    *_split("para_equality", "Paraphrase equality"),
-    *(Metric(f"para_equality_{grade}", "Paraphrase equality", label, grade, "more") for grade, label in GRADES.items()),
     *_split("entailment", "Entailment accuracy"),
     _single("contrapositive", "Contrapositive accuracy", "contra"),
+)
+"""What the paper's Tables 2, 3 and 14 tell of a model."""
+PARAPHRASE_METRICS: Final = (
+    *_split("para_accuracy", "Paraphrase accuracy"),
+    *_split("para_equality", "Paraphrase equality"),
+)
+GRADED_METRICS: Final = tuple(
+    Metric(f"para_equality_{grade}", "Paraphrase equality", label, grade, "more") for grade, label in GRADES.items()
+)
+NEUTRAL_METRICS: Final = (
     *_split("neutral_accuracy", "Local neutral accuracy"),
     Metric("unanswered", "Questions without an answer", SPLITS[""], "none", "less"),
 )
+DETECTION_METRICS: Final = (*BELIEF_METRICS, *PARAPHRASE_METRICS, *GRADED_METRICS, *NEUTRAL_METRICS)
 HEADLINE: Final = ("consistency", "entailment_right", "contrapositive")
 """The three numbers of the paper's Table 2."""
+_RULE: Final = "entailment "
+
+
+def rule_metric(rule: str) -> Metric:
+    """Returns the entailment accuracy on the questions of one rule (`entailment_by_rule`)."""
+    return Metric(f"{_RULE}{rule}", "Entailment accuracy by rule, main right", rule, rule, "more")
+
+
+def rule_metrics(names: Iterable[str]) -> tuple[Metric, ...]:
+    """Returns the metrics of rules among the names of metrics."""
+    return tuple(rule_metric(name.removeprefix(_RULE)) for name in names if name.startswith(_RULE))
 
 
 def detect(questions: PointQuestions, predictions: Predictions) -> RatioTable:
     """Returns all `DETECTION_METRICS` of N points.
 
     A point without paraphrases, without entailed questions or without neutral ones has no value in their metrics.
-    Entailment counts the questions that follow from the true main belief and whose label is certain enough. The
-    paper's entailment accuracy is `entailment_right`: only a model that holds the belief ought to draw the conclusion.
+    Entailment and contrapositive count what follows from the true main belief itself. A label that is an agent's
+    posterior after an update counts by its rule only (`entailment_by_rule`), for nobody was updated yet. The paper's
+    entailment accuracy is `entailment_right`: only a model that holds the belief ought to draw the conclusion.
     Shapes: predictions of the E questions. Raises ValueError if they are not as many.
     """
     _check(questions, predictions)
@@ -68,7 +89,7 @@ def detect(questions: PointQuestions, predictions: Predictions) -> RatioTable:
         "consistency": paraphrase_consistency(questions, predictions),
         "para_accuracy": _share_right(questions, predictions, Part.PARAPHRASE),
         "para_equality": paraphrase_equality(questions, predictions),
-        "entailment": entailment_accuracy(questions, predictions, questions.follows_truth),
+        "entailment": entailment_accuracy(questions, predictions, questions.follows_truth & questions.implied),
         "contrapositive": contrapositive_accuracy(questions, predictions),
         "neutral_accuracy": _share_right(questions, predictions, Part.NEUTRAL),
         "unanswered": _unanswered(questions, predictions),
@@ -120,7 +141,7 @@ def contrapositive_accuracy(questions: PointQuestions, predictions: Predictions)
     """
     members = questions.of(Part.ENTAILED)
     holds = np.array([its.contrapositive for its in questions.entailed], dtype=bool)
-    counts = holds & questions.follows_truth & ~predictions.right[members.entry]
+    counts = holds & questions.follows_truth & questions.implied & ~predictions.right[members.entry]
     main_wrong = ~predictions.right[questions.main][members.point]
     return _count(questions, Part.ENTAILED, np.where(counts, main_wrong, np.nan))
 

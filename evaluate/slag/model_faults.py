@@ -11,6 +11,7 @@ from worldgen.errors import UserError
 from worldgen.evaluate.slag.any_model_predictions import ModelReader, text_of
 from worldgen.evaluate.slag.points import FALSE, TRUE, Asked, Point, Task, questions_of
 from worldgen.evaluate.slag.predictions import normalised
+from worldgen.lm.model import positions_of
 from worldgen.lm.texts import beginnings, continuations
 from worldgen.lm.tokenizer import encode
 
@@ -36,8 +37,16 @@ def check_model(model: PreTrainedModel, reader: ModelReader, points: Sequence[Po
     _check_labels(reader, gen)
 
 
+def check_requests(reader: ModelReader, requests: Sequence[tuple[str, Asked]]) -> None:
+    """Raises UserError (one line) for the first request, a point's id and what is asked for, that cannot be written.
+
+    `check_model` holds that some label of a GEN question can be written: an update asks for one that must be.
+    """
+    _check_labels(reader, [_Question(point, asked) for point, asked in requests])
+
+
 def _check_prompts(model: PreTrainedModel, reader: ModelReader, questions: Sequence[_Question]) -> None:
-    positions = getattr(model.config, "max_position_embeddings", None)
+    positions = positions_of(model)
     for question, ids in zip(questions, beginnings(reader.tokenizer, _prompts(questions)), strict=True):
         if reader.tokenizer.unk_token_id in ids:
             raise _fault(question, f"the model's tokenizer has no token for a part of {question.asked.prompt!r}")
@@ -73,7 +82,10 @@ def _check_labels(reader: ModelReader, questions: Sequence[_Question]) -> None:
         if its and not writable:
             raise _fault(question, f"the model's tokenizer cannot write {its[0]!r}: it writes {read[its[0]].strip()!r}")
         if its and (tokens := min(len(spelt[label]) for label in writable)) > reader.new_tokens:
-            raise _fault(question, f"its shortest label has {tokens} tokens, and {reader.new_tokens} are generated")
+            raise _fault(
+                question,
+                f"its shortest label has {tokens} tokens, and {reader.new_tokens} are generated: raise slag.new_tokens",
+            )
 
 
 def _prompts(questions: Sequence[_Question]) -> list[str]:

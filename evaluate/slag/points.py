@@ -65,6 +65,14 @@ class Entailed:
     changes: bool | None = None
     """R7: whether the edit changes the agent's answer to this question; None where no agent was asked."""
 
+    @property
+    def needs_the_update(self) -> bool:
+        """Whether the answer follows from the update only, and not from the main belief by itself.
+
+        So it is where the label is an agent's posterior after the update (`soft`): before it, nobody has to agree.
+        """
+        return bool(self.soft)
+
 
 @dataclass(frozen=True)
 class Neutral:

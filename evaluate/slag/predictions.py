@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from worldgen.arrays import row_starts
 from worldgen.evaluate.slag.points import FALSE, TRUE, Asked, Entailed, Paraphrase, Point, questions_of
 
-_MARKS: Final = ".!?"
-_SENTENCE_END: Final = re.compile(rf"[{_MARKS}]+(?=\s|$)")
+SENTENCE_MARKS: Final = ".!?"
+_SENTENCE_END: Final = re.compile(rf"[{SENTENCE_MARKS}]+(?=\s|$)")
 # A full stop after a single letter or after one of these words ends no sentence.
 _ABBREVIATIONS: Final = frozenset(["dr", "ft", "jr", "mr", "mrs", "ms", "mt", "sr", "st", "vs"])
 
@@ -30,7 +30,7 @@ def normalised(text: str) -> str:
 
     Two predictions are the same, and a prediction is the same as a label, if their normalised texts are equal.
     """
-    return " ".join(text.lower().split()).rstrip(_MARKS + " ")
+    return " ".join(text.lower().split()).rstrip(SENTENCE_MARKS + " ")
 
 
 def is_right(prediction: str, eligible: Iterable[str]) -> bool:
@@ -191,6 +191,11 @@ class PointQuestions:
         points = self.of(Part.ENTAILED).point.tolist()
         found = [norm(its.when) in strings[i] for its, i in zip(self.entailed, points, strict=True)]
         return np.array(found, dtype=bool)
+
+    @cached_property
+    def implied(self) -> NDArray[np.bool_]:
+        """[Q]: whether each entailed question follows from the belief itself, and not only from an update."""
+        return np.array([not its.needs_the_update for its in self.entailed], dtype=bool)
 
     @cached_property
     def follows_truth(self) -> NDArray[np.bool_]:

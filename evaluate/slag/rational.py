@@ -1,4 +1,7 @@
-"""The rational agent's predictions for questions, read back from their prompts: the ceiling of every table."""
+"""The rational agent's predictions for questions, read back from their prompts: the ceiling of every table.
+
+The prompts are sentences of the world's language and are read as such, by any names.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +26,12 @@ from worldgen.worlds.world import World
 def rational_predictions(world: World, agent: Agent, task: Task, asked: Sequence[Asked]) -> Predictions:
     """Returns what the agent predicts, before any update: its most probable object, or whether it holds a formula.
 
-    The prompts are sentences of the world's language and are read as such, by any names. Shapes: asked [E].
+    Shapes: asked [E].
     """
+    statements = [statement_of(world, task, question) for question in asked]
     if task is Task.TF:
-        statements = [_statement(world, question) for question in asked]
-        return rational_truths(asked, ask_statements(agent, statements, [()] * len(asked)))
-    facts = [_asked_fact(world, question) for question in asked]
+        return rational_truths(asked, ask_statements(agent, statements, EditSets.none(len(asked))))
+    facts = [statement.first for statement in statements]
     beliefs = ask_beliefs(agent, _queries(facts))
     right = beliefs.at(np.array([[fact.object] for fact in facts], dtype=np.int64))[:, 0]
     return predictions_of(asked, [world.objects[mode] for mode in beliefs.modes.tolist()], right)
@@ -39,16 +42,10 @@ def _queries(facts: Sequence[Fact]) -> Queries:
     return Queries(subject, relation, EditSets.of([()] * len(facts)))
 
 
-def _asked_fact(world: World, asked: Asked) -> Fact:
-    """Returns the fact that a GEN question asks for: its subject and relation with the first eligible object."""
-    formula = world.lexicon.parse(f"{asked.prompt} {asked.eligible[0]}.").formula
-    assert isinstance(formula, Atom)
-    return _fact(world, formula)
-
-
-def _statement(world: World, asked: Asked) -> Statement:
-    """Returns the statement that a TF question asks about."""
-    formula: Formula = world.lexicon.parse(f"{asked.prompt} {TRUE}.").formula
+def statement_of(world: World, task: Task, asked: Asked) -> Statement:
+    """Returns the statement that a question is about: in GEN, that the answer is the first eligible object."""
+    answer = TRUE if task is Task.TF else asked.eligible[0]
+    formula: Formula = world.lexicon.parse(f"{asked.prompt} {answer}.").formula
     if isinstance(formula, Atom):
         return Statement("", _fact(world, formula))
     if isinstance(formula, Not):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,12 @@ from worldgen.evaluate.statistics.interval import Interval
 from worldgen.evaluate.statistics.intervals import SHARE, Bounds, mean_intervals
 from worldgen.evaluate.statistics.ratios import RatioTable
 from worldgen.randomness import generator
+
+BY_CONSISTENCY: Final = "success-by-consistency.csv"
+CONSISTENCY_COLUMNS: Final = (
+    "task", "who", "protocol", "bin", "points", *Interval._fields, "pearson", "left_out",
+)  # fmt: skip
+"""The columns of that file: the success of the points of each bin, the correlation over all, the points in no bin."""
 
 
 @dataclass(frozen=True)

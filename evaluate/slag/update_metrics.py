@@ -169,16 +169,18 @@ def update_metrics(updates: Updates) -> RatioTable:
 def before_and_after(updates: Updates) -> RatioTable:
     """Returns `BEFORE_AFTER_METRICS` of each block, over the updated points.
 
-    Entailment accuracy: over the questions that follow from the desired belief, of both models. Paraphrase consistency:
-    the mean over the points of a block. Source: Hase et al., 2021, Table 7.
+    Entailment accuracy: over the questions that follow from the desired belief itself, of both models; the model before
+    the update owes nothing to an agent's posterior after it. Paraphrase consistency: the mean over the points of a
+    block. Source: Hase et al., 2021, Table 7.
     """
     table = _BlockTable(updates)
-    certain = updates.questions.follows(updates.desired) & updates.questions.certain
+    questions = updates.questions
+    implied = questions.follows(updates.desired) & questions.certain & questions.implied
     columns = {}
     for name, predictions in updates.model._asdict().items():
-        entailed = table.right(predictions, Part.ENTAILED, certain)
+        entailed = table.right(predictions, Part.ENTAILED, implied)
         columns[f"entailment_{name}"] = table.part(Part.ENTAILED, entailed)
-        columns[f"consistency_{name}"] = table.main(paraphrase_consistency(updates.questions, predictions).values)
+        columns[f"consistency_{name}"] = table.main(paraphrase_consistency(questions, predictions).values)
     return RatioTable(table.names, {metric.name: columns[metric.name] for metric in BEFORE_AFTER_METRICS})
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from worldgen.evaluate.runs.load import measured_methods
 from worldgen.evaluate.runs.run import Run
-from worldgen.evaluate.runs.stage import Stage
+from worldgen.evaluate.runs.stage import Stage, make_stage
 from worldgen.evaluate.stages.testbed import SCORES
 from worldgen.storage.manifests import MANIFEST, Inputs, read_manifest
 
@@ -33,3 +34,12 @@ REPORT = Stage(
     "report", _write_page, ("index.html", "figures/*.svg"), settings=("score",), reads=(SCORES,),
     also=_what_is_shown, cheap=True,
 )  # fmt: skip
+
+
+def make_page(run: Run, *scores: Stage) -> None:
+    """Makes the page. Of the stages `scores`, it reads those that are there.
+
+    Raises UserError where one of them was made with other settings, and where none is there.
+    """
+    there = tuple(stage for stage in scores if read_manifest(run.folder / stage.name))
+    make_stage(run, replace(REPORT, reads=there or scores))

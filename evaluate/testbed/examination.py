@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 
 from worldgen.arrays import Ids
 from worldgen.bayes.agent import Agent
+from worldgen.bayes.batch.edit_sets import EditSets
 from worldgen.bayes.batch.statement_credences import ask_statements
 from worldgen.bayes.statements import Statement
 from worldgen.corpus.connectives import fact_of_another_subject
@@ -100,7 +101,7 @@ def examine(model: PreTrainedModel, reader: AnswerReader, asked: Examination) ->
 def credences_in_truths(world: World, agent: Agent, facts: Ids) -> NDArray[np.float64]:
     """Returns [F] the agent's credence in the truth of each fact."""
     asked = _facts(world, facts)
-    return ask_statements(agent, [Statement("", fact) for fact in asked], [()] * len(asked))
+    return ask_statements(agent, [Statement("", fact) for fact in asked], EditSets.none(len(asked)))
 
 
 def coherence_error(truth_probabilities: NDArray[np.float64], credences: NDArray[np.float64]) -> float:

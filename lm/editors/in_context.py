@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from transformers import MistralForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from worldgen.errors import UserError
 from worldgen.lm.editions import Cost, Edited, Edition
 from worldgen.lm.editors.settings import InContextConfig
+from worldgen.lm.model import positions_of
 from worldgen.lm.tokenizer import encode
 
 
@@ -30,14 +31,14 @@ class InContext:
         return len(editions)
 
     @contextmanager
-    def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> Iterator[Edited]:
+    def edit(self, model: PreTrainedModel, editions: Sequence[Edition]) -> Iterator[Edited]:
         """Yields the unchanged model with a preface for each edition.
 
         Raises UserError for a preface that is longer than the model can read.
         """
         prefaces = [self._preface(edition) for edition in editions]
-        longest, room = max(map(len, encode(self.tokenizer, prefaces))), model.config.max_position_embeddings
-        if longest >= room:
+        longest, room = max(map(len, encode(self.tokenizer, prefaces))), positions_of(model)
+        if room is not None and longest >= room:
             raise UserError(
                 f"the requests of an edition make a preface of {longest} tokens, but the model was made for {room} in "
                 "all: lower edit.requests or in_context.sentences"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from transformers import MistralForCausalLM
+from transformers import PreTrainedModel
 
 from worldgen.lm.editions import Cost, Edited, Edition
 
@@ -22,6 +22,6 @@ class Unedited:
         return len(editions)
 
     @contextmanager
-    def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> Iterator[Edited]:
+    def edit(self, model: PreTrainedModel, editions: Sequence[Edition]) -> Iterator[Edited]:
         """Yields the unchanged model, at no cost."""
         yield Edited(model, (Cost(),) * len(editions))

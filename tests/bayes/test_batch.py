@@ -113,9 +113,10 @@ def one_by_one(agent, queries, objects, root: bool):
     return np.array(credences), np.array(modes)
 
 
+@pytest.mark.parametrize("reading", worlds.READINGS, ids=lambda reading: reading.text)
 @pytest.mark.parametrize("root", [False, True])
-def test_beliefs_and_roots_of_the_tiny_world(root):
-    agent = worlds.agent()
+def test_beliefs_and_roots_of_the_tiny_world(root, reading):
+    agent = worlds.agent(reading)
     queries, objects = some_queries(600, seed=1)
     beliefs = (ask_roots if root else ask_beliefs)(agent, queries)
     credence, mode = one_by_one(agent, queries, objects, root)
@@ -129,7 +130,8 @@ def test_statements_of_micro_worlds(drawn, data):
     world, sets = drawn
     agent = testing.agent_of(world)
     asked = [(data.draw(testing.statements_of(world)), edits) for edits in sets for _ in range(3)]
-    found = ask_statements(agent, [statement for statement, _ in asked], [edits for _, edits in asked])
+    sets = EditSets.of([edits for _, edits in asked])
+    found = ask_statements(agent, [statement for statement, _ in asked], sets)
     expected = [credence(agent.revise(*edits), statement) for statement, edits in asked]
     np.testing.assert_allclose(found, expected, rtol=0, atol=ROUNDING)
 

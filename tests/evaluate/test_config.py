@@ -59,6 +59,11 @@ def test_override_sets_numbers_texts_lists_and_flags() -> None:
     assert override(RunConfig(), ["seed=1", "seed=2"]).seed == 2
 
 
+def test_a_list_needs_no_brackets() -> None:
+    config = override(RunConfig(), ["slag.r=1,2, 100", "trajectory.steps=7", 'world.pairs="a -> b"'])
+    assert (config.slag.r, config.trajectory.steps, config.world.pairs) == ((1, 2, 100), (7,), ("a -> b",))
+
+
 def test_every_field_name_can_be_set_to_what_it_is() -> None:
     plain = RunConfig().model_dump(mode="json")
     for key in field_names():
@@ -89,6 +94,9 @@ def test_every_field_name_can_be_set_to_what_it_is() -> None:
         ("tokens.tokenizer=letters", "tokens.tokenizer"),
         ("pretrain.layers=0", "pretrain.layers"),
         ("cases.target_credence=nan", "cases.target_credence"),
+        ("agent.kappa=2", "kappa is 2.0, but downstream is edits: only own has a kappa"),
+        ("agent.kappa=0", "agent.kappa"),
+        ("agent.downstream=root", "agent.downstream"),
         ("seed=-1", "seed"),
         ("world.pairs=a -> b", "world.pairs"),
     ],

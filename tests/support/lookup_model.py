@@ -58,7 +58,8 @@ def written_out_detection(model: Table, point: Point) -> dict[str, float]:
     main = right(model, point.main)
     said = [model[its.asked.prompt] for its in point.paraphrases]
     pairs = list(itertools.combinations([model[point.main.prompt], *said], 2))
-    entailed = [its for its in point.entailed if any(same(its.when, label) for label in point.main.eligible)]
+    follows = [its for its in point.entailed if any(same(its.when, label) for label in point.main.eligible)]
+    entailed = [its for its in follows if not its.soft]
     metrics = {
         "consistency": mean([same(*pair) for pair in pairs]),
         "para_accuracy": mean([right(model, its.asked) for its in point.paraphrases]),
@@ -83,7 +84,7 @@ def written_out_detection(model: Table, point: Point) -> dict[str, float]:
 def written_out_updates(
     block: Sequence[Point], desired: Sequence[tuple[str, ...]], before: Table, after: Table, random: Sequence[Asked]
 ) -> dict[str, float]:
-    """Returns the update metrics of one block, but for the distances and the accuracy on other entailed questions."""
+    """Returns the metrics of one block, but for distances, other entailed questions, and before and after but one."""
     both = list(zip(block, desired, strict=True))
     active = [its for point, labels in both for its in point.entailed if any(same(its.when, label) for label in labels)]
     counted = [its for its in active if its.for_accuracy]
@@ -92,6 +93,7 @@ def written_out_updates(
         "usr_main": mean([any(same(after[p.main.prompt], label) for label in labels) for p, labels in both]),
         "usr_para": mean([same(after[i.asked.prompt], after[p.main.prompt]) for p in block for i in p.paraphrases]),
         "usr_entailed": mean([right(after, its.asked) for its in counted]),
+        "entailment_after": mean([right(after, its.asked) for its in counted if not its.soft]),
         "usr_entailed_changes": mean([right(after, its.asked) for its in counted if its.changes is True]),
         "usr_entailed_stays": mean([right(after, its.asked) for its in counted if its.changes is False]),
         "retain_neutral": mean([same(after[question.prompt], before[question.prompt]) for question in neutral]),
@@ -122,6 +124,7 @@ def points_and_models(draw: st.DrawFn, most: int = 12) -> tuple[list[Point], Tab
         entailed = [
             Entailed(
                 ask((draw(answer),)), draw(st.sampled_from(("R1", "R7"))), draw(answer), draw(st.booleans()),
+                soft=draw(st.sampled_from(((), (("a", 0.8), ("b", 0.2))))),
                 for_accuracy=draw(st.booleans()), changes=draw(st.sampled_from((None, False, True))),
             )
             for _ in range(draw(numbers))

@@ -2,10 +2,12 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import click
 import pytest
+from command_line import exit_code_of
 from small_causal_models import model_of, tokenizer_of
 
 from worldgen.cli import cli
@@ -63,6 +65,20 @@ def test_the_program_of_the_page_measures_a_model(tmp_path, monkeypatch, capsys)
     assert re.search(r"^consistency +\d\.\d+$", printed, re.MULTILINE)
 
 
+def test_the_commands_of_the_page_measure_a_model(tmp_path, monkeypatch):
+    """The page's points are all of the split test: its update is not tuned here."""
+    monkeypatch.chdir(tmp_path)
+    Path("points.jsonl").write_text("\n".join(example_lines()))
+    tokenizer = tokenizer_of("pieces", bos=True)
+    tokenizer.save_pretrained("path/or/id")
+    model_of("gpt2", len(tokenizer)).save_pretrained("path/or/id")
+    for line in blocks("sh")[0].splitlines():
+        _, *arguments = shlex.split(line)
+        assert exit_code_of(*arguments, "--set", "slag.grids=[]", "--set", "ft.steps=1", "--quiet") == 0
+    (folder,) = Path("runs/mine/slag/with").glob("points+id-*")
+    assert {path.name for path in (folder / "slag").iterdir()} == {"points", "base", "updates", "scores"}
+
+
 @pytest.mark.parametrize(
     ("heading", "line"),
     [
@@ -96,7 +112,7 @@ def test_the_formats_and_options_of_the_command_are_in_the_page():
     formats = command.params[0].type
     assert isinstance(formats, click.Choice)
     assert list(formats.choices) == list(FORMATS)
-    assert all(f"worldgen convert-points {name} " in blocks("sh")[0] for name in FORMATS)
+    assert all(f"worldgen convert-points {name} " in "".join(blocks("sh")) for name in FORMATS)
     options = [option for parameter in command.params for option in parameter.opts if option.startswith("--")]
     table = TEXT.split("| option |", 1)[1]
     assert [option for option in options if f"| `{option}" not in table] == []

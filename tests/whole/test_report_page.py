@@ -6,12 +6,12 @@ import json
 import re
 import warnings
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from html_pages import PageReader
 from matplotlib.figure import Figure
 
 from worldgen.errors import UserError
@@ -113,31 +113,6 @@ def _pretend_editing(run: Run) -> None:
     finish(folder, "edits", inputs, {"probes": len(probes)}, started)
 
 
-class _Reader(HTMLParser):
-    """The tags of a page with their attributes, and the text outside the tags."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.open: list[str] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "br"):
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
 @pytest.mark.parametrize(
     ("settings", "lead", "cost"),
     [
@@ -160,7 +135,7 @@ def test_the_page_says_how_many_facts_are_edited_at_a_time(
 
 
 def test_the_page_needs_no_other_file(page: str) -> None:
-    for tag, attributes in _Reader(page).tags:
+    for tag, attributes in PageReader(page).tags:
         assert tag not in ("script", "link", "img", "iframe", "object", "embed", "image")
         assert "src" not in attributes
         for name in ("href", "xlink:href"):
@@ -172,7 +147,7 @@ def test_the_page_needs_no_other_file(page: str) -> None:
 
 
 def test_tags_are_balanced_and_ids_are_unique(page: str) -> None:
-    reader = _Reader(page)
+    reader = PageReader(page)
     assert reader.open == []
     ids = [attributes["id"] for _, attributes in reader.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -182,7 +157,7 @@ def test_tags_are_balanced_and_ids_are_unique(page: str) -> None:
 
 
 def test_labels_are_shown_as_text(run: Run, page: str) -> None:
-    world, reader = load_world(run.folder), _Reader(page)
+    world, reader = load_world(run.folder), PageReader(page)
     assert any("<script>" in label for label in world.objects.labels)
     for label in world.relations.labels:
         assert label in reader.text
@@ -194,11 +169,11 @@ def test_labels_are_shown_as_text(run: Run, page: str) -> None:
 def test_the_page_holds_the_numbers_of_the_table(run: Run, page: str) -> None:
     scores = json.loads((run.folder / "scores" / f"{METHOD}.json").read_text())
     cells = scores["groups"]["all"]
-    titles = {attributes.get("title") for tag, attributes in _Reader(page).tags if tag == "td"}
+    titles = {attributes.get("title") for tag, attributes in PageReader(page).tags if tag == "td"}
     for metric in METRIC_NAMES:
         interval = cells["post"][metric]
         assert f"{interval['mean']:.4f}, from {interval['low']:.4f} to {interval['high']:.4f}" in titles
-    text = re.sub(r"\s+", " ", _Reader(page).text)
+    text = re.sub(r"\s+", " ", PageReader(page).text)
     for shown in ("0.812", "0.703", "1.31 M", "2.5 GFLOP", "1.0 GiB", "score", "bootstrap_samples = 100"):
         assert shown in text
 
@@ -207,7 +182,7 @@ def test_the_page_tells_of_an_edit_whose_downstream_answer_changes(run: Run, pag
     cases = pd.read_parquet(run.folder / "cases" / "cases.parquet")
     world = load_world(run.folder)
     shown = cases[cases["downstream_changes"]].iloc[0]
-    text = re.sub(r"\s+", " ", _Reader(page).text)
+    text = re.sub(r"\s+", " ", PageReader(page).text)
     fact = world.subjects[shown["subject"]], world.relations[shown["relation"]], world.objects[shown["truth"]]
     assert f"We replace the fact that {' '.join(fact)} by" in text
     assert "No case of this run" not in text

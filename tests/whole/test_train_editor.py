@@ -13,6 +13,7 @@ from command_line import exit_code_of
 
 from worldgen.errors import UserError
 from worldgen.evaluate.methods.learned_methods import LEARNED
+from worldgen.evaluate.methods.methods import METHODS
 from worldgen.evaluate.runs.config import override, to_toml
 from worldgen.evaluate.runs.presets import slag_tiny
 from worldgen.evaluate.runs.run import Run
@@ -39,7 +40,7 @@ each_method = pytest.mark.parametrize("method", EVERY, ids=lambda method: method
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     run = Run(tmp_path_factory.mktemp("learned"), override(slag_tiny(), SETTINGS), device="cpu", quiet=True)
-    whole.run_everything(run, [])
+    whole.run_everything(run, [METHODS["none"]])
     for method in EVERY:
         train_editor(run, method)
         whole.update(run, method)
@@ -83,7 +84,7 @@ def test_an_update_depends_on_the_optimizers_training(run, method):
     with pytest.raises(UserError, match="was made with another config"):
         make_stage(retrained, stage)
     with pytest.raises(UserError, match="was made with another config"):
-        make_stage(retrained, optimizer_stage(method))
+        make_stage(retrained, optimizer_stage(method, retrained))
 
 
 def test_an_optimizer_that_is_not_trained_is_asked_for(run, tmp_path):

@@ -6,7 +6,7 @@ Shapes: N points.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,13 @@ class Mains:
 
     def __len__(self) -> int:
         return len(self.fact)
+
+    def take(self, chosen: Integers) -> Mains:
+        """Returns the chosen main facts. Shapes: chosen [M]; result of M facts."""
+        return replace(
+            self, fact=self.fact[chosen], subject=self.subject[chosen], relation=self.relation[chosen],
+            object=self.object[chosen], truth=self.truth[chosen], split=self.split[chosen], key=self.key[chosen],
+        )  # fmt: skip
 
     def words(self, part: str, width: int) -> Words:
         """Returns [N, width]: the random words of a part of the points."""

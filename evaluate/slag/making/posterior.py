@@ -15,7 +15,7 @@ Shapes: U updates; Q of them are asked about at once.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from worldgen.bayes.agent import Agent
 from worldgen.bayes.batch.beliefs import Beliefs, ask_beliefs
 from worldgen.bayes.batch.edit_sets import EditSets
 from worldgen.bayes.batch.queries import Queries
+from worldgen.bayes.distribution import Distribution
 from worldgen.evaluate.asking.questions import fact_prompt
 from worldgen.evaluate.slag.making.entailment import NO_OTHER_OBJECT, atom_of, truth_word
 from worldgen.evaluate.slag.making.mains import Integers, Mains, other_objects
@@ -81,18 +82,9 @@ def _answers(world: World, minds: _Minds, config: SlagConfig) -> Iterator[tuple[
     """Yields R7 of each update in GEN."""
     updates, old_modes = minds.updates, minds.before.modes.tolist()
     for u, old_mode, belief in zip(minds.chosen.tolist(), old_modes, minds.after.distributions(), strict=True):
-        objects, probabilities = (column.tolist() for column in belief.top(config.soft_answers))
         prompt = fact_prompt(world, int(updates.subject[u]), int(updates.downstream[u]))
-        yield (
-            Entailed(
-                Asked(prompt, world.objects.names(objects[0])),
-                "R7",
-                world.objects[int(updates.object[u])],
-                soft=tuple((world.objects[o], p) for o, p in zip(objects, probabilities, strict=True)),
-                for_accuracy=probabilities[0] - probabilities[1] >= config.margin,
-                changes=objects[0] != old_mode,
-            ),
-        )
+        unlabelled = Entailed(Asked(prompt, ()), "R7", world.objects[int(updates.object[u])])
+        yield (with_answer(world, unlabelled, old_mode, belief, config),)
 
 
 def _statements(world: World, mains: Mains, minds: _Minds, config: SlagConfig) -> Iterator[tuple[Entailed, ...]]:
@@ -107,21 +99,33 @@ def _statements(world: World, mains: Mains, minds: _Minds, config: SlagConfig) -
         chosen.tolist(), objects.tolist(), before.tolist(), after.tolist(), strict=True
     ):
         place = int(updates.subject[u]), int(updates.downstream[u])
+        prompts = [truth_prompt(atom_of(world, Fact(*place, o))) if o != NONE else "" for o in stated]
         yield tuple(
-            _statement(truth_prompt(atom_of(world, Fact(*place, o))), p_old, p_new, config.margin)
-            for o, p_old, p_new in zip(stated, p_before, p_after, strict=True)
-            if o != NONE
+            with_truth(Entailed(Asked(prompt, ()), "R7", TRUE), p_old, p_new, config)
+            for prompt, p_old, p_new in zip(prompts, p_before, p_after, strict=True)
+            if prompt
         )
 
 
-def _statement(prompt: str, before: float, after: float, margin: float) -> Entailed:
-    """Returns R7 about one statement, from the agent's credences in it."""
+def with_answer(world: World, entailed: Entailed, old_mode: int, belief: Distribution, config: SlagConfig) -> Entailed:
+    """Returns a GEN question with the label of a belief after updates; `old_mode` is the agent's answer before them."""
+    objects, probabilities = (column.tolist() for column in belief.top(config.soft_answers))
+    return replace(
+        entailed,
+        asked=Asked(entailed.asked.prompt, world.objects.names(objects[0])),
+        soft=tuple((world.objects[o], p) for o, p in zip(objects, probabilities, strict=True)),
+        for_accuracy=probabilities[0] - probabilities[1] >= config.margin,
+        changes=objects[0] != old_mode,
+    )
+
+
+def with_truth(entailed: Entailed, before: float, after: float, config: SlagConfig) -> Entailed:
+    """Returns a TF question with the label of the agent's credences in its statement before and after updates."""
     soft = tuple(sorted([(TRUE, after), (FALSE, 1 - after)], key=lambda answer: -answer[1]))
-    return Entailed(
-        Asked(prompt, (truth_word(after > 0.5),)),
-        "R7",
-        TRUE,
+    return replace(
+        entailed,
+        asked=Asked(entailed.asked.prompt, (truth_word(after > 0.5),)),
         soft=soft,
-        for_accuracy=soft[0][1] - soft[1][1] >= margin,
+        for_accuracy=soft[0][1] - soft[1][1] >= config.margin,
         changes=(after > 0.5) != (before > 0.5),
     )

@@ -38,16 +38,34 @@ def world_points(
     the others as they are, unless the settings of the splits change. Raises UserError for a world without aliases where
     paraphrases are asked for, ValueError for an agent that was revised already.
     """
-    made = [_points_of(world, agent, draw_mains(world, config, seed, task), config) for task in tasks]
+    made = []
+    for task in tasks:
+        mains = draw_mains(world, config, seed, task)
+        made.append(_points_of(world, agent, mains, drawn_alternatives(world, mains, config.alternatives), config))
     points = [point for of_task, _ in made for point in of_task]
     return points, _report(points, tuple(count for _, tallies in made for count in tallies), tasks)
 
 
-def _points_of(world: World, agent: Agent, mains: Mains, config: SlagConfig) -> tuple[list[Point], tuple[Tally, ...]]:
-    """Returns the points of one task and the counts of their parts."""
+def points_with_alternative(
+    world: World, agent: Agent, config: SlagConfig, seed: int, alternative: Mapping[Fact, int]
+) -> list[Point]:
+    """Returns the GEN points of these facts as `world_points` makes them, but with alternatives that are given.
+
+    `alternative[fact]` is an object other than the fact's, or NONE for no alternative. The points come in this order.
+    """
+    mains = draw_mains(world, config, seed, Task.GEN)
+    place = {fact: number for number, fact in enumerate(mains.fact.tolist())}
+    chosen = np.array([place[world.fact_of(s, r)] for s, r, _ in alternative], dtype=np.int64)
+    alternatives = np.array(list(alternative.values()), dtype=np.int64).reshape(-1, 1)
+    return _points_of(world, agent, mains.take(chosen), alternatives, config)[0]
+
+
+def _points_of(
+    world: World, agent: Agent, mains: Mains, alternatives: Integers, config: SlagConfig
+) -> tuple[list[Point], tuple[Tally, ...]]:
+    """Returns the points of one task and the counts of their parts. Shapes: alternatives [N, k], NONE for none."""
     asked = tuple(_main(world, mains, i) for i in range(len(mains)))
     paraphrases = make_paraphrases(world, mains, asked, config.paraphrases)
-    alternatives = drawn_alternatives(world, mains, config.alternatives)
     updates = updates_of(world, agent, mains, alternatives, config.target_credence)
     entailed = _entailed(world, agent, mains, updates, config)
     neutral = make_neutral(world, agent, mains, updates, config.neutral)

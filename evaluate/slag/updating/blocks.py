@@ -1,20 +1,23 @@
 """Which points are updated, to which label, and in which blocks (Hase et al., 2021, section 5).
 
 "Correcting": the main predictions that are wrong are updated to the truth. "Changing": the same points are updated to
-another label. A block of r updates is made one after another in one model and measured once, after the last of them.
+another label. "Beam": so are they in TF; in GEN to another answer of the model's own (`beam_labels`). A block of r
+updates is made one after another in one model and measured once, after the last of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from worldgen.evaluate.slag.points import Point, Task
+from worldgen.evaluate.slag.points import TRUE, Asked, Point, Task, questions_of
+from worldgen.facts import Fact
+from worldgen.worlds.world import World
 
-Protocol = Literal["correcting", "changing"]
+Protocol = Literal["correcting", "changing", "beam"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,11 @@ class PointUpdate:
     weight: float
     """How many observations the update is worth to the agent."""
 
+    @property
+    def asks_for_truth(self) -> bool:
+        """Whether the label is a right one."""
+        return self.label in self.point.main.eligible
+
 
 @dataclass(frozen=True)
 class Block:
@@ -34,6 +42,21 @@ class Block:
     number: int
     updates: tuple[PointUpdate, ...]
     random: tuple[Point, ...]
+    left_out: int = 0
+    """How many entailed questions count no longer, because another update of the block may change what follows."""
+
+    @property
+    def asked(self) -> Iterator[Asked]:
+        """Every question of the block's points, in their one order."""
+        return (asked for update in self.updates for _, asked in questions_of(update.point))
+
+
+def told_fact(update: PointUpdate, world: World) -> Fact | None:
+    """Returns the fact that an update asks for; None for a statement that is to be false, or without a fact."""
+    point = update.point
+    if point.fact is None or point.task is Task.GEN:
+        return point.fact and point.fact._replace(object=world.objects.id_of(update.label))
+    return point.fact if update.label == TRUE else None
 
 
 def wrong_points(points: Sequence[Point], is_right: Mapping[str, bool]) -> list[Point]:
@@ -46,8 +69,8 @@ def updates_of(
 ) -> list[PointUpdate]:
     """Returns the update of each point; a point that no other label can be asked of is left out.
 
-    Correcting asks for the first eligible label. Changing asks in GEN for a random wrong label that the model does not
-    predict already, in TF for the label that it does not predict.
+    Correcting asks for the first eligible label. Every other protocol asks in GEN for a random wrong label that the
+    model does not predict already, in TF for the label that it does not predict.
     """
     if protocol == "correcting":
         return [PointUpdate(point, point.main.eligible[0], point.weight) for point in points]

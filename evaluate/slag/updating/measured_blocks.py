@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -11,11 +12,12 @@ from numpy.typing import NDArray
 
 from worldgen.evaluate.asking.questions import Question
 from worldgen.evaluate.asking.trials import Trial
-from worldgen.evaluate.slag.points import TRUE, Asked, Task
-from worldgen.evaluate.slag.predictions import PointQuestions, questions_of
+from worldgen.evaluate.slag.points import Asked, Task
+from worldgen.evaluate.slag.predictions import SENTENCE_MARKS, PointQuestions
 from worldgen.evaluate.slag.reference import soft_credences
 from worldgen.evaluate.slag.update_metrics import BeforeAfter, RandomSets, Updates
-from worldgen.evaluate.slag.updating.blocks import Block, PointUpdate, Protocol
+from worldgen.evaluate.slag.updating.agent_after import AgentCredences
+from worldgen.evaluate.slag.updating.blocks import Block, PointUpdate, told_fact
 from worldgen.evaluate.slag.updating.model_questions import (
     A_QUESTION_EACH,
     point_questions,
@@ -58,14 +60,12 @@ def request_of(update: PointUpdate, world: World | None) -> Request:
     """
     point = update.point
     is_statement = point.task is Task.TF
-    target = update.label if is_statement else f"{update.label}."
+    ends = is_statement or (world is None and update.label.endswith(tuple(SENTENCE_MARKS)))
+    target = update.label if ends else f"{update.label}."
     subject, fact = "", point.fact
     if world is not None and fact is not None:
         subject = f'"{world.subjects[fact.subject]}' if is_statement else world.subjects[fact.subject]
-        if is_statement:
-            fact = fact if update.label == TRUE else None
-        else:
-            fact = fact._replace(object=world.objects.id_of(update.label))
+        fact = told_fact(update, world)
     return Request(point.main.prompt, target, update.weight, subject, fact)
 
 
@@ -73,10 +73,13 @@ def _seed(seed: int, block: Block) -> int:
     return int(generator(seed, f"slag update {block.updates[0].point.id}").integers(2**63))
 
 
-def measured_updates(blocks: Sequence[Block], rows: pd.DataFrame, protocol: Protocol, r: int) -> Updates:
+def measured_updates(
+    blocks: Sequence[Block], rows: pd.DataFrame, r: int, agent: AgentCredences | None = None
+) -> Updates:
     """Returns what was measured of blocks of one task, from the rows of measurements-*.parquet in their order.
 
-    The agent's credences are those of soft labels, at r = 1: after several updates it would hold others.
+    Without the agent's credences there are only those of soft labels, at r = 1: after several updates it would hold
+    others.
     """
     updates = [update for block in blocks for update in block.updates]
     task = updates[0].point.task
@@ -95,17 +98,17 @@ def measured_updates(blocks: Sequence[Block], rows: pd.DataFrame, protocol: Prot
             )
         )
 
+    random = RandomSets.of(of_block, model(is_random, [point.main for point in drawn]))
     return Updates(
         questions,
-        [update.point.main.eligible if protocol == "correcting" else (update.label,) for update in updates],
+        [update.point.main.eligible if update.asks_for_truth else (update.label,) for update in updates],
         r,
         model(~is_random, questions.asked),
-        RandomSets.of(of_block, model(is_random, [point.main for point in drawn])),
-        soft_credences(questions) if r == 1 else None,
+        random if agent is None else replace(random, agent=agent.random),
+        agent.points if agent else soft_credences(questions) if r == 1 else None,
     )
 
 
 def _lengths(block: Block) -> tuple[int, int]:
     """Returns how many questions the model is asked about a block's points, and about its random set."""
-    asked = sum(1 for update in block.updates for _ in questions_of(update.point))
-    return A_QUESTION_EACH * asked, A_QUESTION_EACH * len(block.random)
+    return A_QUESTION_EACH * sum(1 for _ in block.asked), A_QUESTION_EACH * len(block.random)

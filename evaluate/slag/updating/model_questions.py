@@ -1,7 +1,7 @@
 """The questions that a model is asked about points, and its predictions read from the replies.
 
 Every question of a point (`Asked`) is put to the model as two: in GEN its free answer and the probability of the right
-object, in TF the probabilities of "true" and of "false".
+object (of a label outside our world), in TF the probabilities of "true" and of "false".
 """
 
 from __future__ import annotations
@@ -42,8 +42,11 @@ def _pair(case: int, point: Point, form: str, asked: Asked, objects: Container[s
         yield question(TRUE, QuestionKind.WORDS, TRUE)
         yield question(FALSE, QuestionKind.WORDS, FALSE)
         return
-    label = asked.eligible[0]
     yield question("answer", QuestionKind.ANSWER, "")
+    if not asked.eligible:  # nothing has a probability here: the same is asked once more, which costs nothing
+        yield question("label", QuestionKind.ANSWER, "")
+        return
+    label = asked.eligible[0]
     yield question("label", QuestionKind.OBJECT if label in objects else QuestionKind.WORDS, f"{label}.")
 
 

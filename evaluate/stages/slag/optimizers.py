@@ -17,16 +17,16 @@ from worldgen.evaluate.methods.learned_methods import LEARNED
 from worldgen.evaluate.methods.methods import Method
 from worldgen.evaluate.methods.workbench import Workbench
 from worldgen.evaluate.runs.run import Run
-from worldgen.evaluate.runs.stage import Stage, make_stage
+from worldgen.evaluate.runs.stage import Stage, in_order, make_stage
 from worldgen.evaluate.slag.points import Task
 from worldgen.evaluate.slag.selection import text_score
 from worldgen.evaluate.slag.update_metrics import update_metrics
-from worldgen.evaluate.slag.updating.blocks import Block, PointUpdate, Protocol
+from worldgen.evaluate.slag.updating.blocks import Block, PointUpdate
 from worldgen.evaluate.slag.updating.measured_blocks import measured_updates, request_of, trials_of
 from worldgen.evaluate.stages.language_model import LM
-from worldgen.evaluate.stages.slag.points import BASE, POINTS, believed
+from worldgen.evaluate.stages.slag.points import BASE, BEAM, POINTS, believed
 from worldgen.evaluate.stages.slag.updates import UPDATE_KEYS, blocks_of_task
-from worldgen.evaluate.stages.world import TOKENS, WORLD
+from worldgen.evaluate.stages.world import AGENT, TOKENS, WORLD
 from worldgen.lm.editors.learned.settings import LearnedConfig
 from worldgen.storage.manifests import read_manifest
 
@@ -37,14 +37,15 @@ CHUNK = 250  # updates that are measured together
 OPTIMIZER_FILES = ("checkpoint-*", "best/*", "final/*", "training.parquet")
 
 
-def optimizer_stage(method: Method) -> Stage:
+def optimizer_stage(method: Method, run: Run) -> Stage:
     """Returns the stage in which a method's optimizer is trained; a half-trained one goes on."""
+    beam = (BEAM,) if run.config.slag.protocol == "beam" else ()
     return Stage(
         f"slag/optimizers/{method.name}",
         partial(_train, method=method),
         OPTIMIZER_FILES,
         settings=("seed", "model_seed", *(f"slag.{key}" for key in UPDATE_KEYS), *method.settings),
-        reads=(WORLD, TOKENS, POINTS, BASE, LM),
+        reads=(WORLD, AGENT, TOKENS, POINTS, BASE, *beam, LM),
         resumes=True,
     )
 
@@ -56,7 +57,7 @@ def with_optimizer(run: Run, stage: Stage, method: Method) -> Stage:
     """
     if method.name not in LEARNED:
         return stage
-    trained = optimizer_stage(method)
+    trained = optimizer_stage(method, run)
     if read_manifest(run.folder / trained.name) is None:
         raise UserError(
             f"{method.name} is not trained: run `worldgen train-editor {run.folder} --method {method.name}` first"
@@ -66,8 +67,10 @@ def with_optimizer(run: Run, stage: Stage, method: Method) -> Stage:
 
 def train_editor(run: Run, method: Method) -> None:
     """Makes the points, asks the model about them, and trains the method's optimizer on those of training subjects."""
-    for stage in (POINTS, BASE, optimizer_stage(method)):
-        make_stage(run, stage)
+    trained = optimizer_stage(method, run)
+    for stage in in_order((trained,)):
+        if stage in (POINTS, BASE, BEAM, trained):
+            make_stage(run, stage)
 
 
 def _train(run: Run, folder: Path, method: Method) -> Mapping[str, Any]:
@@ -100,7 +103,6 @@ class _Validation:
 
     bench: Workbench
     method: str
-    protocol: Protocol
     blocks: Mapping[Task, Sequence[Block]]
     """The blocks of each task; a task without any is left out."""
 
@@ -108,7 +110,7 @@ class _Validation:
     def of(run: Run, bench: Workbench, method: str) -> _Validation:
         """Takes the dev points that the model answers wrongly."""
         blocks = {task: blocks_of_task(run, task, 1, "dev") for task in Task}
-        return _Validation(bench, method, run.config.slag.protocol, {task: own for task, own in blocks.items() if own})
+        return _Validation(bench, method, {task: own for task, own in blocks.items() if own})
 
     def marks(self, network: LearnedOptimizer) -> dict[str, float]:
         """Returns the selection score and the share of updates that take, both means over the tasks."""
@@ -130,5 +132,5 @@ class _Validation:
             files = ChunkedFiles(Path(folder), CHUNK)
             measure(bench.model, editor, reader, trials_of(blocks, bench.world, bench.seed), files, quiet=True)
             rows = read_measurements(Path(folder))
-        table = update_metrics(measured_updates(blocks, rows, self.protocol, 1))
+        table = update_metrics(measured_updates(blocks, rows, 1))
         return {str(name): float(mean) for name, mean in table.values.mean().items()}

@@ -1,12 +1,11 @@
 """Tuning an update method on dev points: the settings with the best selection score (Hase et al., 2021, section 4).
 
 Every point of the grids is measured as updates are, one at a time, in RUN/slag/tune/METHOD/HASH: a search that was
-killed goes on in the middle of a point. RUN/slag/tune/METHOD.json holds the scores of all points.
+killed goes on in the middle of a point. RUN/slag/tune/METHOD-PROTOCOL.json holds the scores of all points.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import replace
 from typing import Any
@@ -20,12 +19,12 @@ from worldgen.evaluate.slag.scoring import BeliefScores
 from worldgen.evaluate.slag.selection import SELECTION_SCORES
 from worldgen.evaluate.stages.language_model import make_with_trace
 from worldgen.evaluate.stages.slag.scores import rows_of_updates
+from worldgen.evaluate.stages.slag.sources import OWN, Sources
 from worldgen.evaluate.stages.slag.updates import updates
 from worldgen.storage.files import write_text
-from worldgen.storage.manifests import inputs_text
 
 
-def tuned(run: Run, method: Method) -> Run:
+def tuned(run: Run, method: Method, sources: Sources = OWN) -> Run:
     """Returns the run with the method's settings that score best on dev points, of those in `slag.grids`.
 
     A method that no grid is about stays as it is set. Raises UserError where no point of a grid has a score.
@@ -33,14 +32,15 @@ def tuned(run: Run, method: Method) -> Run:
     points = grid_points(run, method)
     if not points:
         return run
-    measured = [_measured(run, method, point) for point in points]
-    name = next(iter(SELECTION_SCORES))
-    known = [each for each in measured if each["scores"][name] is not None]
+    measured = [_measured(run, method, point, sources) for point in points]
+    decides = next(iter(SELECTION_SCORES))
+    known = [each for each in measured if each["scores"][decides] is not None]
     if not known:
         raise UserError(f"no settings of {method.name} have a score on dev points: give more points (slag.points)")
-    best = max(known, key=lambda each: each["scores"][name])
+    best = max(known, key=lambda each: each["scores"][decides])
     found = {"method": method.name, "points": measured, "best": best}
-    write_text(run.folder / "slag" / "tune" / f"{method.name}.json", json.dumps(found, indent=1) + "\n")
+    name = f"{method.name}-{run.config.slag.protocol}.json"
+    write_text(run.folder / "slag" / "tune" / name, json.dumps(found, indent=1) + "\n")
     run.say(f"{method.name} tuned on dev points: {' '.join(best['settings'])}")
     return replace(run, config=override(run.config, best["settings"]))
 
@@ -52,11 +52,11 @@ def grid_points(run: Run, method: Method) -> list[Point]:
     return [point for grid in mine for point in read_grid(method, grid)]
 
 
-def _measured(run: Run, method: Method, point: Point) -> dict[str, Any]:
+def _measured(run: Run, method: Method, point: Point, sources: Sources) -> dict[str, Any]:
     """Measures one point of a grid; returns its settings, its selection scores and the means that they are made of."""
     its_run = replace(run, config=override(run.config, point))
-    stage = updates(method, its_run, 1, "dev")
-    mark = hashlib.sha256(inputs_text(stage.inputs(its_run)).encode()).hexdigest()[:12]
+    stage = updates(method, its_run, 1, "dev", sources=sources)
+    mark = stage.mark(its_run)
     stage = replace(stage, name=f"slag/tune/{method.name}/{mark}")
     make_with_trace(its_run, stage)
     rows = rows_of_updates(its_run, stage.name)

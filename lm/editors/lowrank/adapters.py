@@ -9,7 +9,7 @@ B rows of a batch, T tokens of a row.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ import torch
 from peft import LoraConfig
 from safetensors.torch import save_file
 from transformers import MistralForCausalLM
+from transformers.pytorch_utils import Conv1D
 
 from worldgen.lm.editors.lowrank.layers import LowRankLayers, concatenated, flattened
 
@@ -134,13 +135,14 @@ class AdapterSize(Protocol):
         """The product B A is multiplied by alpha / rank."""
 
 
-def peft_config(config: AdapterSize) -> LoraConfig:
-    """Returns peft's config of adapters of this size."""
+def peft_config(config: AdapterSize, outputs: Mapping[str, torch.nn.Module] | None = None) -> LoraConfig:
+    """Returns peft's config of adapters of this size on the MLPs' `outputs`, by name; None for those of our models."""
     return LoraConfig(
         r=config.rank,
         lora_alpha=config.alpha,  # type: ignore[arg-type]  # peft only divides it by the rank
         lora_dropout=0.0,
-        target_modules=["down_proj"],
+        target_modules=["down_proj"] if outputs is None else list(outputs),
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in (outputs or {}).values()),
         bias="none",
         task_type="CAUSAL_LM",
     )

@@ -1,7 +1,7 @@
 """LoRA (Hu et al., 2021) through peft, one edition at a time: the reference that the batched `lora` is tested against.
 
 Paper, appendix A.4: W x + (alpha / rank) B A x on every MLP down-projection. The base weights W are frozen; A is
-drawn from the edition's seed and B starts at zero.
+drawn from the edition's seed and B starts at zero. Any causal language model of transformers can be adapted so.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from pathlib import Path
 
 import torch
 from peft import PeftModel, get_peft_model
-from transformers import MistralForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from worldgen.lm.editions import Cost, Edited, Edition, Mode, Request, rounds
 from worldgen.lm.editors.lowrank.adapters import peft_config
+from worldgen.lm.editors.model_parts import mlp_outputs
 from worldgen.lm.editors.operations import OperationCounts
 from worldgen.lm.editors.restoring import restored
 from worldgen.lm.editors.settings import LoraConfig
@@ -45,26 +46,26 @@ class LoraReference:
         return 1
 
     @contextmanager
-    def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> Iterator[Edited]:
+    def edit(self, model: PreTrainedModel, editions: Sequence[Edition]) -> Iterator[Edited]:
         """Yields the model with adapters trained on the requests in it; removes them afterwards."""
         (edition,) = editions
         with restored(model), _adapted(model, self.config, edition.seed) as adapted:
             model.eval()
             cost = Cost()
             for requests in rounds(self.mode, edition):
-                batch = pad(request_texts(self.tokenizer, requests), model.lm_head.weight.device)
+                batch = pad(request_texts(self.tokenizer, requests), model.device)
                 losses = _fit(model, self.config, batch)
                 cost += Cost(losses, len(losses) * self._step_operations(model, requests))
             if self.adapters:
                 adapted.save_pretrained(str(self.adapters / edition.name))
             yield Edited(model, (cost,))
 
-    def _step_operations(self, model: MistralForCausalLM, requests: Sequence[Request]) -> int:
+    def _step_operations(self, model: PreTrainedModel, requests: Sequence[Request]) -> int:
         """Returns the operations of a step on these requests, each counted alone, without padding."""
 
         def step(text: Text) -> None:
             with torch.enable_grad():
-                log_p_of_tokens(model, pad([text], model.lm_head.weight.device)).sum().backward()
+                log_p_of_tokens(model, pad([text], model.device)).sum().backward()
             model.zero_grad(set_to_none=True)
 
         texts = request_texts(self.tokenizer, requests)
@@ -72,14 +73,14 @@ class LoraReference:
 
 
 @contextmanager
-def _adapted(model: MistralForCausalLM, config: LoraConfig, seed: int) -> Iterator[PeftModel]:
+def _adapted(model: PreTrainedModel, config: LoraConfig, seed: int) -> Iterator[PeftModel]:
     """Yields the model with fresh adapters in it, the only parameters that can be trained.
 
     peft draws the adapters on the CPU, from torch's global generator, whose state is restored.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        adapted = get_peft_model(model, peft_config(config))
+        adapted = get_peft_model(model, peft_config(config, mlp_outputs(model)))
     assert isinstance(adapted, PeftModel)
     try:
         yield adapted
@@ -87,7 +88,7 @@ def _adapted(model: MistralForCausalLM, config: LoraConfig, seed: int) -> Iterat
         adapted.unload()
 
 
-def _fit(model: MistralForCausalLM, config: LoraConfig, batch: PaddedTexts) -> tuple[float, ...]:
+def _fit(model: PreTrainedModel, config: LoraConfig, batch: PaddedTexts) -> tuple[float, ...]:
     """Takes at most `config.steps` steps of AdamW (torch's weight decay, 0.01); returns the loss before each step.
 
     Loss: the mean over the requests of the mean over the target's tokens t of -log p(t | all tokens before it).

@@ -2,6 +2,7 @@
 
 Off the shelf, as in Hase et al. (2021): only matrices are tuned (no gains of norms), the model is in eval mode, the
 gradient is clipped, and tuning ends as soon as the model has learned the request (`worldgen.lm.editors.tuning.steps`).
+It tunes any causal language model of transformers.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from dataclasses import dataclass
 
 import torch
 from torch.nn import Parameter
-from transformers import MistralForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from worldgen.lm.editions import Cost, Edited, Edition, Mode, rounds
+from worldgen.lm.editors.model_parts import matrices_of, mlp_matrices
 from worldgen.lm.editors.operations import OperationCounts
 from worldgen.lm.editors.restoring import put_back, restored
 from worldgen.lm.editors.settings import ConstrainedFineTuningConfig, FineTuningConfig
 from worldgen.lm.editors.target_loss import mean_loss, request_texts
-from worldgen.lm.editors.tuning.matrices import parameters_of, tuned_blocks
 from worldgen.lm.editors.tuning.steps import learned_texts, new_optimizer
 from worldgen.lm.log_p import log_p_of_targets
 from worldgen.lm.model import next_token_logits
@@ -40,10 +41,10 @@ class FineTuningReference:
         return 1
 
     @contextmanager
-    def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> Iterator[Edited]:
+    def edit(self, model: PreTrainedModel, editions: Sequence[Edition]) -> Iterator[Edited]:
         """Yields the model with its matrices tuned on the requests; restores it afterwards."""
         (edition,) = editions
-        matrices = parameters_of(tuned_blocks(model, self.config))
+        matrices = _tuned(model, self.config)
         with restored(model), put_back(matrices):
             model.eval().requires_grad_(False)
             for matrix in matrices:
@@ -56,8 +57,15 @@ class FineTuningReference:
             yield Edited(model, (cost,))
 
 
+def _tuned(model: PreTrainedModel, config: FineTuningConfig) -> list[Parameter]:
+    """Returns the matrices that `ft` tunes, or `ft-l` by its own config."""
+    if isinstance(config, ConstrainedFineTuningConfig):
+        return mlp_matrices(model, config.layers)
+    return matrices_of(model)
+
+
 def _fit(
-    model: MistralForCausalLM,
+    model: PreTrainedModel,
     matrices: Sequence[Parameter],
     config: FineTuningConfig,
     batch: PaddedTexts,

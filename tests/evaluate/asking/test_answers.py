@@ -8,6 +8,9 @@ import worlds
 
 from worldgen.evaluate.asking.answers import AnswerReader
 from worldgen.facts import Vocabulary
+from worldgen.lm.model import new_model
+from worldgen.lm.score import log_probabilities
+from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import encode, load_mistral_tokenizer, train_word_tokenizer
 
 
@@ -49,3 +52,18 @@ def test_what_answers_begin_with(kind: str) -> None:
     assert [token for token, _ in found] == sorted(token for token, p in expected.items() if p > 0)
     assert dict(found) == pytest.approx({token: p for token, p in expected.items() if p > 0}, abs=1e-15)
     assert len(found) < len(objects.every_name)
+
+
+def test_beams_are_the_objects_whose_names_are_most_probable() -> None:
+    """As many objects as there are: so the search is exact, and an object ranks by its most probable name."""
+    objects = Vocabulary("object", ("Rome", "Oslo", "the north"), spoken=(("the city",), (), ("up", "the top")))
+    tokenizer = train_word_tokenizer([*objects.every_name, "Ada Bo lives in"])
+    model = new_model(PretrainConfig(hidden=16, intermediate=32, layers=1, heads=2, kv_heads=2), tokenizer, seed=3)
+    reader, prompts = AnswerReader(tokenizer, objects), ["Ada lives in", "Bo lives in"]
+    for prompt, beam in zip(prompts, reader.beams(model.eval(), prompts, 3), strict=True):
+        best = {
+            label: max(log_probabilities(model, tokenizer, [(prompt, way) for way in reader.ways_to_say(f"{label}.")]))
+            for label in objects.labels
+        }
+        assert beam == sorted(objects.labels, key=lambda label: -best[label])
+    assert [len(beam) for beam in reader.beams(model, prompts, 2)] == [2, 2]

@@ -29,7 +29,8 @@ def by_hand():
     """Four true/false points. The first is believed; the second and third are not; the fourth has a main question only.
 
     The model predicts:
-    - m1 right; its paraphrases true, true, false; both entailed right; a wrong one that does not follow.
+    - m1 right; its paraphrases true, true, false; both entailed right; wrong are one that does not
+      follow, and one that follows from an update only.
     - m2 wrong (false); paraphrases false, true; three entailed: right, wrong (contrapositive), wrong (none).
     - m3 wrong, without an answer; no paraphrases; one wrong contrapositive, and an uncertain label.
     - m4 right (its label is false).
@@ -45,6 +46,7 @@ def by_hand():
             Entailed(Asked("e11", FALSE), "R1", "true", contrapositive=True),
             Entailed(Asked("e12", TRUE), "R5", "true", contrapositive=True),
             Entailed(Asked("e13", TRUE), "R1'", "false"),
+            Entailed(Asked("e14", TRUE), "R7", "true", True, soft=(("true", 0.9), ("false", 0.1))),
         ),
         (Neutral(Asked("n11", TRUE)), Neutral(Asked("n12", FALSE)), Neutral(Asked("n13", ()))),
     )  # fmt: skip
@@ -68,7 +70,7 @@ def by_hand():
     four = Point("four", Task.TF, "test", "s4", Asked("m4", FALSE))
     model = {
         "m1": "true", "p11": "true", "p12": "True.", "p13": "false", "e11": "false", "e12": "true", "e13": "false",
-        "n11": "true", "n12": "true", "n13": "true",
+        "e14": "false", "n11": "true", "n12": "true", "n13": "true",
         "m2": "false", "p21": "false", "p22": "true", "e21": "true", "e22": "true", "e23": "true", "n21": "false",
         "m3": "", "e31": "false", "e32": "true", "m4": "false",
     }  # fmt: skip
@@ -121,7 +123,7 @@ def test_the_pooled_figures_weigh_pairs_and_questions_alike():
     assert table.pooled["entailment"] == pytest.approx(3 / 6)
     assert table.means["entailment"] == pytest.approx((1 + 1 / 3 + 0) / 3)
     assert table.pooled["contrapositive"] == 1
-    assert table.pooled["unanswered"] == pytest.approx(1 / 21)
+    assert table.pooled["unanswered"] == pytest.approx(1 / 22)
 
 
 def test_a_believed_point_with_a_wrong_conclusion_breaks_the_contrapositive():
@@ -136,7 +138,7 @@ def test_entailment_is_told_by_rule_where_the_main_belief_is_right():
     points, model = by_hand()
     table = entailment_by_rule(*answered_points({**model, "e12": "false"}, points))
     assert list(table.columns) == ["R1", "R1'", "R2", "R3", "R5", "R7"]
-    np.testing.assert_array_equal(table.values.loc["one"], [1, NAN, NAN, NAN, 0, NAN])
+    np.testing.assert_array_equal(table.values.loc["one"], [1, NAN, NAN, NAN, 0, 0])
     assert table.values.drop("one").isna().all().all()
 
 
@@ -200,7 +202,7 @@ def test_another_number_of_predictions_is_refused():
     points, model = by_hand()
     questions, predictions = answered_points(model, points)
     for metrics in (detect, lambda *of: independence(*of, np.random.default_rng(0))):
-        with pytest.raises(ValueError, match="20 predictions for 21 questions"):
+        with pytest.raises(ValueError, match="20 predictions for 22 questions"):
             metrics(questions, predictions.take(np.arange(20)))
 
 
