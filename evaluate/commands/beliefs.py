@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from worldgen.evaluate.commands.options import with_options
-from worldgen.evaluate.commands.stage_command import stage_command
-from worldgen.evaluate.methods.learned_methods import UPDATING
+from worldgen.evaluate.commands.stage_command import METHOD_OPTION, stage_command
+from worldgen.evaluate.methods.methods import METHODS
 
 if TYPE_CHECKING:
     from worldgen.evaluate.runs.run import Run
@@ -45,7 +45,7 @@ def detect_command(run: Run, model: str | None, points: Path | None) -> tuple[di
 
 
 @stage_command("update")
-@click.option("--method", type=click.Choice(list(UPDATING)), default="lora", show_default=True)
+@METHOD_OPTION
 @with_options(_OTHERS)
 def update_command(run: Run, method: str, model: str | None, points: Path | None) -> tuple[dict[str, Any], str]:
     """Update beliefs of the model by a method, and measure the six update metrics.
@@ -56,6 +56,6 @@ def update_command(run: Run, method: str, model: str | None, points: Path | None
     from worldgen.evaluate.stages.slag.others import sources_of
     from worldgen.evaluate.stages.slag.whole import update
 
-    its_run, sources = sources_of(run, points, model, UPDATING[method])
-    update(its_run, UPDATING[method], sources)
+    its_run, sources = sources_of(run, points, model, METHODS[method])
+    update(its_run, METHODS[method], sources)
     return summary.beliefs(its_run.folder, run.config)

@@ -86,8 +86,8 @@ class Workbench:
     tokens: Path
     """The folder of the corpus's tokens."""
 
-    optimizers: Path
-    """The folder of the trained optimizers, each in a folder of its method's name."""
+    optimizer: Path
+    """The folder of the method's trained optimizer, for a method that is trained."""
 
     keeps: Path
     """The folder of the method's measurements, where it may keep files."""

@@ -60,6 +60,9 @@ def tiny() -> RunConfig:
         rome=RomeConfig(contexts=4),
         memit=MemitConfig(contexts=4, layers=2),
         retrain=RetrainConfig(learning_rate=2e-4, steps=20, rows_per_step=1),
+        slag_editor=LearnedConfig(**SMALL, updates=4000, sequences=8),
+        ke=KeConfig(**SMALL, updates=4000, sequences=8),
+        ke_constrained=ConstrainedConfig(**SMALL, updates=4000, sequences=8, warmup_steps=50),
     )  # fmt: skip
 
 
@@ -88,9 +91,6 @@ def slag_tiny() -> RunConfig:
             grids=("ft.optimizer=adamw ft.learning_rate=1e-4,1e-3 ft.steps=10,40",
                    "ft.optimizer=sgd ft.learning_rate=1e-2,1e-1 ft.steps=10,40"),
         ),
-        "slag_editor": LearnedConfig(**SMALL, updates=4000, sequences=8),
-        "ke": KeConfig(**SMALL, updates=4000, sequences=8),
-        "ke_constrained": ConstrainedConfig(**SMALL, updates=4000, sequences=8, warmup_steps=50),
     }  # fmt: skip
     return config.model_copy(update=changes)
 

@@ -12,8 +12,7 @@ import pytest
 from command_line import exit_code_of
 
 from worldgen.errors import UserError
-from worldgen.evaluate.methods.learned_methods import LEARNED
-from worldgen.evaluate.methods.methods import METHODS
+from worldgen.evaluate.methods.methods import LEARNED, METHODS
 from worldgen.evaluate.runs.config import override, to_toml
 from worldgen.evaluate.runs.presets import slag_tiny
 from worldgen.evaluate.runs.run import Run
@@ -21,19 +20,22 @@ from worldgen.evaluate.runs.stage import in_order, make_stage
 from worldgen.evaluate.slag.points import Task
 from worldgen.evaluate.slag.scoring import read_belief_scores
 from worldgen.evaluate.stages.slag import whole
-from worldgen.evaluate.stages.slag.optimizers import optimizer_stage, train_editor, with_optimizer
+from worldgen.evaluate.stages.slag.optimizers import train_editor, trained_for, training_of
 from worldgen.evaluate.stages.slag.points import POINTS, believed
+from worldgen.evaluate.stages.slag.sources import OWN
 from worldgen.evaluate.stages.slag.updates import updates
+from worldgen.evaluate.stages.testbed import CASES, record_trajectory, score_methods
+from worldgen.evaluate.stages.tuning import tune
 from worldgen.storage.manifests import read_manifest
 
+EVERY = [METHODS[name] for name in LEARNED]
 SMALL = "condition=8 head=4 lstm=4 steps=2 updates=6 sequences=1 random_points=3 validations=2 checkpoint_steps=2"
 SETTINGS = (
     *miniature.SETTINGS, "pretrain.learning_rate=1e-2", "world.aliases=2", "world.deterministic_percent=50",
-    "slag.points=60", "slag.most_updates=3", "slag.r=[1, 2]", "slag.random_gen=4", "slag.random_tf=4",
-    *(f"{method.section}.{part}" for method in LEARNED.values() for part in SMALL.split()),
+    "tune.cases=3", "slag.points=60", "slag.most_updates=3", "slag.r=[1, 2]", "slag.random_gen=4", "slag.random_tf=4",
+    *(f"{method.section}.{part}" for method in EVERY for part in SMALL.split()),
     "slag_editor.training_steps=2", "slag_editor.sequence=2", "ke_constrained.warmup_steps=0",
 )  # fmt: skip
-EVERY = list(LEARNED.values())
 each_method = pytest.mark.parametrize("method", EVERY, ids=lambda method: method.name)
 
 
@@ -49,7 +51,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @each_method
 def test_an_optimizer_is_trained_and_validated(run, method):
-    folder = run.folder / "slag" / "optimizers" / method.name
+    folder = run.folder / "optimizers" / method.name
     history = pd.read_parquet(folder / "training.parquet")
     assert len(history) == getattr(run.config, method.section).optimizer_steps
     assert history["score"].notna().sum() == 2
@@ -68,7 +70,7 @@ def test_it_updates_points_as_other_methods_do(run, method):
 
 
 def test_only_points_of_training_subjects_are_learned_from(run):
-    manifest = read_manifest(run.folder / "slag" / "optimizers" / "slag")
+    manifest = read_manifest(run.folder / "optimizers" / "slag")
     assert manifest is not None
     points = [point for task in Task for point in believed(run, task).points]
     learned, others = ({p.subject for p in points if (p.split == "train") is of} for of in (True, False))
@@ -78,26 +80,52 @@ def test_only_points_of_training_subjects_are_learned_from(run):
 
 @each_method
 def test_an_update_depends_on_the_optimizers_training(run, method):
-    stage = with_optimizer(run, updates(method, run, 1), method)
-    assert {POINTS.name, f"slag/optimizers/{method.name}"} <= {each.name for each in in_order((stage,))}
+    sources = replace(OWN, reads=(*OWN.reads, trained_for(run, method)))
+    stage = updates(method, run, 1, sources=sources)
+    assert {POINTS.name, f"optimizers/{method.name}"} <= {each.name for each in in_order((stage,))}
     retrained = replace(run, config=override(run.config, [f"{method.section}.learning_rate=1e-3"]))
     with pytest.raises(UserError, match="was made with another config"):
         make_stage(retrained, stage)
     with pytest.raises(UserError, match="was made with another config"):
-        make_stage(retrained, optimizer_stage(method, retrained))
+        make_stage(retrained, training_of(retrained, method))
 
 
 def test_an_optimizer_that_is_not_trained_is_asked_for(run, tmp_path):
     shutil.copytree(run.folder, tmp_path / "new", ignore=shutil.ignore_patterns("optimizers", "updates"))
     new = replace(run, folder=tmp_path / "new")
     with pytest.raises(UserError, match=r"ke is not trained: run `worldgen train-editor .*new --method ke` first"):
-        whole.update(new, LEARNED["ke"])
+        whole.update(new, METHODS["ke"])
     assert not (new.folder / "slag" / "updates").exists()
+
+
+def test_it_edits_for_the_testbeds_cases_too(run, capsys):
+    (run.folder / "config.toml").write_text(to_toml(run.config))
+    make_stage(run, CASES)
+    assert exit_code_of("edit", run.folder, "--method", "slag") == 0
+    score_methods(run)
+    scores = json.loads((run.folder / "scores" / "slag.json").read_text())
+    assert scores["cost"]["flops_per_edit"] > 0
+    assert scores["steps"] is None
+
+
+def test_every_point_of_a_grid_trains_an_optimizer_of_its_own(run):
+    method, grid = METHODS["ke"], ["ke.steps=1,2"]
+    make_stage(run, CASES)
+    found = tune(run, method, grid, training_of(run, method))
+    assert len(list((run.folder / "tune" / "ke").glob("optimizer-*/final"))) == 2
+    steps = [point["cost"]["steps"] for point in found["points"]]
+    assert steps[0] <= 1
+    assert found["best"]["settings"] in (["ke.steps=1"], ["ke.steps=2"])
+
+
+def test_a_method_that_is_trained_for_its_steps_has_no_trajectory(run):
+    with pytest.raises(UserError, match="it has no trajectory: choose one of lora"):
+        record_trajectory(run, METHODS["slag"])
 
 
 def test_the_command_does_nothing_twice(run, capsys):
     (run.folder / "config.toml").write_text(to_toml(run.config))
-    before = (run.folder / "slag" / "optimizers" / "ke" / "final" / "optimizer.safetensors").stat().st_mtime_ns
+    before = (run.folder / "optimizers" / "ke" / "final" / "optimizer.safetensors").stat().st_mtime_ns
     assert exit_code_of("train-editor", run.folder, "--method", "ke", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["slag/optimizers/ke"]["updates"] == 6
-    assert (run.folder / "slag" / "optimizers" / "ke" / "final" / "optimizer.safetensors").stat().st_mtime_ns == before
+    assert json.loads(capsys.readouterr().out)["optimizers/ke"]["updates"] == 6
+    assert (run.folder / "optimizers" / "ke" / "final" / "optimizer.safetensors").stat().st_mtime_ns == before

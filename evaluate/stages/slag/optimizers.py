@@ -1,9 +1,9 @@
-"""Training of learned optimizers on points of training subjects: RUN/slag/optimizers/METHOD."""
+"""Training of learned optimizers on points of training subjects: RUN/optimizers/METHOD."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +13,6 @@ import numpy as np
 
 from worldgen.errors import UserError
 from worldgen.evaluate.asking.measurements import ChunkedFiles, read_measurements
-from worldgen.evaluate.methods.learned_methods import LEARNED
 from worldgen.evaluate.methods.methods import Method
 from worldgen.evaluate.methods.workbench import Workbench
 from worldgen.evaluate.runs.run import Run
@@ -37,39 +36,43 @@ CHUNK = 250  # updates that are measured together
 OPTIMIZER_FILES = ("checkpoint-*", "best/*", "final/*", "training.parquet")
 
 
-def optimizer_stage(method: Method, run: Run) -> Stage:
-    """Returns the stage in which a method's optimizer is trained; a half-trained one goes on."""
-    beam = (BEAM,) if run.config.slag.protocol == "beam" else ()
+def training_of(run: Run, method: Method) -> Stage | None:
+    """Returns the stage in which a method is trained, None for one that is not; a half-trained one goes on.
+
+    What it reads of SLAG's is made, if it is not there: any run's world has points.
+    """
+    if not method.is_trained:
+        return None
+    points = (POINTS, BASE, BEAM) if run.config.slag.protocol == "beam" else (POINTS, BASE)
     return Stage(
-        f"slag/optimizers/{method.name}",
+        f"optimizers/{method.name}",
         partial(_train, method=method),
         OPTIMIZER_FILES,
         settings=("seed", "model_seed", *(f"slag.{key}" for key in UPDATE_KEYS), *method.settings),
-        reads=(WORLD, AGENT, TOKENS, POINTS, BASE, *beam, LM),
+        reads=(WORLD, AGENT, TOKENS, *points, LM),
         resumes=True,
     )
 
 
-def with_optimizer(run: Run, stage: Stage, method: Method) -> Stage:
-    """Returns the stage, which now reads the method's optimizer too if it has one.
+def trained_for(run: Run, method: Method) -> Stage | None:
+    """Returns the stage in which a method was trained, None for a method that is not trained.
 
-    Raises UserError where the optimizer is not trained: that may take hours, so nobody does it unasked.
+    Raises UserError where it is still to be trained: that may take hours, so nobody does it unasked.
     """
-    if method.name not in LEARNED:
-        return stage
-    trained = optimizer_stage(method, run)
-    if read_manifest(run.folder / trained.name) is None:
+    training = training_of(run, method)
+    if training and read_manifest(run.folder / training.name) is None:
         raise UserError(
             f"{method.name} is not trained: run `worldgen train-editor {run.folder} --method {method.name}` first"
         )
-    return replace(stage, reads=(*stage.reads, trained))
+    return training
 
 
 def train_editor(run: Run, method: Method) -> None:
-    """Makes the points, asks the model about them, and trains the method's optimizer on those of training subjects."""
-    trained = optimizer_stage(method, run)
-    for stage in in_order((trained,)):
-        if stage in (POINTS, BASE, BEAM, trained):
+    """Trains a method's optimizer; makes the points before, and asks the model about them."""
+    training = training_of(run, method)
+    assert training is not None
+    for stage in in_order((training,)):
+        if stage in (POINTS, BASE, BEAM, training):
             make_stage(run, stage)
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from worldgen.bayes.agent import Agent
 from worldgen.evaluate.asking.measurements import read_costs, read_measurements
-from worldgen.evaluate.methods.learned_methods import UPDATING
+from worldgen.evaluate.methods.methods import METHODS
 from worldgen.evaluate.runs.config import override
 from worldgen.evaluate.runs.load import finished_updates
 from worldgen.evaluate.runs.run import Run
@@ -169,7 +169,7 @@ def tables_of_updates(run: Run, name: str, known: tuple[World, Agent] | None = N
         run, config=override(run.config, [f"slag.{key}={json.dumps(noted[f'slag.{key}'])}" for key in UPDATE_KEYS])
     )
     found = []
-    for task in tasks_of(its_run, UPDATING[noted["method"]]):
+    for task in tasks_of(its_run, METHODS[noted["method"]]):
         blocks = blocks_of_task(its_run, task, noted["r"], noted["split"])
         if not blocks:
             continue
