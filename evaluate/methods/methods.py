@@ -6,7 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from worldgen.lm.editors.learned.settings import ConstrainedConfig, KeConfig, LearnedConfig
+from worldgen.lm.editors.learned.settings import (
+    ConstrainedConfig,
+    KeConfig,
+    LearnedConfig,
+    OptimizerConfig,
+    RationalConfig,
+)
 from worldgen.lm.editors.settings import (
     BeliefConfig,
     ConstrainedFineTuningConfig,
@@ -152,7 +158,7 @@ def _unedited(_: ModelBench) -> Editor[PreTrainedModel]:
     return Unedited()
 
 
-def _learned(section: str, kind: type[LearnedConfig]) -> Method:
+def _learned(section: str, kind: type[OptimizerConfig]) -> Method:
     """Returns the learned optimizer whose settings are in a section; its name is the section's, without "_editor"."""
     name = section.removesuffix("_editor").replace("_", "-")
 
@@ -192,6 +198,7 @@ _EVERY = (
     _learned("slag_editor", LearnedConfig),
     _learned("ke", KeConfig),
     _learned("ke_constrained", ConstrainedConfig),
+    _learned("rational", RationalConfig),
     Method("none", _unedited, make_for_any=_unedited),
 )  # fmt: skip
 METHODS: dict[str, Method] = {method.name: method for method in _EVERY}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -66,26 +64,3 @@ def gradient_of(network: LearnedOptimizer) -> torch.Tensor:
     gradients = [(p.grad if p.grad is not None else torch.zeros_like(p)).flatten() for p in network.parameters()]
     network.zero_grad(set_to_none=True)
     return torch.cat(gradients)
-
-
-class SavedTensors:
-    """Counts the entries of tensors that are kept for a backward pass, at any time and at most."""
-
-    def __init__(self) -> None:
-        self.now = self.most = 0
-
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        """Counts what is saved inside the context."""
-        with torch.autograd.graph.saved_tensors_hooks(lambda tensor: _Saved(tensor, self), lambda saved: saved.tensor):
-            yield
-
-
-class _Saved:
-    def __init__(self, tensor: torch.Tensor, count: SavedTensors) -> None:
-        self.tensor, self.count = tensor, count
-        count.now += tensor.numel()
-        count.most = max(count.most, count.now)
-
-    def __del__(self) -> None:
-        self.count.now -= self.tensor.numel()

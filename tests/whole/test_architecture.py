@@ -37,6 +37,7 @@ MAY_IMPORT = {
     "lm.editors.rewriting": "worldgen lm lm.inspection lm.editors",
     "lm.editors.learned": "worldgen lm lm.training lm.editors lm.editors.tuning",
     "lm.editors.belief": "worldgen lm lm.editors lm.editors.lowrank lm.editors.rewriting",
+    "lm.editors.learned.taught": "lm lm.editors.belief lm.editors.learned lm.editors.tuning",
     # Where both meet. Systems (testbed) do not import each other; teaching reads the testbed's `Case`.
     "evaluate": "worldgen lm lm.editors",
     "evaluate.statistics": "worldgen evaluate",
@@ -53,7 +54,7 @@ MAY_IMPORT = {
     "evaluate.sources": """worldgen storage worlds bayes bayes.trust lm
         evaluate evaluate.statistics evaluate.asking""",
     "evaluate.teaching": """worldgen worlds corpus bayes bayes.batch lm lm.editors lm.editors.belief
-        evaluate evaluate.asking evaluate.testbed""",
+        lm.editors.learned lm.editors.learned.taught evaluate evaluate.asking evaluate.testbed""",
     "evaluate.methods": """worldgen storage worlds corpus bayes lm lm.inspection
         lm.editors lm.editors.lowrank lm.editors.rewriting lm.editors.tuning lm.editors.belief lm.editors.learned
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.teaching""",
@@ -68,9 +69,11 @@ MAY_IMPORT = {
     "evaluate.stages": """worldgen storage graphs worlds corpus export bayes bayes.batch lm lm.training lm.editors
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.teaching evaluate.methods
         evaluate.inquiry evaluate.report evaluate.sources evaluate.runs""",
+    "evaluate.stages.learned": """lm.editors.learned lm.editors.learned.taught evaluate.asking evaluate.testbed
+        evaluate.teaching evaluate.methods evaluate.runs evaluate.stages""",
     "evaluate.stages.slag": """worldgen storage worlds bayes lm lm.editors.learned evaluate evaluate.statistics
         evaluate.asking evaluate.slag evaluate.slag.making evaluate.slag.updating evaluate.slag.learning
-        evaluate.methods evaluate.runs evaluate.stages""",
+        evaluate.methods evaluate.runs evaluate.stages evaluate.stages.learned""",
     "evaluate.stages.sources": """worldgen storage worlds bayes.trust lm evaluate evaluate.statistics evaluate.asking
         evaluate.sources evaluate.methods evaluate.runs evaluate.stages""",
     "evaluate.commands": """worldgen storage graphs graphs.fetching worlds corpus export lm lm.training

@@ -14,6 +14,7 @@ from command_line import exit_code_of
 from worldgen.errors import UserError
 from worldgen.evaluate.methods.methods import LEARNED, METHODS
 from worldgen.evaluate.runs.config import override, to_toml
+from worldgen.evaluate.runs.load import load_world
 from worldgen.evaluate.runs.presets import slag_tiny
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import in_order, make_stage
@@ -25,15 +26,18 @@ from worldgen.evaluate.stages.slag.points import POINTS, believed
 from worldgen.evaluate.stages.slag.sources import OWN
 from worldgen.evaluate.stages.slag.updates import updates
 from worldgen.evaluate.stages.testbed import CASES, record_trajectory, score_methods
-from worldgen.evaluate.stages.tuning import tune
+from worldgen.evaluate.stages.tuning import HELD_OUT, tune
+from worldgen.evaluate.testbed.cases import load_cases
 from worldgen.storage.manifests import read_manifest
 
 EVERY = [METHODS[name] for name in LEARNED]
-SMALL = "condition=8 head=4 lstm=4 steps=2 updates=6 sequences=1 random_points=3 validations=2 checkpoint_steps=2"
+SMALL = "condition=8 head=4 lstm=4 steps=2 updates=6 sequences=1 validations=2 checkpoint_steps=2"
+OF_POINTS = [method for method in EVERY if method.name != "rational"]
 SETTINGS = (
     *miniature.SETTINGS, "pretrain.learning_rate=1e-2", "world.aliases=2", "world.deterministic_percent=50",
     "tune.cases=3", "slag.points=60", "slag.most_updates=3", "slag.r=[1, 2]", "slag.random_gen=4", "slag.random_tf=4",
     *(f"{method.section}.{part}" for method in EVERY for part in SMALL.split()),
+    *(f"{method.section}.random_points=3" for method in OF_POINTS), "rational.training_steps=2", "rational.kept=2",
     "slag_editor.training_steps=2", "slag_editor.sequence=2", "ke_constrained.warmup_steps=0",
 )  # fmt: skip
 each_method = pytest.mark.parametrize("method", EVERY, ids=lambda method: method.name)
@@ -43,6 +47,7 @@ each_method = pytest.mark.parametrize("method", EVERY, ids=lambda method: method
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     run = Run(tmp_path_factory.mktemp("learned"), override(slag_tiny(), SETTINGS), device="cpu", quiet=True)
     whole.run_everything(run, [METHODS["none"]])
+    make_stage(run, CASES)
     for method in EVERY:
         train_editor(run, method)
         whole.update(run, method)
@@ -78,12 +83,22 @@ def test_only_points_of_training_subjects_are_learned_from(run):
     assert not learned & others
 
 
+def test_no_case_is_about_a_subject_that_the_agent_taught(run):
+    cases = [load_cases(run.folder / stage.name / "cases.parquet") for stage in (CASES, HELD_OUT)]
+    about = {case.subject for some in cases for case in some}
+    manifest = read_manifest(run.folder / "optimizers" / "rational")
+    assert manifest is not None
+    assert manifest.rows["training_subjects"] == len(set(load_world(run.folder).subject.tolist()) - about) > 0
+    assert {CASES.name, HELD_OUT.name} <= {each.name for each in training_of(run, METHODS["rational"]).reads}
+
+
 @each_method
 def test_an_update_depends_on_the_optimizers_training(run, method):
     sources = replace(OWN, reads=(*OWN.reads, trained_for(run, method)))
     stage = updates(method, run, 1, sources=sources)
-    assert {POINTS.name, f"optimizers/{method.name}"} <= {each.name for each in in_order((stage,))}
-    retrained = replace(run, config=override(run.config, [f"{method.section}.learning_rate=1e-3"]))
+    of_training = HELD_OUT if method.name == "rational" else POINTS
+    assert {of_training.name, f"optimizers/{method.name}"} <= {each.name for each in in_order((stage,))}
+    retrained = replace(run, config=override(run.config, [f"{method.section}.learning_rate=2e-3"]))
     with pytest.raises(UserError, match="was made with another config"):
         make_stage(retrained, stage)
     with pytest.raises(UserError, match="was made with another config"):
@@ -98,19 +113,18 @@ def test_an_optimizer_that_is_not_trained_is_asked_for(run, tmp_path):
     assert not (new.folder / "slag" / "updates").exists()
 
 
-def test_it_edits_for_the_testbeds_cases_too(run, capsys):
+@pytest.mark.parametrize("method", ["slag", "rational"])
+def test_it_edits_for_the_testbeds_cases_too(run, method):
     (run.folder / "config.toml").write_text(to_toml(run.config))
-    make_stage(run, CASES)
-    assert exit_code_of("edit", run.folder, "--method", "slag") == 0
+    assert exit_code_of("edit", run.folder, "--method", method) == 0
     score_methods(run)
-    scores = json.loads((run.folder / "scores" / "slag.json").read_text())
+    scores = json.loads((run.folder / "scores" / f"{method}.json").read_text())
     assert scores["cost"]["flops_per_edit"] > 0
     assert scores["steps"] is None
 
 
 def test_every_point_of_a_grid_trains_an_optimizer_of_its_own(run):
     method, grid = METHODS["ke"], ["ke.steps=1,2"]
-    make_stage(run, CASES)
     found = tune(run, method, grid, training_of(run, method))
     assert len(list((run.folder / "tune" / "ke").glob("optimizer-*/final"))) == 2
     steps = [point["cost"]["steps"] for point in found["points"]]

@@ -23,8 +23,10 @@ from worldgen.evaluate.slag.update_metrics import update_metrics
 from worldgen.evaluate.slag.updating.blocks import Block, PointUpdate
 from worldgen.evaluate.slag.updating.measured_blocks import measured_updates, request_of, trials_of
 from worldgen.evaluate.stages.language_model import LM
+from worldgen.evaluate.stages.learned.rational import OPTIMIZER_FILES, rational_training
 from worldgen.evaluate.stages.slag.points import BASE, BEAM, POINTS, believed
 from worldgen.evaluate.stages.slag.updates import UPDATE_KEYS, blocks_of_task
+from worldgen.evaluate.stages.tuning import HELD_OUT
 from worldgen.evaluate.stages.world import AGENT, TOKENS, WORLD
 from worldgen.lm.editors.learned.settings import LearnedConfig
 from worldgen.storage.manifests import read_manifest
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from worldgen.lm.editors.learned.network import LearnedOptimizer
 
 CHUNK = 250  # updates that are measured together
-OPTIMIZER_FILES = ("checkpoint-*", "best/*", "final/*", "training.parquet")
 
 
 def training_of(run: Run, method: Method) -> Stage | None:
@@ -43,6 +44,8 @@ def training_of(run: Run, method: Method) -> Stage | None:
     """
     if not method.is_trained:
         return None
+    if method.name == "rational":
+        return rational_training(method)
     points = (POINTS, BASE, BEAM) if run.config.slag.protocol == "beam" else (POINTS, BASE)
     return Stage(
         f"optimizers/{method.name}",
@@ -68,11 +71,11 @@ def trained_for(run: Run, method: Method) -> Stage | None:
 
 
 def train_editor(run: Run, method: Method) -> None:
-    """Trains a method's optimizer; makes the points before, and asks the model about them."""
+    """Trains a method's optimizer; makes before what it alone needs: points and what the model says, held-out cases."""
     training = training_of(run, method)
     assert training is not None
     for stage in in_order((training,)):
-        if stage in (POINTS, BASE, BEAM, training):
+        if stage in (POINTS, BASE, BEAM, HELD_OUT, training):
             make_stage(run, stage)
 
 

@@ -12,9 +12,9 @@ import torch
 
 from worldgen.lm.editors.learned.changed_mistral import ChangedMistral
 from worldgen.lm.editors.learned.network import LearnedOptimizer, Outputs
-from worldgen.lm.editors.learned.settings import ConstrainedConfig, LearnedConfig
+from worldgen.lm.editors.learned.settings import ConstrainedConfig, OptimizerConfig, RationalConfig
 from worldgen.lm.editors.learned.weight_changes import Changes, Factors, changes_of
-from worldgen.lm.editors.tuning.stacked_texts import StackedTexts, stack_texts
+from worldgen.lm.editors.tuning.stacked_texts import StackedTexts, stack_each
 from worldgen.lm.texts import Text
 
 
@@ -24,12 +24,17 @@ class Application:
 
     mistral: ChangedMistral
     network: LearnedOptimizer
-    config: LearnedConfig
+    config: OptimizerConfig
 
     @property
     def repeats(self) -> bool:
         """Whether a request's first change is added again in later steps, as De Cao et al. do it."""
         return isinstance(self.config, ConstrainedConfig)
+
+    @property
+    def stops(self) -> bool:
+        """Whether a request has no more steps once its label is what the model predicts."""
+        return not isinstance(self.config, RationalConfig)
 
     @torch.no_grad()
     def apply(
@@ -37,7 +42,8 @@ class Application:
     ) -> list[list[float]]:
         """Makes request i in the weights rows[members[i]] of `rows` [E, P], in place; no member occurs twice.
 
-        A request has at most `config.steps` steps, and none once its label is what the model predicts, teacher-forced.
+        A request has at most `config.steps` steps, and if it `stops`, none once its label is what the model predicts,
+        teacher-forced.
         Returns the losses of each request before each of its steps.
         """
         outputs: Outputs = self.network(conditions)
@@ -51,7 +57,7 @@ class Application:
             else:
                 own = {name: output[left] for name, output in outputs.items()}
                 changes, own_losses, predicted = self.changes(stacked, here, own)
-            going = ~predicted
+            going = ~predicted if self.stops else torch.ones_like(predicted)
             left, own_losses = left[going], own_losses[going]
             if not len(left):
                 break
@@ -88,8 +94,3 @@ class Application:
         }
         self.mistral.reading(texts, rows)
         self.mistral.add(rows, torch.zeros(1, dtype=torch.long, device=rows.device), changes)
-
-
-def stack_each(texts: Sequence[Text], device: torch.device) -> StackedTexts:
-    """Returns the texts side by side, one for each edition."""
-    return stack_texts([[text] for text in texts], device)

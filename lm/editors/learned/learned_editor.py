@@ -16,7 +16,7 @@ from worldgen.lm.editions import Cost, Edited, Edition, Mode, Request
 from worldgen.lm.editors.learned.applying import Application
 from worldgen.lm.editors.learned.changed_mistral import ChangedMistral
 from worldgen.lm.editors.learned.network import LearnedOptimizer, conditions_of
-from worldgen.lm.editors.learned.settings import LearnedConfig
+from worldgen.lm.editors.learned.settings import OptimizerConfig
 from worldgen.lm.editors.operations import OperationCounts
 from worldgen.lm.editors.restoring import restored
 from worldgen.lm.editors.target_loss import request_texts
@@ -33,7 +33,7 @@ class LearnedEditor:
     model before the first request. Raises UserError for mode "together": the network reads one request at a time.
     """
 
-    config: LearnedConfig
+    config: OptimizerConfig
     mode: Mode
     tokenizer: PreTrainedTokenizerFast
     network: LearnedOptimizer

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from worldgen.lm.editors.learned.objective import Loss
-from worldgen.lm.editors.learned.updates import Update
+from worldgen.lm.texts import Text
+
+
+class Asked(Protocol):
+    """A request as a learned optimizer gets it."""
+
+    @property
+    def condition(self) -> list[int]:
+        """The ids that the network reads."""
+
+    @property
+    def main(self) -> Text:
+        """The input and the label, whose gradient the change is made of."""
+
+
+Lesson = TypeVar("Lesson", bound=Asked, contravariant=True)
 
 
 @dataclass(frozen=True)
@@ -24,15 +39,16 @@ class Measured:
     """The share of updates whose label is what the model predicts at the end, teacher-forced."""
 
 
-class Learner(Protocol):
+class Learner(Protocol[Lesson]):
     """Goes through updates and finds the gradient in the network's parameters.
 
-    An update has at most `training_steps` steps and none once its label is what the model predicts, that is, the argmax
-    at each token of the label, teacher-forced. Update i of a sequence begins from the weights that update i - 1 has
-    left. Weights that are left are constants: the gradient of a step's loss goes through that step's change alone.
+    An update has at most `training_steps` steps. For SLAG's objective it has none once its label is what the model
+    predicts, that is, the argmax at each token of the label, teacher-forced. Update i of a sequence begins from the
+    weights that update i - 1 has left. Weights that are left are constants: the gradient of a step's loss goes through
+    that step's change alone.
     """
 
-    def learn(self, sequences: Sequence[Sequence[Update]], price: float) -> Measured:
+    def learn(self, sequences: Sequence[Sequence[Lesson]], price: float) -> Measured:
         """Adds to the network's `.grad` that of the mean over all updates of taught + price * kept.
 
         There is a backward pass for every step, so that memory depends neither on the number of steps nor on the length

@@ -5,7 +5,7 @@ tanh. One head for each edited matrix W [d1, d2] turns the condition into 2 (d1 
 (`worldgen.lm.editors.learned.weight_changes`). The number of parameters, with V tokens of e numbers each:
     N = V e + 8 h (e + h + 2) + (2 h + 1) c + sum over W of [(c + 2) m + (m + 2) (2 (d1 + d2) + 1)].
 Sources: De Cao et al. (2021), section 3.2; Hase et al. (2021), supplement A.
-Shapes: S updates, L tokens of the longest condition, c, m, h as in `LearnedConfig`.
+Shapes: S updates, L tokens of the longest condition, c, m, h as in `OptimizerConfig`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from worldgen.lm.editors.learned.edited_matrices import edited_matrices, shapes_of
-from worldgen.lm.editors.learned.settings import LearnedConfig
+from worldgen.lm.editors.learned.settings import OptimizerConfig
 from worldgen.lm.texts import beginnings
 
 Outputs = dict[str, torch.Tensor]  # a matrix's name -> [S, 2 (d1 + d2) + 1], what its head says
@@ -28,7 +28,7 @@ Outputs = dict[str, torch.Tensor]  # a matrix's name -> [S, 2 (d1 + d2) + 1], wh
 class Conditioner(nn.Module):
     """Reads conditions; returns vectors [S, c] with entries in (-1, 1)."""
 
-    def __init__(self, embedding: torch.Tensor, config: LearnedConfig) -> None:
+    def __init__(self, embedding: torch.Tensor, config: OptimizerConfig) -> None:
         super().__init__()
         # A copy: `nn.Embedding(_weight=...)` would share the model's memory, and training would edit the model.
         self.embedding = nn.Embedding.from_pretrained(embedding.detach().clone(), freeze=False)
@@ -45,7 +45,7 @@ class Conditioner(nn.Module):
 class LearnedOptimizer(nn.Module):
     """Conditioner and heads. `shapes` are d1 and d2 of the edited matrices, by name."""
 
-    def __init__(self, embedding: torch.Tensor, shapes: Mapping[str, tuple[int, int]], config: LearnedConfig) -> None:
+    def __init__(self, embedding: torch.Tensor, shapes: Mapping[str, tuple[int, int]], config: OptimizerConfig) -> None:
         super().__init__()
         self.shapes = dict(shapes)
         self.conditioner = Conditioner(embedding, config)
@@ -62,7 +62,7 @@ class LearnedOptimizer(nn.Module):
         return {name: head(vectors) for name, head in zip(self.shapes, self.heads, strict=True)}
 
 
-def new_network(model: PreTrainedModel, config: LearnedConfig, seed: int) -> LearnedOptimizer:
+def new_network(model: PreTrainedModel, config: OptimizerConfig, seed: int) -> LearnedOptimizer:
     """Returns an untrained network for the model, on its device: a function of (model, config, seed) alone.
 
     torch's global generator is left unchanged.
@@ -84,6 +84,6 @@ def conditions_of(tokenizer: PreTrainedTokenizerFast, parts: Sequence[tuple[str,
     return beginnings(tokenizer, [f"{said.removesuffix('.')} >> {y.removesuffix('.')} || {x}" for said, y, x in parts])
 
 
-def _head(config: LearnedConfig, outputs: int) -> nn.Sequential:
+def _head(config: OptimizerConfig, outputs: int) -> nn.Sequential:
     first, second = nn.Linear(config.condition, config.head), nn.Linear(config.head, outputs)
     return nn.Sequential(weight_norm(first), nn.Tanh(), weight_norm(second))

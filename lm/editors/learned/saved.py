@@ -10,14 +10,20 @@ from transformers import PreTrainedModel
 
 from worldgen.errors import UserError
 from worldgen.lm.editors.learned.network import LearnedOptimizer, new_network
-from worldgen.lm.editors.learned.settings import ConstrainedConfig, KeConfig, LearnedConfig
+from worldgen.lm.editors.learned.settings import (
+    ConstrainedConfig,
+    KeConfig,
+    LearnedConfig,
+    OptimizerConfig,
+    RationalConfig,
+)
 from worldgen.lm.training.checkpoint import whole_folder
 
-_KINDS = {kind.__name__: kind for kind in (LearnedConfig, KeConfig, ConstrainedConfig)}
+_KINDS = {kind.__name__: kind for kind in (LearnedConfig, KeConfig, ConstrainedConfig, RationalConfig)}
 WEIGHTS, SETTINGS = "optimizer.safetensors", "optimizer.json"
 
 
-def save_optimizer(network: LearnedOptimizer, config: LearnedConfig, folder: Path) -> None:
+def save_optimizer(network: LearnedOptimizer, config: OptimizerConfig, folder: Path) -> None:
     """Writes both files to the folder, which is complete or does not exist; an older one is replaced."""
     about = {
         "kind": type(config).__name__,
@@ -29,7 +35,7 @@ def save_optimizer(network: LearnedOptimizer, config: LearnedConfig, folder: Pat
         (partial / SETTINGS).write_text(json.dumps(about, indent=1), encoding="utf-8")
 
 
-def load_optimizer(folder: Path, model: PreTrainedModel) -> tuple[LearnedOptimizer, LearnedConfig]:
+def load_optimizer(folder: Path, model: PreTrainedModel) -> tuple[LearnedOptimizer, OptimizerConfig]:
     """Loads an optimizer for the model, on its device. Raises UserError if there is none, or for another model's."""
     try:
         about = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))

@@ -12,13 +12,8 @@ from pydantic import Field, model_validator
 from worldgen.settings import Section
 
 
-class LearnedConfig(Section):
-    """A learned optimizer trained for the SLAG objective; the defaults are the paper's `slag` at r = 1.
-
-    The loss of an update (`worldgen.lm.editors.learned.objective`) has five terms. Their weights are the lambdas of
-    the paper: the request itself, its paraphrases, what it entails, facts that it says nothing about, and random other
-    points. A term with weight 0 is left out, and so is one that an update has no texts for.
-    """
+class OptimizerConfig(Section):
+    """How large a learned optimizer is, how it is applied, and how it is trained."""
 
     work_fields: ClassVar[frozenset[str]] = frozenset({"checkpoint_steps", "weights_at_once"})
 
@@ -28,20 +23,6 @@ class LearnedConfig(Section):
     """m, the inner size of each matrix's head."""
     lstm: int = Field(128, ge=1)
     """h, the hidden size of the LSTM in each direction."""
-
-    main_weight: float = Field(1.0, gt=0)
-    paraphrase_weight: float = Field(0.0, ge=0)
-    entailed_weight: float = Field(0.0, ge=0)
-    neutral_weight: float = Field(0.0, ge=0)
-    random_weight: float = Field(1.0, ge=0)
-    normalise_lambdas: bool = True
-    """Whether the weights of the terms that an update has are divided by their sum."""
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
-    """The probability that a target is spread over the whole vocabulary."""
-    kl_direction: Literal["orig||new", "new||orig"] = "orig||new"
-    """Which model's expectation the KL divergence is: that of the model before the update, or after it."""
-    inner_loss: Literal["all_steps", "last"] = "all_steps"
-    """Whether the loss is summed over all steps of an update, or taken after its last step only."""
 
     steps: int = Field(5, ge=1)
     """Most steps of an update when the optimizer is applied (the paper's K_test)."""
@@ -53,8 +34,6 @@ class LearnedConfig(Section):
     """How many updates are made one after another in training (r)."""
     sequences: int = Field(1, ge=1)
     """How many such sequences a step of the training has, each with weights of its own; the paper has one."""
-    random_points: int = Field(15, ge=0)
-    """How many other points are to keep their predictions."""
     updates: int = Field(20_000, ge=1)
     """How many updates are made in training; the paper makes epochs * points / 16."""
 
@@ -74,7 +53,7 @@ class LearnedConfig(Section):
         return self.updates // (self.sequence * self.sequences)
 
     @model_validator(mode="after")
-    def _steps_are_whole(self) -> LearnedConfig:
+    def _steps_are_whole(self) -> OptimizerConfig:
         a_step = self.sequence * self.sequences
         if self.updates % a_step:
             raise ValueError(f"updates is {self.updates}, no multiple of sequence * sequences, which is {a_step}")
@@ -83,6 +62,31 @@ class LearnedConfig(Section):
         if self.validations > self.optimizer_steps:
             raise ValueError(f"validations is {self.validations}, but there are {self.optimizer_steps} steps in all")
         return self
+
+
+class LearnedConfig(OptimizerConfig):
+    """A learned optimizer trained for the SLAG objective; the defaults are the paper's `slag` at r = 1.
+
+    The loss of an update (`worldgen.lm.editors.learned.objective`) has five terms. Their weights are the lambdas of
+    the paper: the request itself, its paraphrases, what it entails, facts that it says nothing about, and random other
+    points. A term with weight 0 is left out, and so is one that an update has no texts for.
+    """
+
+    main_weight: float = Field(1.0, gt=0)
+    paraphrase_weight: float = Field(0.0, ge=0)
+    entailed_weight: float = Field(0.0, ge=0)
+    neutral_weight: float = Field(0.0, ge=0)
+    random_weight: float = Field(1.0, ge=0)
+    normalise_lambdas: bool = True
+    """Whether the weights of the terms that an update has are divided by their sum."""
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    """The probability that a target is spread over the whole vocabulary."""
+    kl_direction: Literal["orig||new", "new||orig"] = "orig||new"
+    """Which model's expectation the KL divergence is: that of the model before the update, or after it."""
+    inner_loss: Literal["all_steps", "last"] = "all_steps"
+    """Whether the loss is summed over all steps of an update, or taken after its last step only."""
+    random_points: int = Field(15, ge=0)
+    """How many other points are to keep their predictions."""
 
     @model_validator(mode="after")
     def _terms_have_texts(self) -> LearnedConfig:
@@ -133,6 +137,20 @@ class ConstrainedConfig(LearnedConfig):
         if self.margin_floor > self.margin:
             raise ValueError(f"margin_floor is {self.margin_floor}, more than the margin, {self.margin}")
         return self
+
+
+class RationalConfig(OptimizerConfig):
+    """A learned optimizer that the agent teaches (`rational`): after a request the model is to believe as the agent.
+
+    A lesson has the targets of `belief`, without joined statements: answers and credences about the subject, and
+    `kept` facts of other subjects that are to be answered as before. An answer's target names `objects` objects at
+    most. A request has exactly `steps` steps, whatever the model predicts.
+    """
+
+    steps: int = Field(1, ge=1)
+    training_steps: int = Field(1, ge=1)
+    objects: int = Field(6, ge=1)
+    kept: int = Field(8, ge=0)
 
 
 SMALL = {"condition": 128, "head": 32, "lstm": 32}

@@ -8,98 +8,127 @@ Shapes: as in `worldgen.lm.editors.learned.changed_mistral`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Generic, Protocol, TypeVar
 
 import torch
 from transformers import MistralForCausalLM
 
 from worldgen.lm.editors.learned.changed_mistral import ChangedMistral, predicts_first
-from worldgen.lm.editors.learned.learning import Measured, Tally
-from worldgen.lm.editors.learned.network import LearnedOptimizer
-from worldgen.lm.editors.learned.objective import Loss, terms_of, texts_of, token_weights, wide_log_softmax
-from worldgen.lm.editors.learned.settings import LearnedConfig
+from worldgen.lm.editors.learned.learning import Asked, Measured, Tally
+from worldgen.lm.editors.learned.network import LearnedOptimizer, Outputs
+from worldgen.lm.editors.learned.objective import Loss, Term, terms_of, texts_of, token_weights, wide_log_softmax
+from worldgen.lm.editors.learned.settings import LearnedConfig, OptimizerConfig
 from worldgen.lm.editors.learned.updates import Update
 from worldgen.lm.editors.learned.weight_changes import Changes, changes_of
-from worldgen.lm.editors.tuning.stacked_texts import StackedTexts, stack_texts
+from worldgen.lm.editors.tuning.stacked_texts import StackedTexts, stack_each, stack_texts
 from worldgen.lm.texts import Text
 
+Lesson = TypeVar("Lesson", bound=Asked)
 
-class SideBySide:
-    """Implements `Learner` for a Mistral."""
 
-    def __init__(self, model: MistralForCausalLM, network: LearnedOptimizer, config: LearnedConfig) -> None:
-        self.mistral, self.network, self.config = ChangedMistral(model), network, config
+class Marking(Protocol):
+    """Says how well a model does what some updates, side by side, ask for."""
 
-    def learn(self, sequences: Sequence[Sequence[Update]], price: float) -> Measured:
+    def before(self, rows: torch.Tensor | None) -> torch.Tensor:
+        """Notes what the model says before the updates, by the weights `rows`; returns which need no step, [S]."""
+
+    def after(
+        self, members: torch.Tensor, rows: torch.Tensor | None, changes: Changes, is_last: bool
+    ) -> tuple[Loss, torch.Tensor]:
+        """Returns the losses of some updates after these changes, and which of them need no further step.
+
+        `members` are their numbers, `rows` their weights; `is_last` says whether there can be no further step.
+        """
+
+
+class SideBySide(Generic[Lesson]):
+    """Implements `Learner` for a Mistral; `marking` makes the marking of some updates."""
+
+    def __init__(
+        self, mistral: ChangedMistral, network: LearnedOptimizer, config: OptimizerConfig,
+        marking: Callable[[Sequence[Lesson]], Marking],
+    ) -> None:  # fmt: skip
+        self.mistral, self.network, self.config, self.marking = mistral, network, config, marking
+
+    def learn(self, sequences: Sequence[Sequence[Lesson]], price: float) -> Measured:
         """Goes through the sequences side by side; all have the same length. See `Learner`."""
         tally = Tally(sum(map(len, sequences)))
         # Weights of their own are needed only where a step is followed by another.
         goes_on = len(sequences[0]) > 1 or self.config.training_steps > 1
         rows = self.mistral.base_rows(len(sequences)) if goes_on else None
         for updates in zip(*sequences, strict=True):
-            for loss in _UnderWay(self, updates, rows).losses(tally):
+            for loss in self._losses(updates, rows, tally):
                 ((loss.taught + price * loss.kept).sum() / tally.updates).backward()
         return tally.measured()
 
+    def _losses(self, updates: Sequence[Lesson], rows: torch.Tensor | None, tally: Tally) -> Iterator[Loss]:
+        """Yields the losses of one update of each sequence, for each step; goes on when they have gone backward.
 
-class _UnderWay:
-    """One update of each sequence. They begin from the weights `rows` [S, P] and change them in place."""
-
-    def __init__(self, learner: SideBySide, updates: Sequence[Update], rows: torch.Tensor | None) -> None:
-        self.mistral, self.network, self.config = learner.mistral, learner.network, learner.config
-        self.updates, self.rows = updates, rows
-        self.terms = [terms_of(update, self.config) for update in updates]
-
-    def losses(self, tally: Tally) -> Iterator[Loss]:
-        """Yields the losses of the updates that take a step, for each step; goes on when they have gone backward."""
-        before, learned = self._before()
-        outputs = self.network([update.condition for update in self.updates])
+        The updates begin from the weights `rows` [S, P] and change them in place.
+        """
+        marking, steps = self.marking(updates), self.config.training_steps
+        learned = marking.before(rows)
+        outputs = self.network([update.condition for update in updates])
         leaves = {name: output.detach().requires_grad_() for name, output in outputs.items()}
-        for number in range(self.config.training_steps):
+        for number in range(steps):
             members = (~learned).nonzero()[:, 0]
             if not len(members):
                 break
-            changes = self._changes(members, leaves)
-            loss, learned[members] = self._loss(members, changes, before)
-            if self.config.inner_loss == "last" and number < self.config.training_steps - 1:
-                loss = Loss(loss.taught * learned[members], loss.kept * learned[members])
+            here = rows if rows is None or len(members) == len(rows) else rows[members]  # no copy if it is all of them
+            own = {name: leaf[members] for name, leaf in leaves.items()}
+            changes = self._changes([updates[s].main for s in members.tolist()], here, own)
+            loss, learned[members] = marking.after(members, here, changes, is_last=number == steps - 1)
             tally.add(loss)
             tally.steps += len(members)
             yield loss
-            if self.rows is not None:
-                self.mistral.add(self.rows, members, changes)
+            if rows is not None:
+                self.mistral.add(rows, members, changes)
         tally.learned += int(learned.sum())
         if leaves and all(leaf.grad is not None for leaf in leaves.values()):
             torch.autograd.backward(list(outputs.values()), [leaf.grad for leaf in leaves.values()])
 
+    def _changes(self, mains: Sequence[Text], rows: torch.Tensor | None, outputs: Outputs) -> Changes:
+        """Returns the changes of a step of the updates with these requests, weights and heads' outputs."""
+        gradient = self.mistral.gradient(stack_each(mains, self.mistral.device), rows)
+        return changes_of(outputs, self.network.shapes, gradient.errors, gradient.inputs)
+
+
+class _UpdateMarking:
+    """Marks by the loss of `worldgen.lm.editors.learned.objective`."""
+
+    def __init__(self, mistral: ChangedMistral, config: LearnedConfig, updates: Sequence[Update]) -> None:
+        self.mistral, self.config = mistral, config
+        self.terms = [terms_of(update, config) for update in updates]
+
     @torch.no_grad()
-    def _before(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Returns the log probabilities [S, N, V] before the updates, and which requests the model predicts, [S]."""
-        texts = self._stacked([texts_of(terms) for terms in self.terms])
-        logits = self.mistral.logits(texts, self.rows)
-        return wide_log_softmax(logits), predicts_first(logits, texts)
+    def before(self, rows: torch.Tensor | None) -> torch.Tensor:
+        texts = self._stacked(self.terms)
+        logits = self.mistral.logits(texts, rows)
+        self.log_p = wide_log_softmax(logits)  # [S, N, V]
+        return predicts_first(logits, texts)
 
-    def _changes(self, members: torch.Tensor, leaves: dict[str, torch.Tensor]) -> Changes:
-        """Returns the changes of a step of the updates with these numbers."""
-        mains = self._stacked([[self.updates[s].main] for s in members.tolist()])
-        gradient = self.mistral.gradient(mains, self._rows_of(members))
-        own = {name: leaf[members] for name, leaf in leaves.items()}
-        return changes_of(own, self.network.shapes, gradient.errors, gradient.inputs)
-
-    def _loss(self, members: torch.Tensor, changes: Changes, before: torch.Tensor) -> tuple[Loss, torch.Tensor]:
-        """Returns the losses after these changes, and which of the updates the model then predicts."""
+    def after(
+        self, members: torch.Tensor, rows: torch.Tensor | None, changes: Changes, is_last: bool
+    ) -> tuple[Loss, torch.Tensor]:
         terms = [self.terms[s] for s in members.tolist()]
-        texts = self._stacked([texts_of(own) for own in terms])
-        logits = self.mistral.logits(texts, self._rows_of(members), changes)
-        weights = token_weights(terms, texts, before.dtype)
+        texts = self._stacked(terms)
+        logits = self.mistral.logits(texts, rows, changes)
+        weights = token_weights(terms, texts, self.log_p.dtype)
         # Of fewer updates the longest may be shorter.
-        former = before[members, : logits.shape[1]]
+        former = self.log_p[members, : logits.shape[1]]
         loss = weights.loss(wide_log_softmax(logits), former, texts.targets, self.config)
-        return loss, predicts_first(logits, texts)
+        learned = predicts_first(logits, texts)
+        if self.config.inner_loss == "last" and not is_last:
+            loss = Loss(loss.taught * learned, loss.kept * learned)
+        return loss, learned
 
-    def _rows_of(self, members: torch.Tensor) -> torch.Tensor | None:
-        """Returns the weights of some updates; without a copy if it is all of them."""
-        return self.rows if self.rows is None or len(members) == len(self.rows) else self.rows[members]
+    def _stacked(self, terms: Sequence[Sequence[Term]]) -> StackedTexts:
+        return stack_texts([texts_of(own) for own in terms], self.mistral.device)
 
-    def _stacked(self, texts: Sequence[Sequence[Text]]) -> StackedTexts:
-        return stack_texts(texts, self.mistral.device)
+
+def side_by_side(model: MistralForCausalLM, network: LearnedOptimizer, config: LearnedConfig) -> SideBySide[Update]:
+    """Returns the learner for SLAG's objective and for De Cao's."""
+    mistral = ChangedMistral(model)
+    return SideBySide(mistral, network, config, partial(_UpdateMarking, mistral, config))

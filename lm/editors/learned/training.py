@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import torch
 from safetensors.torch import load_file
@@ -19,12 +20,12 @@ from transformers import MistralForCausalLM, PreTrainedModel
 
 from worldgen.errors import UserError
 from worldgen.lm.editors.learned.constrained import constraint_of
-from worldgen.lm.editors.learned.learning import Learner
+from worldgen.lm.editors.learned.learning import Asked, Learner
 from worldgen.lm.editors.learned.network import LearnedOptimizer, new_network
 from worldgen.lm.editors.learned.one_at_a_time import OneAtATime
 from worldgen.lm.editors.learned.saved import WEIGHTS, save_optimizer
-from worldgen.lm.editors.learned.settings import LearnedConfig
-from worldgen.lm.editors.learned.side_by_side import SideBySide
+from worldgen.lm.editors.learned.settings import LearnedConfig, OptimizerConfig
+from worldgen.lm.editors.learned.side_by_side import side_by_side
 from worldgen.lm.editors.learned.updates import DrawnUpdates, TrainingPoint, Update, check_points
 from worldgen.lm.editors.restoring import restored
 from worldgen.lm.training.checkpoint import (
@@ -36,6 +37,7 @@ from worldgen.lm.training.checkpoint import (
 )
 from worldgen.lm.training.saving import HISTORY, write_history
 
+Lesson = TypeVar("Lesson", bound=Asked)
 Validate = Callable[[LearnedOptimizer], dict[str, float]]
 FINAL, BEST = "final", "best"
 CHECKPOINTS_KEPT = 2
@@ -52,6 +54,16 @@ class Observers:
     """Whether the training shows no progress bar."""
 
 
+@dataclass(frozen=True)
+class Course(Generic[Lesson]):
+    """What a training teaches, and how."""
+
+    of_step: Callable[[int], Sequence[Sequence[Lesson]]]
+    """Returns the sequences of the step with this number, counted from 0: a function of the number alone."""
+    learner: Callable[[LearnedOptimizer], Learner[Lesson]]
+    """Returns what finds the network's gradient."""
+
+
 def train_optimizer(
     model: PreTrainedModel,
     points: Sequence[TrainingPoint],
@@ -60,22 +72,32 @@ def train_optimizer(
     out: Path,
     observers: Observers = Observers(),  # frozen
 ) -> None:
-    """Trains an optimizer for the model; writes out/final and out/training.parquet.
+    """Trains an optimizer for the model on updates of points, as `train` does.
 
-    Goes on from the latest checkpoint in `out` if there is one. Raises UserError for points that cannot be used and
-    for a training whose loss or gradient is not finite.
+    Raises UserError for points that cannot be used.
     """
     check_points(points, config)
+    course = Course(DrawnUpdates(points, config, seed).of_step, lambda network: learner_of(model, network, config))
+    train(model, course, config, seed, out, observers)
+
+
+def train(
+    model: PreTrainedModel, course: Course[Lesson], config: OptimizerConfig, seed: int, out: Path, observers: Observers
+) -> None:
+    """Trains an optimizer for the model; writes out/final and out/training.parquet.
+
+    Goes on from the latest checkpoint in `out` if there is one. Raises UserError for a training whose loss or gradient
+    is not finite.
+    """
     remove_partial(out)
     with restored(model), torch.random.fork_rng(devices=[]):
         model.eval().requires_grad_(False)
-        drawn = DrawnUpdates(points, config, seed)
-        training = _Training(model, config, new_network(model, config, seed), out)
+        training = _Training(course, config, new_network(model, config, seed), out)
         position = training.position
         bar = tqdm(total=config.optimizer_steps, initial=position.step, unit="step", disable=observers.quiet)
         with closing(bar):
             while position.step < config.optimizer_steps:
-                row = training.step(drawn.of_step(position.step))
+                row = training.step(course.of_step(position.step))
                 if observers.validate and _is_validated(config, position.step):
                     row |= training.marks(observers.validate)
                 training.end_step(row)
@@ -84,35 +106,35 @@ def train_optimizer(
         training.finish()
 
 
-def learner_of(model: PreTrainedModel, network: LearnedOptimizer, config: LearnedConfig) -> Learner:
+def learner_of(model: PreTrainedModel, network: LearnedOptimizer, config: LearnedConfig) -> Learner[Update]:
     """Returns the fast way to learn for a model of our own kind, else the one for any model."""
     if isinstance(model, MistralForCausalLM):
         plain = model.config.sliding_window is None and not model.config.tie_word_embeddings
         if plain:
-            return SideBySide(model, network, config)
+            return side_by_side(model, network, config)
     return OneAtATime(model, network, config)
 
 
-def learning_rate(config: LearnedConfig, step: int) -> float:
+def learning_rate(config: OptimizerConfig, step: int) -> float:
     """Returns the rate of the step with this number, counted from 0: linearly up to the warm-up's end, then to 0."""
     warm, steps = config.warmup_steps, config.optimizer_steps
     share = step / warm if step < warm else (steps - step) / (steps - warm)
     return config.learning_rate * share
 
 
-class _Training:
+class _Training(Generic[Lesson]):
     """A training on its way: the network, its optimizer, and how far they have come."""
 
-    def __init__(self, model: PreTrainedModel, config: LearnedConfig, network: LearnedOptimizer, out: Path) -> None:
+    def __init__(self, course: Course[Lesson], config: OptimizerConfig, network: LearnedOptimizer, out: Path) -> None:
         self.config, self.network, self.out = config, network, out
         rate, decay = config.learning_rate, config.weight_decay
         self.optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay, fused=True)
         checkpoint = latest_checkpoint(out)
         self.position = load_checkpoint(checkpoint, network, self.optimizer) if checkpoint else Position()
         self.constraint = constraint_of(config, self.position.history)
-        self.learner = learner_of(model, network, config)
+        self.learner = course.learner(network)
 
-    def step(self, updates: Sequence[Sequence[Update]]) -> dict[str, float]:
+    def step(self, updates: Sequence[Sequence[Lesson]]) -> dict[str, float]:
         """Takes a step on these updates; the clipped norm is that of phi alone. Returns the history's row of the step.
 
         Raises UserError if the loss or the gradient is not finite; then nothing has moved.
@@ -159,7 +181,7 @@ class _Training:
         save_optimizer(self.network, self.config, self.out / FINAL)
 
 
-def _is_validated(config: LearnedConfig, steps: int) -> bool:
+def _is_validated(config: OptimizerConfig, steps: int) -> bool:
     """Returns whether one of the evenly spaced validations comes after so many steps."""
     reached = [step * config.validations // config.optimizer_steps for step in (steps - 1, steps)]
     return reached[0] < reached[1]

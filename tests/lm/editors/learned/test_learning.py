@@ -8,14 +8,15 @@ import pytest
 import torch
 from small_causal_models import model_of
 from small_edits import SIZE
-from small_updates import SIZES, WEIGHTS, SavedTensors, embolden, gradient_of
+from small_updates import SIZES, WEIGHTS, embolden, gradient_of
 
 from worldgen.lm.editors.learned.learning import Measured, Tally
 from worldgen.lm.editors.learned.network import LearnedOptimizer, new_network
 from worldgen.lm.editors.learned.one_at_a_time import OneAtATime
 from worldgen.lm.editors.learned.settings import ConstrainedConfig, LearnedConfig
-from worldgen.lm.editors.learned.side_by_side import SideBySide
+from worldgen.lm.editors.learned.side_by_side import SideBySide, side_by_side
 from worldgen.lm.editors.learned.training import learner_of
+from worldgen.lm.editors.saved_tensors import SavedTensors
 from worldgen.lm.model import new_model
 from worldgen.lm.texts import Text
 
@@ -36,7 +37,7 @@ def learned(kind, model, config, sequences, price=1.0) -> tuple[Measured, torch.
 
 def assert_both_ways_are_one(model, config, sequences, price=1.0) -> Measured:
     slow, expected = learned(OneAtATime, model, config, sequences, price)
-    fast, found = learned(SideBySide, model, config, sequences, price)
+    fast, found = learned(side_by_side, model, config, sequences, price)
     assert (fast.steps, fast.learned) == (slow.steps, slow.learned)
     assert (fast.taught, fast.kept) == pytest.approx((slow.taught, slow.kept), rel=1e-9)
     assert torch.allclose(found, expected, **FLOAT64)
@@ -58,7 +59,7 @@ def test_updates_stop_when_they_are_learned_and_the_others_go_on(exact, updates,
     ids = updates[0].main.ids[:-3]
     labels = [replace(updates[0], main=Text([*ids, word], 1)) for word in (5, 7, 12, 3)]
     config = CONFIG.model_copy(update={"training_steps": 5, "inner_loss": inner_loss})
-    alone = [learned(SideBySide, exact, config, [[update]])[0] for update in labels]
+    alone = [learned(side_by_side, exact, config, [[update]])[0] for update in labels]
     assert [(measured.steps, measured.learned) for measured in alone] == [(0, 1), (3, 1), (4, 1), (5, 0)]
     together = assert_both_ways_are_one(exact, config, [[update] for update in labels])
     for name in ("taught", "kept", "steps", "learned"):
@@ -79,7 +80,7 @@ def test_plain_sums_of_the_terms_both_ways(exact, updates):
 def test_heads_that_share_keys_and_values_in_float32(tokenizer, updates):
     model = new_model(SIZE.model_copy(update={"kv_heads": 2}), tokenizer, seed=0).eval().requires_grad_(False)
     _, slow = learned(OneAtATime, model, CONFIG, [[update] for update in updates])
-    _, fast = learned(SideBySide, model, CONFIG, [[update] for update in updates])
+    _, fast = learned(side_by_side, model, CONFIG, [[update] for update in updates])
     assert (fast - slow).norm() < 1e-3 * slow.norm()  # float32 in another order, through three steps
 
 
@@ -140,7 +141,7 @@ def most_saved(kind, model, sequence, steps: int, detach: bool | None = None) ->
     return saved.most
 
 
-@pytest.mark.parametrize("kind", [OneAtATime, SideBySide])
+@pytest.mark.parametrize("kind", [OneAtATime, side_by_side])
 def test_memory_is_flat_in_steps_and_in_updates(exact, updates, kind):
     once = most_saved(kind, exact, updates[:1], steps=2)
     assert once > 0
