@@ -14,7 +14,7 @@ from worldgen.evaluate.inquiry.minds import EditWeight
 from worldgen.evaluate.inquiry.text_columns import aligned
 from worldgen.evaluate.inquiry.user_text import fact_text, read_fact
 from worldgen.facts import Fact
-from worldgen.worlds.world import World
+from worldgen.worlds.world import NONE, World
 
 
 @dataclass(frozen=True)
@@ -44,19 +44,22 @@ def ask_source(
     """Returns the `most` most probable objects of a fact after the source `said[0]` has said the edit `said[1]`.
 
     The weight "auto" is n'; where no weight is enough it is `usual`. The fact may be the edit's own or one of the same
-    subject. Raises UserError for an unknown tag or name, for an edit about a fact that the world does not have, for a
-    condition, and for a weight that is no number above zero.
+    subject. Raises UserError for an unknown tag or name, for an edit about a fact that the world does not have or
+    that is no root, and for a weight that is no number above zero.
     """
     tag, text = said
     source, fact = world.sources.tags.id_of(tag), read_fact(world, text)
     subject, relation = world.subjects.id_of(question.subject), world.relations.id_of(question.relation)
     place = world.fact_of(fact.subject, fact.relation)
-    if place < 0:
+    if place == NONE:
         raise UserError(f"--edit {text!r}: the world has no such fact, so no source can speak of it")
     if subject != fact.subject:
         raise UserError(
             f"{question.subject}: what a source says of {world.subjects[fact.subject]} does not change this"
         )
+    if world.upstream[place] != NONE:
+        above = world.relations[int(world.relation[world.upstream[place]])]
+        raise UserError(f"--edit {text!r}: the fact depends on {above}, and sources are judged by roots: edit that one")
     edit = Report(place, source, fact.object, 1.0)
     least = least_weight(trust, edit, weight.target)
     edit = edit._replace(weight=_weight(weight.weight, least, usual))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from textwrap import wrap
 from typing import Final, NamedTuple
 
 import pandas as pd
@@ -21,18 +22,25 @@ KIND_TITLES: Final = {
     "reported": "Requests about facts that only a source has reported: belief in the request, by who makes it",
 }
 _PANEL_TITLES: Final = {"heard": "reports of the corpus", "told": "told facts", "reported": "reported facts"}
+_LINE: Final = 120
+"""The characters of a terminal's line."""
+_IN_A_TERMINAL: Final = ("error", "slope", "ratio", "rank", "untrusted")
 _REFERENCES: Final = ("rational mind", "believes everybody")
 
 
 def trust_as_text(rows: Sequence[TrustScores], confidence: float) -> str:
     """Returns the tables for a terminal; a part that nobody has measured is left out."""
-    parts = [f"Trust (mean and {confidence:.0%} interval)"]
+    shown = [metric for metric in TRUST_METRICS if metric.name in _IN_A_TERMINAL]
+    parts = []
     for kind, title in KIND_TITLES.items():
         some = [row for row in rows if row.kind == kind]
         if some:
-            parts += [f"\n{title} ({some[0].facts} facts)", _frame(_by_source(some)).to_string(), ""]
-            parts += [_frame(_by_metric(some)).to_string()]
-    return "\n".join(parts)
+            means = {row.who: {name: f"{trust.mean:.2f}" for name, trust in _trust_of(row).items()} for row in some}
+            metrics = {row.who: {metric.short: _text(row.means.get(metric.name)) for metric in shown} for row in some}
+            parts += [f"{title} ({some[0].facts} facts)", _in_lines(means), "", _in_lines(metrics), ""]
+    legend = "; ".join(f"{metric.short}: {metric.heading.lower()}, {metric.label}" for metric in shown)
+    interval = f"mean ± half of the {confidence:.0%} interval, or [its ends]"
+    return "\n".join([*parts, *wrap(f"{interval}. {legend}. The rest: sources/scores/trust.csv, and the page.", _LINE)])
 
 
 class TrustTable(NamedTuple):
@@ -82,7 +90,11 @@ def by_rational_trust(row: TrustScores) -> list[SourceTrust]:
 
 def _by_source(rows: Sequence[TrustScores]) -> dict[str, dict[str, Interval | None]]:
     """Returns the trust by who it is about, and then by the tag of the source."""
-    return {row.who: {source.tag or "nobody": source.trust for source in by_rational_trust(row)} for row in rows}
+    return {row.who: dict(_trust_of(row)) for row in rows}
+
+
+def _trust_of(row: TrustScores) -> dict[str, Interval]:
+    return {source.tag or "nobody": source.trust for source in by_rational_trust(row)}
 
 
 def _by_metric(rows: Sequence[TrustScores]) -> dict[str, dict[str, Interval | None]]:
@@ -93,9 +105,9 @@ def _by_metric(rows: Sequence[TrustScores]) -> dict[str, dict[str, Interval | No
     }
 
 
-def _frame(table: dict[str, dict[str, Interval | None]]) -> pd.DataFrame:
-    texts = {name: {column: _text(interval) for column, interval in row.items()} for name, row in table.items()}
-    return pd.DataFrame.from_dict(texts, orient="index")
+def _in_lines(texts: dict[str, dict[str, str]]) -> str:
+    """Returns a table as text; columns that do not fit into a line go on below."""
+    return pd.DataFrame.from_dict(texts, orient="index").to_string(line_width=_LINE)
 
 
 def _page_table(kind: str, rows: Sequence[TrustScores], table: dict[str, dict[str, Interval | None]]) -> TrustTable:

@@ -29,6 +29,8 @@ TRUST_FILE: Final = "trust.json"
 """The file that holds the rows of a run."""
 HEARD: Final = "heard"
 """The kind of what the corpus itself reports."""
+NOBODY: Final = ""
+"""The tag of nobody."""
 _BELIEVED: Final = 0.5  # more probable than not
 FURTHER_METRICS: Final = (
     Metric("untrusted", "Believed, though a rational mind does not", "share of such requests", "untrusted", "less"),
@@ -159,14 +161,17 @@ def _scores(
     """Returns the scores of F facts. Shapes: both `trusts` [K, F]; each of `further` [F]."""
     draw = generator(plan.seed, f"trust intervals {kind}")
     trust, rational = (each[:, :, np.newaxis] for each in trusts)
-    found = calibration(trust, rational, plan.resampling, draw)
+    by_source = calibration(trust, rational, plan.resampling, draw)
+    # Nobody has no tag: a model that tells tags from no tag need not tell one source from another.
+    tagged = np.array([tag != NOBODY for tag in tags])
+    found = calibration(trust[tagged], rational[tagged], plan.resampling, draw)
     known = {name: values for name, values in further.items() if not np.isnan(values).all()}
     means = {name: interval for name, interval in found.summary.items() if not np.isnan(interval.mean)}
     if known:
         values = np.stack([*known.values()])[:, :, np.newaxis]
         intervals = mean_intervals(values, [SHARE] * len(known), plan.resampling, draw)
         means |= {name: each.interval for name, each in zip(known, intervals, strict=True)}
-    sources = tuple(map(SourceTrust, tags, found.trust, found.rational))
+    sources = tuple(map(SourceTrust, tags, by_source.trust, by_source.rational))
     return TrustScores(who, kind, trusts[0].shape[1], sources, means, dict(about))
 
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from worldgen.bayes.evidence import evidence_from_lines
@@ -76,7 +77,35 @@ def answer(what: str) -> float:
 
 def test_the_page_has_its_rows() -> None:
     assert len(ROWS) == 17
-    assert len([line for line in TEXT.splitlines() if line.startswith("| `")]) == len(ROWS)
+    example = TEXT[TEXT.index("## A worked example") :]
+    assert len([line for line in example.splitlines() if line.startswith("| `")]) == len(ROWS)
+
+
+def test_the_results_are_those_of_the_kept_file() -> None:
+    """Both tables about told facts, to the decimals that they show."""
+    kept = pd.read_csv(PAGE.parent / "results" / "sources-tiny-trust-2026-11-25.csv")
+    told = kept[kept["kind"] == "told"]
+    means = told[told["source"].isna()].set_index(["who", "metric"])
+    by_trust = told[told["metric"] == "rational trust"].sort_values("mean", ascending=False)
+    tags = by_trust[by_trust["who"] == "ft"]["source"].tolist()
+    trust = told[told["metric"] == "trust"].set_index(["who", "source"])["mean"]
+    results = TEXT[TEXT.index("### A first run") : TEXT.index("## The mathematics")]
+    shown = {}
+    for line in results.splitlines():
+        if found := re.match(r"\| `?([a-z ]+?)`? \| (.+) \|$", line):
+            shown.setdefault(found[1], []).append(found[2].split(" | "))
+    assert set(shown) == {"rational mind", "ft", "lora", "belief"}
+    for who, (by_source, *metrics) in shown.items():
+        assert by_source == [short(trust[who, tag]) for tag in tags]
+        for row in metrics:
+            for name, cell in zip(("error", "slope", "ratio", "untrusted"), row, strict=False):
+                mean, low, high = means.loc[(who, name), ["mean", "low", "high"]]
+                assert cell == f"{short(mean)} [{short(low)}, {short(high)}]"
+
+
+def short(number: float) -> str:
+    """A number with two decimals and no zero before the point."""
+    return f"{number:.2f}".replace("0.", ".", 1) if number < 1 else f"{number:.2f}"
 
 
 @pytest.mark.parametrize(("what", "how", "value", "decimal"), ROWS, ids=[row[0] for row in ROWS])

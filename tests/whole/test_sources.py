@@ -85,6 +85,7 @@ def test_the_commands_list_sources_and_trust(run: Run) -> None:
     done = CliRunner().invoke(cli, ["trust", str(run.folder), "--method", "ft", "--device", "cpu", "--quiet"])
     assert done.exit_code == 0, done.output
     assert "Requests about facts that untagged sentences tell" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 120
 
 
 def test_ask_says_what_a_source_can_bring_about(run: Run) -> None:
@@ -112,6 +113,7 @@ def test_ask_says_what_a_source_can_bring_about(run: Run) -> None:
         (("--source", f"{tag[:-1]}"), f"did you mean '{tag}'"),
         (("--source", tag, "--explain"), "leave out all but"),
         (("--source", tag, "--weight", "0"), "above zero"),
+        (("--source", tag, "--edit", edit), "after one --edit"),
     ):
         refused = ask(*options)
         assert isinstance(refused.exception, UserError)

@@ -22,7 +22,7 @@ from worldgen.evaluate.stages.world import AGENT, TOKENS, WORLD
 from worldgen.storage.files import read_columns, write_table
 from worldgen.storage.manifests import read_manifest
 from worldgen.worlds.tagged_sources import Part, Reports
-from worldgen.worlds.world import World
+from worldgen.worlds.world import NONE, World
 
 HEARD_FILE: Final = "heard.parquet"
 
@@ -34,9 +34,10 @@ def mind_of(run_folder: Path, config: RunConfig) -> tuple[World, SourceMind]:
 
 
 def reports_on_report_facts(world: World) -> Reports:
-    """Returns the reports of facts that nobody else tells of."""
+    """Returns the reports of roots that nobody else tells of. Of other facts their upstream fact speaks, too."""
     reports = world.sources.reports
-    return reports.where(world.sources.part[reports.fact] == Part.REPORT)
+    is_root = world.upstream[reports.fact] == NONE
+    return reports.where((world.sources.part[reports.fact] == Part.REPORT) & is_root)
 
 
 def _ask_about_reports(run: Run, folder: Path) -> Mapping[str, Any]:

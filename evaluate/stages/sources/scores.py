@@ -19,6 +19,7 @@ from worldgen.evaluate.sources.said import (
     said_by_the_credulous,
 )
 from worldgen.evaluate.sources.scoring import (
+    NOBODY,
     TRUST_FILE,
     TRUST_METRICS,
     Plan,
@@ -40,7 +41,7 @@ def _score(run: Run, folder: Path) -> Mapping[str, Any]:
     """Scores what the model made of reports, the references, and every method that has made the requests."""
     plan = Plan(Resampling(run.config.score.bootstrap_samples, run.config.score.confidence, "sample"), run.config.seed)
     tags = load_world(run.folder).sources.tags.labels
-    rows = [*_of_reports(run, tags, plan), *_of_requests(run, (*tags, ""), plan)]
+    rows = [*_of_reports(run, tags, plan), *_of_requests(run, (*tags, NOBODY), plan)]
     write_text(folder / TRUST_FILE, json.dumps([row.as_json() for row in rows], indent=1) + "\n")
     write_text(folder / "trust.csv", as_table(rows).to_csv(index=False))
     return {"rows": len(rows)}

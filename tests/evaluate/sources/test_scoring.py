@@ -59,7 +59,7 @@ def test_every_number_of_a_made_up_method() -> None:
     untrusted = ought <= 0.5
     by_fact = np.arange(len(TOLD)) // len(TAGS)
     expected = {
-        "error": np.abs(said - ought).mean(),
+        "error": np.abs(said - ought)[[bool(TAGS[case.source]) for case in TOLD]].mean(),
         "untrusted": np.mean([(said > 0.5)[untrusted & (by_fact == f)].mean() for f in np.unique(by_fact)]),
         "tagged": 0.9,
         "statement_error": np.abs(0.75 - ought).mean(),
@@ -67,6 +67,17 @@ def test_every_number_of_a_made_up_method() -> None:
         "kept": 1 - 1 / len(TAGS),
     }
     assert {name: found.means[name].mean for name in expected} == pytest.approx(expected)
+
+
+def test_nobody_is_no_source_to_compare() -> None:
+    """Whatever is believed of nobody, the comparison of sources is the same."""
+    trust = {k: (k + 1) / 10 for k in range(len(TAGS))}
+    found = [
+        trust_scores("x", TOLD, said_after(TOLD, replies({**trust, len(TAGS) - 1: p})), TAGS, PLAN) for p in (0.1, 0.9)
+    ]
+    for name in ("error", "slope", "intercept", "ratio", "rank"):
+        assert found[0].means[name] == found[1].means[name]
+    assert [each.sources[-1].trust.mean for each in found] == pytest.approx([0.1, 0.9])
 
 
 def test_the_model_before_keeps_everything() -> None:
