@@ -36,7 +36,8 @@ class Measured:
     steps: float
     """Of the number of steps."""
     learned: float
-    """The share of updates whose label is what the model predicts at the end, teacher-forced."""
+    """The share of updates whose label is what the model predicts at the end, teacher-forced. It is 0 for lessons,
+    which have all steps whatever is predicted."""
 
 
 class Learner(Protocol[Lesson]):
