@@ -13,6 +13,7 @@ from worldgen.evaluate.commands.convert_command import convert_points_command
 from worldgen.evaluate.commands.export_command import export_command
 from worldgen.evaluate.commands.fetch_command import fetch_command
 from worldgen.evaluate.commands.showing import config_command, describe_command, verify_command
+from worldgen.evaluate.commands.slag.graph_command import graph_command
 from worldgen.evaluate.commands.stage_command import is_full_disk
 
 
@@ -39,6 +40,7 @@ for command in (
     editing.report_command,
     beliefs.detect_command,
     beliefs.update_command,
+    graph_command,
     ask_command,
     describe_command,
     export_command,

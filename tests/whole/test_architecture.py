@@ -46,6 +46,8 @@ MAY_IMPORT = {
     "evaluate.slag.making": "worldgen worlds bayes bayes.batch evaluate.asking evaluate.slag",
     "evaluate.slag.updating": """worldgen worlds bayes bayes.batch lm
         evaluate.asking evaluate.slag evaluate.slag.making""",
+    "evaluate.slag.graphs": """worldgen storage worlds bayes bayes.batch evaluate.statistics evaluate.asking
+        evaluate.slag evaluate.slag.making evaluate.slag.updating""",
     "evaluate.slag.converters": "worldgen graphs graphs.reading evaluate.slag",
     "evaluate.teaching": """worldgen worlds corpus bayes bayes.batch lm lm.editors lm.editors.belief
         evaluate evaluate.asking evaluate.testbed""",
@@ -64,11 +66,13 @@ MAY_IMPORT = {
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.teaching evaluate.methods
         evaluate.inquiry evaluate.report evaluate.runs""",
     "evaluate.stages.slag": """worldgen storage worlds bayes lm evaluate evaluate.statistics evaluate.asking
-        evaluate.slag evaluate.slag.making evaluate.slag.updating evaluate.methods evaluate.runs evaluate.stages""",
+        evaluate.slag evaluate.slag.making evaluate.slag.updating evaluate.slag.graphs evaluate.methods evaluate.runs
+        evaluate.stages""",
     "evaluate.commands": """worldgen storage graphs graphs.fetching worlds corpus export lm lm.training
         evaluate evaluate.asking evaluate.testbed evaluate.slag evaluate.slag.converters evaluate.methods
         evaluate.inquiry evaluate.report evaluate.runs evaluate.stages evaluate.stages.slag""",
-    "cli": "worldgen evaluate.commands",
+    "evaluate.commands.slag": """worldgen evaluate.methods evaluate.runs evaluate.stages.slag evaluate.commands""",
+    "cli": "worldgen evaluate.commands evaluate.commands.slag",
 }
 
 
