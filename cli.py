@@ -14,6 +14,7 @@ from worldgen.evaluate.commands.export_command import export_command
 from worldgen.evaluate.commands.fetch_command import fetch_command
 from worldgen.evaluate.commands.showing import config_command, describe_command, verify_command
 from worldgen.evaluate.commands.slag.graph_command import graph_command
+from worldgen.evaluate.commands.sources import trust_commands
 from worldgen.evaluate.commands.stage_command import is_full_disk
 
 
@@ -41,6 +42,8 @@ for command in (
     beliefs.detect_command,
     beliefs.update_command,
     graph_command,
+    trust_commands.sources_command,
+    trust_commands.trust_command,
     ask_command,
     describe_command,
     export_command,

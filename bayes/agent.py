@@ -2,9 +2,11 @@
 
     root          p(o | s, r)            = (a + n[s,r][o]) / (a K + N[s,r])
     conditional   p(o_d | r_d, r_u, o_u) = (a + C[o_u][o_d]) / (a K + sum_o C[o_u][o])
-    downstream    p(o_d | s, r_d)        = sum over all o_u of p(o_d | r_d, r_u, o_u) p(o_u | s, r_u)
+    marginal      m(o_d | s, r_d)        = sum over all o_u of p(o_d | r_d, r_u, o_u) p(o_u | s, r_u)
 
-A fact (s, r_d) is downstream if a pair r_u -> r_d exists and (s, r_u) was observed; every other fact is a root.
+A fact (s, r_d) is downstream if a pair r_u -> r_d exists and (s, r_u) was observed; every other fact is a root. A root
+is believed by its predictive, a downstream fact by its marginal and, in two of three readings, by what was told of it
+(`worldgen.bayes.reading`).
 Source: paper, section 6.3; docs/deviations.md says where its published code differs.
 """
 
@@ -12,15 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from worldgen.bayes.conditional import ConditionalTable, RowSum
+from worldgen.bayes.conditional import ConditionalTable, RowKey, RowSum, contributions
 from worldgen.bayes.counts import NO_COUNTS, NO_OBSERVATIONS, Counts, Observations
 from worldgen.bayes.dirichlet import least_weight, target_credence
 from worldgen.bayes.distribution import Distribution
 from worldgen.bayes.fact_table import FactTable
+from worldgen.bayes.reading import USUAL, Reading, ReadingName, Told
 from worldgen.bayes.sparse import sum_by_place
 
 
@@ -33,19 +36,14 @@ class Edit(NamedTuple):
     weight: float
 
 
-class RowKey(NamedTuple):
-    """A row of a conditional: its downstream relation r_d and its upstream object o_u."""
-
-    relation: int
-    upstream_object: int
-
-
 @dataclass(frozen=True)
 class Revision:
     """The values that edits have changed: these observations, rows and sums stand in place of those before any edit."""
 
     observations: Mapping[tuple[int, int], Observations] = field(default_factory=dict)
     """Observations of the edited facts (s, r), edits included."""
+    told: Mapping[tuple[int, int], Observations] = field(default_factory=dict)
+    """The edits of these facts alone."""
     changes: Mapping[RowKey, Mapping[int, Counts]] = field(default_factory=dict)
     """changes[row][s]: the contribution rho[s](o_u) n[s,r_d] of edited subject s to a row now, minus the one before."""
     rows: Mapping[RowKey, Counts] = field(default_factory=dict)
@@ -70,20 +68,31 @@ class Agent:
     """tables[r_d]: the rows C of r_d's conditional, edits excluded."""
     sums: Mapping[int, RowSum]
     """sums[r_d]: the sum G of the rows' predictives, edits excluded."""
+    reading: Reading = USUAL
+    """How a downstream fact is believed that was told itself."""
     revision: Revision = Revision()
     """The values that edits have changed."""
 
     # -- beliefs -------------------------------------------------------------------------------------------
 
     def belief(self, subject: int, relation: int) -> Distribution:
-        """Returns p(o | s, r): the downstream marginal of a downstream fact, the root predictive of a root.
-
-        Raises ValueError for impossible ids.
-        """
+        """Returns p(o | s, r), by the formula that `formula` names. Raises ValueError for impossible ids."""
         upstream = self.upstream_of(subject, relation)
         if upstream is None:
             return self.root(subject, relation)
-        return self.marginal(relation, self.belief(subject, upstream))
+        return self.belief_given(subject, relation, self.belief(subject, upstream))
+
+    def belief_given(self, subject: int, relation: int, upstream: Distribution) -> Distribution:
+        """Returns p(o | s, r_d) of a downstream fact, for any distribution `upstream` of the subject's o_u."""
+        m = self.source_of_marginal(subject, relation).marginal(relation, upstream)
+        return self.told(subject, relation).added_to(m)
+
+    def belief_of_request(self, subject: int, relation: int) -> Distribution:
+        """Returns the belief about a fact that the weight n' of a request for it is measured by.
+
+        It is p(o | s, r), but in the reading `marginal` the root predictive of every fact, as in the paper.
+        """
+        return self.root(subject, relation) if self.reading.name == "marginal" else self.belief(subject, relation)
 
     def root(self, subject: int, relation: int) -> Distribution:
         """Returns the root predictive of any fact, downstream facts included; uniform without an observation.
@@ -141,6 +150,35 @@ class Agent:
         upstream = self.parent.get(relation)
         return upstream if upstream is not None and self.observations(subject, upstream) else None
 
+    def formula(self, subject: int, relation: int) -> Literal["root"] | ReadingName:
+        """Returns which formula the belief about a fact is by. `edits` without an edit of the fact is `marginal`."""
+        if self.upstream_of(subject, relation) is None:
+            return "root"
+        return self.reading.name if self.told(subject, relation).counts.total else "marginal"
+
+    def told(self, subject: int, relation: int) -> Told:
+        """Returns the observations of a downstream fact that count beside its marginal, none in `marginal`."""
+        if self.reading.name == "own":
+            return Told(self.reading.kappa, self.counts(subject, relation))
+        corpus = self.facts.observations(subject, relation) or NO_OBSERVATIONS
+        edits = self.revision.told.get((subject, relation)) if self.reading.name == "edits" else None
+        return Told(self.a * self.K + corpus.counts(self.K).total, edits.counts(self.K) if edits else NO_COUNTS)
+
+    def source_of_marginal(self, subject: int, relation: int) -> Agent:
+        """Returns the agent whose conditional makes the marginal of a downstream fact.
+
+        In `marginal` it is this agent. Else it has not seen the edits of the fact itself, which are observations on top
+        of the marginal and must not count twice.
+        """
+        fact = subject, relation
+        if self.reading.name == "marginal" or fact not in self.revision.told:
+            return self
+        observations, told = (
+            {k: v for k, v in edited.items() if k != fact}
+            for edited in (self.revision.observations, self.revision.told)
+        )
+        return self._seeing(*fact, observations, told)
+
     def observations(self, subject: int, relation: int) -> Observations | None:
         """Returns the observations of a fact, or None if there are none. Raises ValueError for impossible ids."""
         edited = self.revision.observations.get((subject, relation))
@@ -180,14 +218,19 @@ class Agent:
     # -- revision ------------------------------------------------------------------------------------------
 
     def weight_for(self, subject: int, relation: int, object_: int, target: float) -> int:
-        """Returns n', the least whole weight >= 1 of an edit that lifts the root predictive p(o | s, r) to its goal.
+        """Returns n', the least whole weight >= 1 of an edit that lifts the belief in its request to a goal.
 
-        The goal is `target`, or half way to 1 for a credence above it already. Raises ValueError for impossible ids,
-        and for a target outside (0, 1).
+            n' = max(1, ceil(S (goal - p(o)) / (1 - goal)))
+
+        p is `belief_of_request`; its strength S is a K + N[s,r], and kappa + N[s,r] of a downstream fact in `own`. The
+        goal is `target`, or half way to 1 for a credence above it already. Raises ValueError for impossible ids, and
+        for a target outside (0, 1).
         """
-        counts = self.counts(subject, relation)
-        goal = target_credence(self.root(subject, relation)[object_], target)
-        return int(least_weight(counts[object_], counts.total, self.a, self.K, goal))
+        n, p = self.counts(subject, relation), self.belief_of_request(subject, relation)[object_]
+        by_root = self.reading.name == "marginal" or self.upstream_of(subject, relation) is None
+        strength = self.a * self.K + n.total if by_root else self.told(subject, relation).strength
+        mass = self.a + n[object_] if by_root else p * strength
+        return int(least_weight(mass, strength, target_credence(p, target)))
 
     def revise(self, *edits: Edit) -> Agent:
         """Returns the agent that has also seen the edits; this agent stays as it is, to the bit.
@@ -213,8 +256,19 @@ class Agent:
             raise ValueError(f"{edit} is no observation: weights are finite and not negative, ids are within the world")
         if weight == 0:
             return self
-        observed = (self.observations(subject, relation) or NO_OBSERVATIONS).plus(object_, weight)
-        observations = {**self.revision.observations, (subject, relation): observed}
+        fact = subject, relation
+        observed = (self.observations(*fact) or NO_OBSERVATIONS).plus(object_, weight)
+        told = self.revision.told.get(fact, NO_OBSERVATIONS).plus(object_, weight)
+        return self._seeing(*fact, {**self.revision.observations, fact: observed}, {**self.revision.told, fact: told})
+
+    def _seeing(
+        self,
+        subject: int,
+        relation: int,
+        observations: Mapping[tuple[int, int], Observations],
+        told: Mapping[tuple[int, int], Observations],
+    ) -> Agent:
+        """Returns the agent with these edits, which differ from its own in one fact."""
         seen = replace(self, revision=replace(self.revision, observations=observations))
         changes = {
             row: {**self.revision.changes.get(row, {}), subject: change}
@@ -225,6 +279,7 @@ class Agent:
         rows = {row: self._row_before_edits(row).plus_all(by_subject.values()) for row, by_subject in changes.items()}
         revision = Revision(
             observations,
+            told,
             {**self.revision.changes, **changes},
             {**self.revision.rows, **rows},
             {**self.revision.sums, **self._sums_with(rows)},
@@ -237,9 +292,13 @@ class Agent:
         Both are made from whole observations, never one from the other: so great weights leave no rounding behind.
         """
         facts, K = self.facts, self.K
-        before = _contributions(facts.observations(subject, upstream), facts.observations(subject, downstream), K)
-        now = _contributions(self.observations(subject, upstream), self.observations(subject, downstream), K)
-        objects = dict.fromkeys([*before, *now])
+        before = contributions(facts.observations(subject, upstream), facts.observations(subject, downstream), K)
+        now = contributions(self.observations(subject, upstream), self.observations(subject, downstream), K)
+        # A row that only an edit which is now taken back had changed has no contribution before and none now.
+        changed = (row for row, by_subject in self.revision.changes.items() if subject in by_subject)
+        objects = dict.fromkeys(
+            [*before, *now, *(row.upstream_object for row in changed if row.relation == downstream)]
+        )
         return {
             RowKey(downstream, o_u): now.get(o_u, NO_COUNTS).plus(before.get(o_u, NO_COUNTS), -1.0) for o_u in objects
         }
@@ -258,15 +317,3 @@ class Agent:
 
     def _row_before_edits(self, row: RowKey) -> Counts:
         return self.tables[row.relation].row(row.upstream_object)
-
-
-def _contributions(upstream: Observations | None, downstream: Observations | None, K: int) -> dict[int, Counts]:
-    """Returns a subject's contribution rho(o_u) n[s,r_d] to the row of each responsible o_u.
-
-    It is empty where either fact was never observed.
-    """
-    if upstream is None or downstream is None:
-        return {}
-    n = downstream.counts(K)
-    objects, rho = upstream.responsibilities()
-    return {o_u: NO_COUNTS.plus(n, share) for o_u, share in zip(objects.tolist(), rho.tolist(), strict=True)}

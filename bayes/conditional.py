@@ -11,15 +11,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from worldgen.arrays import Ids, gather_rows, row_of_entry
-from worldgen.bayes.counts import NO_COUNTS, Counts
+from worldgen.bayes.counts import NO_COUNTS, Counts, Observations
 from worldgen.bayes.dirichlet import predictive
 from worldgen.bayes.distribution import Distribution
 from worldgen.bayes.fact_table import FactTable
 from worldgen.bayes.sparse import Floats, Integers, sum_by_place
+
+
+class RowKey(NamedTuple):
+    """A row of a conditional: its downstream relation r_d and its upstream object o_u."""
+
+    relation: int
+    upstream_object: int
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,18 @@ class RowSum:
             value += new.at(objects) - old.at(objects)
             default += new.default - old.default
         return RowSum(objects, value, default)
+
+
+def contributions(upstream: Observations | None, downstream: Observations | None, K: int) -> dict[int, Counts]:
+    """Returns a subject's contribution rho(o_u) n[s,r_d] to the row of each responsible o_u.
+
+    It is empty where either fact was never observed.
+    """
+    if upstream is None or downstream is None:
+        return {}
+    n = downstream.counts(K)
+    objects, rho = upstream.responsibilities()
+    return {o_u: NO_COUNTS.plus(n, share) for o_u, share in zip(objects.tolist(), rho.tolist(), strict=True)}
 
 
 def fit_conditional(facts: FactTable, upstream: int, downstream: int, K: int) -> ConditionalTable:

@@ -1,9 +1,10 @@
 """The numbers that a credence is made of.
 
     root        p(o | s, r)   = (a + n[s,r][o]) / (a K + N[s,r])
-    downstream  p(o | s, r_d) = sum over o_u of p(o_u | s, r_u) p(o | r_d, r_u, o_u), one term for each o_u
+    downstream  m(o | s, r_d) = sum over o_u of p(o_u | s, r_u) p(o | r_d, r_u, o_u), one term for each o_u
+                p(o | s, r_d) = (kappa m(o) + n(o)) / (kappa + N), n what the agent counts of the fact itself
 
-No number is rounded or left out: the terms of a mixture add up to the agent's credence.
+No number is rounded or left out: the terms of a mixture add up to its marginal m.
 Shapes: K objects.
 """
 
@@ -37,7 +38,7 @@ class RootFormula:
 
 
 class Term(NamedTuple):
-    """The term of a downstream credence that belongs to one upstream object o_u."""
+    """The term of a marginal that belongs to one upstream object o_u."""
 
     responsibility: float
     """rho[s](o_u)."""
@@ -51,13 +52,22 @@ class Term(NamedTuple):
 
 @dataclass(frozen=True)
 class Mixture:
-    """The K terms of the credence in one object of a downstream fact; see `Term` for the columns."""
+    """The K terms of the marginal of one object of a downstream fact, and what was told of the fact itself.
+
+    See `Term` for the columns.
+    """
 
     upstream_relation: int
     object: int
     responsibility: NDArray[np.float64]  # [K]
     upstream: NDArray[np.float64]  # [K]
     conditional: NDArray[np.float64]  # [K]
+    kappa: float
+    """The weight of the marginal in observations."""
+    count: float
+    """The observations of the object that count beside the marginal."""
+    total: float
+    """Those of all objects; 0 where nothing counts beside the marginal."""
 
     @property
     def shares(self) -> NDArray[np.float64]:
@@ -65,9 +75,14 @@ class Mixture:
         return self.upstream * self.conditional
 
     @property
-    def credence(self) -> float:
-        """The sum of all K shares."""
+    def marginal(self) -> float:
+        """m, the sum of all K shares."""
         return float(self.shares.sum())
+
+    @property
+    def credence(self) -> float:
+        """(kappa m + count) / (kappa + total)."""
+        return (self.kappa * self.marginal + self.count) / (self.kappa + self.total) if self.total else self.marginal
 
     def term(self, upstream_object: int) -> Term:
         """Returns the term of one upstream object."""
@@ -104,7 +119,7 @@ def root_formula(agent: Agent, subject: int, relation: int, object_: int) -> Roo
 
 
 def mixture(agent: Agent, subject: int, relation: int, object_: int) -> Mixture | None:
-    """Returns the terms of p(o | s, r_d), or None for a root."""
+    """Returns what p(o | s, r_d) is made of, or None for a root."""
     upstream = agent.upstream_of(subject, relation)
     if upstream is None:
         return None
@@ -114,7 +129,10 @@ def mixture(agent: Agent, subject: int, relation: int, object_: int) -> Mixture 
     objects, rho = observed.responsibilities()
     responsibility[objects] = rho
     credence = agent.belief(subject, upstream).dense()
-    return Mixture(upstream, object_, responsibility, credence, _conditional_column(agent, relation, object_))
+    column = _conditional_column(agent.source_of_marginal(subject, relation), relation, object_)
+    told = agent.told(subject, relation)
+    counts = told.kappa, told.counts[object_], told.counts.total
+    return Mixture(upstream, object_, responsibility, credence, column, *counts)
 
 
 def moved_rows(before: Agent, after: Agent, relation: int, object_: int) -> tuple[MovedRow, ...]:

@@ -21,15 +21,15 @@ def predictive(n: Number, N: Number, a: float, K: int) -> Number:
     return (a + n) / (a * K + N)
 
 
-def least_weight(n: Number, N: Number, a: float, K: int, goal: Number) -> Number:
-    """Returns n', the least whole number >= 1 with (a + n[o] + n') / (a K + N + n') >= goal; `n` is n[o].
+def least_weight(mass: Number, strength: Number, goal: Number) -> Number:
+    """Returns n', the least whole number >= 1 with (mass + n') / (strength + n') >= goal.
 
-        n' = max(1, ceil((goal (a K + N) - (a + n[o])) / (1 - goal)))
+        n' = max(1, ceil((goal strength - mass) / (1 - goal)))
 
-    Raises ValueError for a goal outside (0, 1).
+    mass / strength is the credence now: (a + n[o]) / (a K + N) of a root. Raises ValueError for a goal outside (0, 1).
     """
     _check_target(goal)
-    needed = (goal * (a * K + N) - (a + n)) / (1 - goal)
+    needed = (goal * strength - mass) / (1 - goal)
     # Goals are often met exactly (half way to certainty takes a K + N): rounding, ~1e-12, must not add one.
     return np.maximum(1, np.ceil(needed - 1e-9 * np.abs(needed)))
 

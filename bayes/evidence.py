@@ -11,6 +11,9 @@ over the other K-1. A sentence gives its one or two atoms these weights:
     "A or B" is true                 each +2/3 and -1/3    P(A | A or B) = 2/3 under fair priors
     "A or B" is false                -1 on each
 
+A report, which bears the tag of its source, weighs nothing here: what it is worth depends on how far the source is
+trusted. A report whose tag is left out is a bare atom to every reader, and weighs as one.
+
 Every weight of the table is a multiple of 1/3. So weights for and against are kept apart, in whole thirds: their
 sums are exact in any order, and the shards of a corpus merge to the numbers of the whole corpus.
 
@@ -60,6 +63,7 @@ def weights_of_disjunct(truth: Flags) -> tuple[Thirds, Thirds]:
     return np.where(truth, 2, 0), np.where(truth, 1, _WHOLE)
 
 
+# A kind that is not in the table is no evidence.
 EVIDENCE_TABLE: dict[Kind, WeightsByTruth] = {
     Kind.ATOM: weights_of_atom,
     Kind.STATED: weights_of_atom,

@@ -10,23 +10,34 @@ from worldgen.bayes.agent import Agent
 from worldgen.bayes.conditional import fit_conditional
 from worldgen.bayes.evidence import Evidence
 from worldgen.bayes.fact_table import FactTable
+from worldgen.bayes.reading import USUAL, Reading
 
 
-def fit(evidence: Evidence, K: int, R: int, pairs: Sequence[tuple[int, int]], a: float) -> Agent:
+def fit(
+    evidence: Evidence,
+    K: int,
+    R: int,
+    pairs: Sequence[tuple[int, int]],
+    a: float,
+    reading: Reading = USUAL,
+) -> Agent:
     """Returns the agent that has seen the evidence.
 
     `pairs` are the dependencies (r_u, r_d) among R relations, K is the number of objects, a the prior count of each.
-    Raises ValueError for ids outside K or R, negative weights, a <= 0, K < 2, a relation with two upstreams, or a
-    circle of pairs.
+    `reading` is how a downstream fact is believed that was told itself.
+    Raises ValueError for ids outside K or R, negative weights, a <= 0, K < 2, kappa <= 0, a relation with two
+    upstreams, or a circle of pairs.
     """
     _check_prior(K, a)
+    if not 0 < reading.kappa < np.inf:
+        raise ValueError(f"an agent needs kappa > 0, not {reading.kappa}")
     _check_evidence(evidence, K, R)
     _check_pairs(R, pairs)
     facts = FactTable.of(evidence, R)
     parent = {downstream: upstream for upstream, downstream in pairs}
     tables = {downstream: fit_conditional(facts, upstream, downstream, K) for upstream, downstream in pairs}
     sums = {downstream: table.sum_of_rows(a) for downstream, table in tables.items()}
-    return Agent(K, a, parent, facts, tables, sums)
+    return Agent(K, a, parent, facts, tables, sums, reading)
 
 
 def _check_prior(K: int, a: float) -> None:

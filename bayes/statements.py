@@ -2,9 +2,12 @@
 
     P(not A) = 1 - P(A)
     P(A or B) = P(A) + P(B) - P(A and B)
-    P(A and B) = P(A) or 0               same subject and relation: the objects agree or do not
-               = P(A) p(o_B | r_B, o_A)  same subject, B down the chain from A (or the other way round)
-               = P(A) P(B)               otherwise
+    P(A and B) = P(A) or 0                  same subject and relation: the objects agree or do not
+               = P(A) p(o_B | s, r_B, o_A)  same subject, B down the chain from A (or the other way round)
+               = P(A) P(B)                  otherwise
+
+p(o_B | s, r_B, o_A) is the belief about B with the upstream object o_A for certain: so P(A and B), summed over o_A, is
+P(B) in every reading of the downstream facts.
 
 Source: paper, section 6.3; the same-subject dependence is ours (design: bayes, section 7).
 """
@@ -57,7 +60,7 @@ def p_and(agent: Agent, A: Fact, B: Fact) -> float:
         for upper, lower in ((A, B), (B, A)):
             path = dependency_path(agent, upper.subject, upper.relation, lower.relation)
             if path:
-                return p_atom(agent, upper) * belief_given(agent, upper.object, path)[lower.object]
+                return p_atom(agent, upper) * belief_given(agent, upper.subject, upper.object, path)[lower.object]
     return p_atom(agent, A) * p_atom(agent, B)
 
 
@@ -79,9 +82,15 @@ def dependency_path(agent: Agent, subject: int | None, upper: int, lower: int) -
     return path[::-1] if relation is not None else []
 
 
-def belief_given(agent: Agent, object_: int, path: Sequence[int]) -> Distribution:
-    """Returns p(o | the upper relation's object is `object_`) at the lower end of a path (see `dependency_path`)."""
+def belief_given(agent: Agent, subject: int | None, object_: int, path: Sequence[int]) -> Distribution:
+    """Returns p(o | the upper relation's object is `object_`) at the lower end of a path (see `dependency_path`).
+
+    With a subject, what was told of its facts on the path counts as the agent reads it.
+    """
     distribution = Distribution(agent.K, np.array([object_], dtype=np.int32), np.ones(1), 0.0)
     for relation in path:
-        distribution = agent.marginal(relation, distribution)
+        if subject is None:
+            distribution = agent.marginal(relation, distribution)
+        else:
+            distribution = agent.belief_given(subject, relation, distribution)
     return distribution

@@ -28,8 +28,10 @@ class WeighedMentions(NamedTuple):
 def weighed_mentions(sentences: Sentences, fact: int, multiplicity: int) -> list[WeighedMentions]:
     """Returns the mentions of a fact (numbered as in the world), sorted by kind, then true before false, then object.
 
-    Either atom of an "and" / "or" is a mention. Each sentence weighs `multiplicity` times its row of the table.
+    Either atom of an "and" / "or" is a mention. Each sentence weighs `multiplicity` times its row of the table. A
+    sentence of a kind that is not in the table is left out.
     """
+    sentences = sentences.where(np.isin(sentences.kind, list(EVIDENCE_TABLE)))
     mentions: Counter[tuple[int, bool, int]] = Counter()
     atoms = (sentences.fact, sentences.object), (sentences.second_fact, sentences.second_object)
     for atom_fact, atom_object in atoms:

@@ -1,7 +1,8 @@
 """Property tests for any rational agent: micro-worlds, edits and statements that hypothesis draws.
 
 A micro-world is small enough for a slow agent in exact fractions. Together the micro-worlds have every corner of the
-mathematics: chains, negated and fractional evidence, facts and objects never seen, K = 2, no evidence at all.
+mathematics: chains, negated and fractional evidence, facts and objects never seen, K = 2, no evidence at all, and the
+three readings of downstream facts (`world.reading`; `edited_worlds(readings=st.just(PAPER))` draws the paper's alone).
 To compare an agent of your own with ours, make it from the sentences of `world` and the edits, and give its
 p(. | s, r) to `assert_agrees`:
 
@@ -36,8 +37,9 @@ except ImportError as missing:
 
 from worldgen.arrays import Ids
 from worldgen.bayes.agent import Agent, Edit
-from worldgen.bayes.evidence import Evidence, evidence_of
+from worldgen.bayes.evidence import EVIDENCE_TABLE, Evidence, evidence_of
 from worldgen.bayes.fitting import fit
+from worldgen.bayes.reading import USUAL, Reading
 from worldgen.bayes.statements import Statement
 from worldgen.corpus.sentences import Kind, Sentences
 from worldgen.facts import Fact
@@ -68,6 +70,8 @@ class MicroWorld(NamedTuple):
     multiplicity: int
     """The number of times that each sentence counts."""
     sentences: tuple[Sentence, ...]
+    reading: Reading = USUAL
+    """How the agent reads what it is told of a downstream fact."""
 
 
 # -- strategies --------------------------------------------------------------------------------------------------
@@ -75,8 +79,8 @@ class MicroWorld(NamedTuple):
 # Edit weights: whole, up to the 1000 that cases are labelled with, or eighths: sums of a few are exact in float64.
 WEIGHTS = st.one_of(st.integers(1, 1000).map(float), st.integers(1, 40).map(lambda n: n / 8))
 
-# (kind, truth) of a sentence: an atom is always true, every other formula may be called true or false.
-FORMS = [(Kind.ATOM, True)] + [(kind, truth) for kind in Kind if kind != Kind.ATOM for truth in (True, False)]
+# (kind, truth) of a sentence that is evidence: an atom is true, every other formula may be called true or false.
+FORMS = [(kind, truth) for kind in EVIDENCE_TABLE for truth in (True, False) if truth or kind != Kind.ATOM]
 
 
 def facts(S: int, R: int, K: int) -> st.SearchStrategy[Fact]:
@@ -101,15 +105,23 @@ def pairs_of(draw: st.DrawFn, R: int) -> tuple[tuple[int, int], ...]:
     return tuple(draw(st.permutations(linked)))
 
 
+READINGS = st.one_of(
+    st.sampled_from([Reading("edits"), Reading("marginal")]),
+    st.sampled_from([1 / 8, 1.0, 2.5, 100.0]).map(lambda kappa: Reading("own", kappa)),
+)
+
+
 @st.composite
-def micro_worlds(draw: st.DrawFn, max_sentences: int = 16) -> MicroWorld:
-    """Draws a world with any evidence, or with none."""
+def micro_worlds(
+    draw: st.DrawFn, max_sentences: int = 16, readings: st.SearchStrategy[Reading] = READINGS
+) -> MicroWorld:
+    """Draws a world with any evidence, or with none, and an agent's reading of it."""
     S, R, K = draw(st.integers(1, 4)), draw(st.integers(1, 4)), draw(st.integers(2, 5))
     pairs = draw(pairs_of(R))
     a = draw(st.sampled_from([Fraction(1, K), Fraction(1)]))
     fewest = draw(st.sampled_from([0, max_sentences // 2]))  # left alone, hypothesis draws short lists
     drawn = draw(st.lists(sentences(S, R, K), min_size=fewest, max_size=max_sentences))
-    return MicroWorld(S, R, K, pairs, a, draw(st.integers(1, 5)), tuple(drawn))
+    return MicroWorld(S, R, K, pairs, a, draw(st.integers(1, 5)), tuple(drawn), draw(readings))
 
 
 @st.composite
@@ -119,9 +131,11 @@ def edits_of(draw: st.DrawFn, world: MicroWorld, weights: st.SearchStrategy[floa
 
 
 @st.composite
-def edited_worlds(draw: st.DrawFn, max_edits: int = 3) -> tuple[MicroWorld, tuple[Edit, ...]]:
+def edited_worlds(
+    draw: st.DrawFn, max_edits: int = 3, readings: st.SearchStrategy[Reading] = READINGS
+) -> tuple[MicroWorld, tuple[Edit, ...]]:
     """Draws a world and up to `max_edits` edits."""
-    world = draw(micro_worlds())
+    world = draw(micro_worlds(readings=readings))
     return world, tuple(draw(st.lists(edits_of(world), max_size=max_edits)))
 
 
@@ -184,7 +198,8 @@ def evidence_in(world: MicroWorld) -> Evidence:
 
 def agent_of(world: MicroWorld, *edits: Edit) -> Agent:
     """Returns our agent of a world, after some edits."""
-    return fit(evidence_in(world), world.K, world.R, world.pairs, float(world.a)).revise(*edits)
+    agent = fit(evidence_in(world), world.K, world.R, world.pairs, float(world.a), world.reading)
+    return agent.revise(*edits)
 
 
 def assert_agrees(

@@ -20,7 +20,7 @@ class Request:
     """A request to an editor: the model is to continue `prompt` with `target`."""
 
     prompt: str
-    """It reads "subject relation"."""
+    """It reads "subject relation", after the tag of a source that makes the request."""
     target: str
     """It reads "object.", with its full stop."""
     weight: float = 1.0
@@ -30,6 +30,8 @@ class Request:
     fact: Fact | None = None
     """The requested fact as ids of the world's subject, relation and object; None for a request that was not made from
     a world."""
+    source: int | None = None
+    """The number of the source that makes the request; None where requests are nobody's."""
 
     @property
     def sentence(self) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -14,6 +15,9 @@ class Section(BaseModel):
 
     work_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields that say how the work is done and change no result: they never decide whether a stage is made anew."""
+
+    former: ClassVar[Mapping[str, Any]] = {}
+    """What held before a field was one, where that is not its default: a run folder that lacks the field means this."""
 
 
 class GraphConfig(Section):
@@ -96,4 +100,76 @@ class CorpusConfig(Section):
             raise ValueError(f"min_truths is {self.min_truths}, more than the {self.draws} draws")
         if self.rare_draws > self.draws:
             raise ValueError(f"rare_draws is {self.rare_draws}, more than the {self.draws} draws of other facts")
+        return self
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class SourcesConfig(Section):
+    """The sources of a world's reports: whose sentences bear a tag, and how often they are right. None by default.
+
+    Source k, counted from 0, reports the truth with probability `reliabilities`[k]. The errors of the sources in
+    `liars` come from a table, the same every time; those of the others are independent. Each number in `copies` adds a
+    further source, which repeats every report of the source with that number.
+
+    `calibration_percent` of the facts are in untagged sentences and in reports, `report_percent` in reports only. The
+    last `newcomers` of the `reliabilities` report facts of the second kind only. So many `reporters`, and
+    those who copy them, report each fact, each in so many `sentences`. In `cooldown_percent` of the tagged sentences
+    about calibration facts the tag is left out. `place` is where tags stand; they have `tag_letters` letters.
+    """
+
+    reliabilities: tuple[Share, ...] = ()
+    liars: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    copies: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    newcomers: int = Field(0, ge=0)
+    calibration_percent: int = Field(30, ge=0, le=100)
+    report_percent: int = Field(30, ge=0, le=100)
+    reporters: int = Field(1, ge=1)
+    sentences: int = Field(10, ge=1)
+    cooldown_percent: int = Field(0, ge=0, le=100)
+    place: Literal["first", "last", "apart"] = "first"
+    tag_letters: int = Field(6, ge=1, le=20)
+
+    @property
+    def originals(self) -> tuple[int, ...]:
+        """For each source the one whose reports it says: itself, or the source at the end of a chain of copies."""
+        return tuple(self._end_of_chain(k) for k in range(len(self.reliabilities) + len(self.copies)))
+
+    def _end_of_chain(self, k: int) -> int:
+        """Returns the source that source k copies, directly or not; a copier if they copy in a circle."""
+        own = len(self.reliabilities)
+        for _ in self.copies:
+            k = self.copies[k - own] if k >= own else k
+        return k
+
+    @model_validator(mode="after")
+    def _sources_exist(self) -> SourcesConfig:
+        own, count = len(self.reliabilities), len(self.reliabilities) + len(self.copies)
+        if not own and (self.liars or self.copies or self.newcomers):
+            raise ValueError("there are liars, copies or newcomers, but no sources: set reliabilities too")
+        if strange := [k for k in self.liars if k >= own]:
+            raise ValueError(f"liars names source {strange[0]}, but reliabilities has the sources 0 to {own - 1}")
+        if strange := [k for k in self.copies if k >= count]:
+            raise ValueError(f"copies names source {strange[0]}, who is nobody: the sources are 0 to {count - 1}")
+        if circle := [k for k, original in enumerate(self.originals) if original >= own]:
+            raise ValueError(f"source {circle[0]} copies itself, or copiers in a circle: name one with a reliability")
+        return self
+
+    @model_validator(mode="after")
+    def _everyone_reports(self) -> SourcesConfig:
+        if not self.reliabilities:
+            return self
+        if self.calibration_percent + self.report_percent > 100:
+            raise ValueError("calibration_percent and report_percent are more than 100 together: lower one of them")
+        if not self.calibration_percent + self.report_percent:
+            raise ValueError("no source has a report: raise calibration_percent or report_percent")
+        if self.newcomers and not self.report_percent:
+            raise ValueError("the newcomers have no report: raise report_percent")
+        calibrated = len(self.reliabilities) - self.newcomers
+        if calibrated < bool(self.calibration_percent):
+            raise ValueError(f"newcomers is {self.newcomers}: no source is left for the calibration facts, lower it")
+        fewest = calibrated if self.calibration_percent else len(self.reliabilities)
+        if self.reporters > fewest:
+            raise ValueError(f"reporters is {self.reporters}, more than the {fewest} sources that can report a fact")
         return self

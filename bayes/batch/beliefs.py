@@ -21,7 +21,7 @@ from worldgen.bayes.batch.queries import Queries, check_unrevised
 from worldgen.bayes.batch.sparse_rows import SparseRows
 from worldgen.bayes.batch.unseen_subject import unseen_subject_beliefs
 from worldgen.bayes.distribution import Distribution
-from worldgen.bayes.sparse import Flags, Integers
+from worldgen.bayes.sparse import Integers
 
 
 class BeliefPart(Protocol):
@@ -90,6 +90,14 @@ def ask_roots(agent: Agent, queries: Queries) -> Beliefs:
     return _one_part(len(queries), _roots(agent, queries))
 
 
+def ask_requests(agent: Agent, queries: Queries) -> Beliefs:
+    """Returns the belief that a request for each query's fact is measured by, `Agent.belief_of_request`.
+
+    Raises ValueError for an agent that was revised already.
+    """
+    return (ask_roots if agent.reading.name == "marginal" else ask_beliefs)(agent, queries)
+
+
 def ask_unseen_subject(agent: Agent, relation: Integers, edits: EditSets) -> Beliefs:
     """Returns p(o | ., r) of every relation [Q], after the edits of its query.
 
@@ -106,7 +114,7 @@ def _one_part(Q: int, part: BeliefPart) -> Beliefs:
 def _parts(agent: Agent, queries: Queries) -> Iterator[tuple[NDArray[np.intp], BeliefPart]]:
     """Yields the roots together, the facts of each downstream relation together, and facts deeper down a chain,
     which the agent answers one by one."""
-    downstream, deeper = _dependence(agent, queries)
+    downstream, deeper = queries.dependence(agent)
     chosen = np.flatnonzero(~downstream)
     yield chosen, _roots(agent, queries.where(chosen))
     for relation in agent.parent:
@@ -119,15 +127,6 @@ def _parts(agent: Agent, queries: Queries) -> Iterator[tuple[NDArray[np.intp], B
 
 def _roots(agent: Agent, queries: Queries) -> SparseRows:
     return observe(agent.facts, agent.K, queries.subject, queries.relation, queries.edits).predictive(agent.a)
-
-
-def _dependence(agent: Agent, queries: Queries) -> tuple[Flags, Flags]:
-    """Returns [Q], [Q]: whether each query's fact is downstream, and whether its upstream fact is downstream too."""
-    parent = np.full(agent.facts.R + 1, -1)  # the last entry is the parent of "no relation", -1
-    parent[list(agent.parent.keys())] = list(agent.parent.values())
-    upstream = parent[queries.relation]
-    downstream = queries.observed(agent.facts, upstream)
-    return downstream, downstream & queries.observed(agent.facts, parent[upstream])
 
 
 @dataclass(frozen=True)

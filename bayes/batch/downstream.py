@@ -13,12 +13,15 @@ A changed row has V'_u = V_u + sum_c share_cu n_c, where n_c is the excess of co
     of_row_u         = w_u / strength_u + [u in E] p(u) (1 / strength'_u - 1 / strength_u)
     of_contributor_c = sum_{u in E} share_cu p(u) / strength'_u
 
+This is the marginal m. In two readings (see `worldgen.bayes.reading`) the edits of the fact itself are left out of it,
+and observations of the fact are added: p(o) = (kappa m(o) + n(o)) / (kappa + N).
+
 Shapes: Q queries, K objects, C contributors, L named objects of all queries together.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,7 +30,8 @@ from numpy.typing import NDArray
 
 from worldgen.bayes.agent import Agent
 from worldgen.bayes.batch.contributions import Contributions, contributions_of
-from worldgen.bayes.batch.observed_facts import observe
+from worldgen.bayes.batch.edit_sets import EditSets
+from worldgen.bayes.batch.observed_facts import ObservedFacts, observe, told_by_edits
 from worldgen.bayes.batch.queries import Queries
 from worldgen.bayes.conditional import ConditionalTable, RowSum
 from worldgen.bayes.distribution import Distribution
@@ -82,6 +86,17 @@ class DownstreamBeliefs:
         probability = self.at(np.full(len(objects), q), objects)
         return Distribution(K, objects.astype(np.int32), probability, float(default))
 
+    def with_told(self, kappa: Floats, told: ObservedFacts) -> DownstreamBeliefs:
+        """Returns (kappa m + n) / (kappa + N), for these beliefs m, n the counts of each query's fact, kappa [Q]."""
+        strength = kappa + told.total
+        share = kappa / strength  # exactly 1 where nothing was told
+        key, (named,) = sum_by_key(
+            np.append(self.key, told.fact * self.agent.K + told.object),
+            np.append(self.named * share[self.key // self.agent.K], told.excess / strength[told.fact]),
+        )
+        constant = self.constant * share + told.default / strength
+        return replace(self, key=key, named=named, constant=constant, d=self.d * share)
+
     def _background(self, q: Integers, objects: Integers) -> Floats:
         """Returns constant[q] + d[q] G(o) for each pair (q, o)."""
         G = self._sum_of_rows
@@ -91,14 +106,27 @@ class DownstreamBeliefs:
 
 def downstream_beliefs(agent: Agent, relation: int, queries: Queries) -> DownstreamBeliefs:
     """Returns the beliefs about downstream facts of one relation whose upstream facts are observed and roots."""
+    subject, relations, edits = queries.subject, queries.relation, queries.edits
+    if agent.reading.name == "marginal":
+        return _marginals(agent, relation, queries, edits)
+    m = _marginals(agent, relation, queries, edits.apart_from(subject, relations))
+    if agent.reading.name == "own":
+        told = observe(agent.facts, agent.K, subject, relations, edits)
+        return m.with_told(np.full(len(queries), agent.reading.kappa), told)
+    corpus = observe(agent.facts, agent.K, subject, relations, EditSets.none(len(queries)))
+    return m.with_told(agent.a * agent.K + corpus.total, told_by_edits(agent.K, subject, relations, edits))
+
+
+def _marginals(agent: Agent, relation: int, queries: Queries, edits: EditSets) -> DownstreamBeliefs:
+    """Returns the marginal of each query's fact after these edits, which take the place of the query's own."""
     a, K, table, Q = agent.a, agent.K, agent.tables[relation], len(queries)
     upstream = np.full(Q, agent.parent[relation])
-    p = observe(agent.facts, K, queries.subject, upstream, queries.edits).predictive(a)
+    p = observe(agent.facts, K, queries.subject, upstream, edits).predictive(a)
     query, u = p.key // K, p.key % K
     w = p.value - p.default[query]
     strength, default = a * K + table.total, (a + table.default) / (a * K + table.total)
 
-    moves = contributions_of(agent, relation, queries.edits)
+    moves = contributions_of(agent, relation, edits)
     n_c, c = moves.downstream, moves.contributor
     # The changed rows, one for each (query, u in E); `place` is the changed row of each contribution.
     changed, place = np.unique(moves.query * K + moves.row, return_inverse=True)

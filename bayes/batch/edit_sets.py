@@ -68,6 +68,12 @@ class EditSets:
         start = row_starts(lengths)
         return EditSets(start, self.subject[edit], self.relation[edit], self.object[edit], self.weight[edit])
 
+    def apart_from(self, subject: Integers, relation: Integers) -> EditSets:
+        """Returns the sets without the edits about their query's fact (subject[q], relation[q])."""
+        kept = ~self.falls_on(subject, relation)
+        start = row_starts(np.bincount(self.query[kept], minlength=len(self)))
+        return EditSets(start, self.subject[kept], self.relation[kept], self.object[kept], self.weight[kept])
+
     def set_of(self, q: int) -> tuple[Edit, ...]:
         """Returns the edits of query q."""
         own = slice(self.start[q], self.start[q + 1])

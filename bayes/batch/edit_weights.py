@@ -8,10 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from worldgen.bayes.agent import Agent
+from worldgen.bayes.batch.beliefs import ask_requests
 from worldgen.bayes.batch.edit_sets import EditSets
 from worldgen.bayes.batch.observed_facts import observe
-from worldgen.bayes.batch.queries import check_unrevised
-from worldgen.bayes.dirichlet import least_weight, predictive, target_credence
+from worldgen.bayes.batch.queries import Queries, check_unrevised
+from worldgen.bayes.dirichlet import least_weight, target_credence
 from worldgen.bayes.sparse import Floats, Integers, look_up
 
 
@@ -21,9 +22,15 @@ def ask_weights(agent: Agent, subject: Integers, relation: Integers, objects: In
     Raises ValueError for an agent that was revised already, and for a target outside (0, 1).
     """
     check_unrevised(agent)
-    seen = observe(agent.facts, agent.K, subject, relation, EditSets.none(len(subject)))
+    queries = Queries(subject, relation, EditSets.none(len(subject)))
+    seen = observe(agent.facts, agent.K, subject, relation, queries.edits)
     asked = np.arange(len(subject)) * agent.K + objects
     named, excess = look_up(seen.fact * agent.K + seen.object, seen.excess, asked)
-    n = seen.default + np.where(named, excess, 0.0)
-    goal = target_credence(predictive(n, seen.total, agent.a, agent.K), target)
-    return np.asarray(least_weight(n, seen.total, agent.a, agent.K, goal))
+    mass, strength = agent.a + (seen.default + np.where(named, excess, 0.0)), agent.a * agent.K + seen.total
+    p = ask_requests(agent, queries).at(objects[:, None])[:, 0]
+    if agent.reading.name != "marginal":
+        downstream, _ = queries.dependence(agent)
+        if agent.reading.name == "own":
+            strength = np.where(downstream, agent.reading.kappa + seen.total, strength)
+        mass = np.where(downstream, p * strength, mass)
+    return np.asarray(least_weight(mass, strength, target_credence(p, target)))

@@ -86,6 +86,13 @@ class ObservedFacts:
         return self.fact[named], self.object[named], rho
 
 
+def told_by_edits(K: int, subject: Integers, relation: Integers, edits: EditSets) -> ObservedFacts:
+    """Returns what the edits of set f alone say of fact f of (subject, relation) [F]."""
+    new = np.flatnonzero(edits.falls_on(subject, relation))
+    key, (weight,) = sum_by_key(edits.query[new] * K + edits.object[new], edits.weight[new])
+    return ObservedFacts(K, key // K, key % K, weight, np.zeros(len(key)), len(subject))
+
+
 def observe(facts: FactTable, K: int, subject: Integers, relation: Integers, edits: EditSets) -> ObservedFacts:
     """Returns the observations of the facts (subject, relation) [F], with the edits of set f that are about fact f."""
     table_fact = facts.fact_numbers(subject, relation)

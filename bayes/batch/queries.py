@@ -41,6 +41,14 @@ class Queries:
         edited[self.edits.query[self.edits.falls_on(self.subject, relation)]] = True
         return (relation >= 0) & ((facts.fact_numbers(self.subject, relation) >= 0) | edited)
 
+    def dependence(self, agent: Agent) -> tuple[Flags, Flags]:
+        """Returns [Q], [Q]: whether each query's fact is downstream, and whether its upstream fact is so too."""
+        parent = np.full(agent.facts.R + 1, -1)  # the last entry is the parent of "no relation", -1
+        parent[list(agent.parent.keys())] = list(agent.parent.values())
+        upstream = parent[self.relation]
+        downstream = self.observed(agent.facts, upstream)
+        return downstream, downstream & self.observed(agent.facts, parent[upstream])
+
     def belief(self, agent: Agent, q: int) -> Distribution:
         """Returns the belief that query q asks for, from the agent itself and not in a batch."""
         return agent.revise(*self.edits.set_of(q)).belief(int(self.subject[q]), int(self.relation[q]))

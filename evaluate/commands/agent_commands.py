@@ -13,7 +13,7 @@ from worldgen.evaluate.commands.options import JSON_OPTION, RUN_ARGUMENT, existi
 from worldgen.evaluate.commands.output import print_result
 
 if TYPE_CHECKING:
-    from worldgen.evaluate.inquiry.minds import Minds
+    from worldgen.evaluate.inquiry.minds import EditWeight, Minds
     from worldgen.evaluate.runs.config import RunConfig
 
 
@@ -26,6 +26,7 @@ class AskOptions(TypedDict):
     edits: tuple[str, ...]
     weight: str
     credence: float | None
+    source: str | None
     given: str | None
     object_: str | None
     explain: bool
@@ -55,6 +56,7 @@ class AskOptions(TypedDict):
 @click.option(
     "--credence", type=float, help="The credence at which auto calls an edit credible.  [default: the run's, 0.95]"
 )
+@click.option("--source", metavar="TAG", help="The source that makes the edit, in a world with sources.")
 @click.option("--given", metavar='"R | O"', help="Suppose this object of a relation that RELATION depends on.")
 @click.option("--object", "object_", metavar="O", help="Show this object too; --explain then explains it.")
 @click.option(
@@ -79,6 +81,9 @@ def ask_command(run: Path, as_json: bool, **options: Unpack[AskOptions]) -> None
     config = existing_config(run)
     _check_question(options)
     weight = EditWeight.of(options["weight"], options["credence"], config.cases.target_credence)
+    if options["source"] is not None:
+        print_result(*_sourced_belief(run, config, weight, options), as_json)
+        return
     minds = read_minds(run, config, options["edits"], weight)
     if options["statements"]:
         judgements = judge(minds, options["statements"])
@@ -94,6 +99,27 @@ def _check_question(options: AskOptions) -> None:
         raise UserError("--statement stands alone: leave out SUBJECT, RELATION, --given, --object and --explain")
     if not options["statements"] and options["relation"] is None:
         raise UserError("say what to ask for: SUBJECT and RELATION, or --statement 'subject | relation | object'")
+
+
+def _sourced_belief(
+    run: Path, config: RunConfig, weight: EditWeight, options: AskOptions
+) -> tuple[dict[str, object], str]:
+    """Returns the belief after an edit of a source, as a value for JSON and as text."""
+    from worldgen.evaluate.inquiry.ask import BeliefQuestion
+    from worldgen.evaluate.inquiry.ask_source import ask_source, sourced_belief_text
+    from worldgen.evaluate.stages.sources.heard import mind_of
+
+    subject, relation, source = options["subject"], options["relation"], options["source"]
+    assert source is not None
+    others = (options["statements"], options["given"], options["object_"], options["explain"])
+    if len(options["edits"]) != 1 or any(others) or subject is None or relation is None:
+        raise UserError("--source asks for SUBJECT and RELATION after one --edit: leave out all but --weight and --top")
+    world, mind = mind_of(run, config)
+    said = source, options["edits"][0]
+    belief = ask_source(
+        world, mind.trust, BeliefQuestion(subject, relation), said, weight, config.trust.weight, options["top"]
+    )
+    return asdict(belief), sourced_belief_text(belief)
 
 
 def _belief(run: Path, config: RunConfig, minds: Minds, options: AskOptions) -> tuple[dict[str, object], str]:

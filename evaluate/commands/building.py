@@ -22,11 +22,15 @@ def run_command(run: Run, method: str) -> tuple[dict[str, Any], str]:
     """
     from worldgen.evaluate.commands import summary
     from worldgen.evaluate.stages.slag import whole as slag
+    from worldgen.evaluate.stages.sources import whole as sources
     from worldgen.evaluate.stages.whole import run_everything
 
     if run.config.system == "slag":
         slag.run_everything(run, [METHODS["ft"], METHODS[method]])
         return summary.beliefs(run.folder, run.config, with_page=True)
+    if run.config.system == "sources":
+        sources.run_everything(run, [METHODS["ft"], METHODS[method]])
+        return summary.trust(run.folder, run.config, with_page=True)
     run_everything(run, METHODS[method])
     return summary.scores(run.folder, with_page=True)
 

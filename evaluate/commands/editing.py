@@ -98,8 +98,9 @@ def report_command(run: Run) -> tuple[dict[str, Any], str]:
     """
     from worldgen.evaluate.stages import testbed
     from worldgen.evaluate.stages.page import make_page
-    from worldgen.evaluate.stages.slag.scores import SCORES
+    from worldgen.evaluate.stages.slag import scores as slag_scores
+    from worldgen.evaluate.stages.sources import scores as trust_scores
 
-    make_page(run, testbed.SCORES, SCORES)
+    make_page(run, testbed.SCORES, slag_scores.SCORES, trust_scores.SCORES)
     page = str(run.folder / "report" / "index.html")
     return {"page": page}, page

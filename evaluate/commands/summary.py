@@ -65,3 +65,14 @@ def beliefs(run_folder: Path, config: RunConfig, with_page: bool = False) -> Sum
         texts.append(_page(run_folder))
     found = {"detection": detected, "updates": updated}
     return {name: [row.as_json() for row in rows] for name, rows in found.items()}, "\n\n".join(filter(None, texts))
+
+
+def trust(run_folder: Path, config: RunConfig, with_page: bool = False) -> Summary:
+    """Returns the tables of trust: in the reports that the model has read, and by method; and the path of the page."""
+    from worldgen.evaluate.report.trust_tables import trust_as_text
+    from worldgen.evaluate.sources.scoring import TRUST_FILE, read_trust_scores
+    from worldgen.evaluate.stages.sources.scores import SCORES
+
+    rows = read_trust_scores(run_folder / SCORES.name / TRUST_FILE)
+    texts = [trust_as_text(rows, config.score.confidence), *([_page(run_folder)] if with_page else [])]
+    return {"trust": [row.as_json() for row in rows]}, "\n\n".join(texts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from worldgen.bayes.agent import Agent
 from worldgen.bayes.distribution import Distribution
-from worldgen.bayes.statements import belief_given, credence, dependency_path
+from worldgen.bayes.statements import Statement, belief_given, credence, dependency_path
 from worldgen.errors import UserError
 from worldgen.evaluate.inquiry.minds import Minds, WeighedEdit, weighed_edits
 from worldgen.evaluate.inquiry.user_text import names_in, read_statement
@@ -45,12 +45,18 @@ class ObjectCredence:
 
 @dataclass(frozen=True)
 class Belief:
-    """The agent's answer to a question: objects in order of the latest credence, entropies in bits."""
+    """The agent's answer to a question: objects in order of the latest credence, entropies in bits.
+
+    A formula is "root", "marginal", "edits" or "own" (see `Agent.formula`), "unseen subject", or "conditional" under
+    `given`; `formula_after` is None without an edit.
+    """
 
     subject: str
     relation: str
     depends_on: str | None
     given: str | None
+    formula_before: str
+    formula_after: str | None
     edits: list[WeighedEdit]
     objects: list[ObjectCredence]
     entropy_before: float
@@ -59,9 +65,14 @@ class Belief:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The agent's credence in one statement; `after` is None without an edit."""
+    """The agent's credence in one statement; `after` is None without an edit.
+
+    The formulas are those of its facts, in order (see `Agent.formula`).
+    """
 
     statement: str
+    formulas_before: list[str]
+    formulas_after: list[str] | None
     before: float
     after: float | None
 
@@ -94,6 +105,8 @@ def ask(minds: Minds, question: BeliefQuestion, most: int) -> Belief:
         relation=world.relations[r],
         depends_on=None if upstream is None else world.relations[upstream],
         given=question.given,
+        formula_before=_formula(minds.before, s, r, question.given),
+        formula_after=_formula(minds.after, s, r, question.given) if minds.edits else None,
         edits=weighed_edits(minds),
         objects=[
             ObjectCredence(world.objects[o], shares[o] if shares else None, before[o], after[o] if after else None)
@@ -109,9 +122,18 @@ def judge(minds: Minds, texts: Sequence[str]) -> Judgements:
     judgements = []
     for text in texts:
         statement = read_statement(minds.world, text)
-        after = credence(minds.after, statement) if minds.edits else None
-        judgements.append(Judgement(text, credence(minds.before, statement), after))
+        formulas_before, before = _formulas(minds.before, statement), credence(minds.before, statement)
+        if minds.edits:
+            formulas_after, after = _formulas(minds.after, statement), credence(minds.after, statement)
+            judgements.append(Judgement(text, formulas_before, formulas_after, before, after))
+        else:
+            judgements.append(Judgement(text, formulas_before, None, before, None))
     return Judgements(weighed_edits(minds), judgements)
+
+
+def _formulas(agent: Agent, statement: Statement) -> list[str]:
+    facts = [fact for fact in (statement.first, statement.second) if fact is not None]
+    return [agent.formula(fact.subject, fact.relation) for fact in facts]
 
 
 def _distribution(agent: Agent, world: World, s: int | None, r: int, condition: str | None) -> Distribution:
@@ -126,7 +148,14 @@ def _distribution(agent: Agent, world: World, s: int | None, r: int, condition: 
     if not path:
         whose = "" if s is None else f" of {world.subjects[s]}"
         raise UserError(f"--given {condition!r}: {world.relations[r]}{whose} does not depend on it")
-    return belief_given(agent, object_, path)
+    return belief_given(agent, s, object_, path)
+
+
+def _formula(agent: Agent, s: int | None, r: int, condition: str | None) -> str:
+    """Returns which formula `_distribution` is by."""
+    if condition is not None:
+        return "conditional"
+    return "unseen subject" if s is None else agent.formula(s, r)
 
 
 def _frequencies(agent: Agent, s: int, r: int) -> Distribution | None:

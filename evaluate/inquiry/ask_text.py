@@ -14,6 +14,7 @@ def belief_text(belief: Belief) -> str:
     lines = [f"{belief.subject} | {belief.relation}" + (f", given {belief.given}" if belief.given else "")]
     if belief.depends_on:
         lines.append(f"depends on {belief.depends_on}")
+    lines.append(f"formula: {_before_and_after(belief.formula_before, belief.formula_after)}")
     rows = [["", "corpus", *_phases(belief.edits)]]
     for c in belief.objects:
         corpus = "-" if c.corpus is None else f"{c.corpus:.2f}"
@@ -25,9 +26,15 @@ def belief_text(belief: Belief) -> str:
 
 def judgements_text(judgements: Judgements) -> str:
     """Returns credences in statements as text: the edits, and a table of statements."""
-    rows = [["", *_phases(judgements.edits)]]
-    rows += [[j.statement, *_numbers(j.before, j.after)] for j in judgements.statements]
+    rows = [["", *_phases(judgements.edits), "formula"]]
+    for j in judgements.statements:
+        after = None if j.formulas_after is None else ", ".join(j.formulas_after)
+        rows.append([j.statement, *_numbers(j.before, j.after), _before_and_after(", ".join(j.formulas_before), after)])
     return "\n".join([*_edit_lines(judgements.edits), *_table(rows)])
+
+
+def _before_and_after(before: str, after: str | None) -> str:
+    return before if after in (None, before) else f"{before}; after the edit: {after}"
 
 
 def _phases(edits: Sequence[WeighedEdit]) -> list[str]:

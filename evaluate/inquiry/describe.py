@@ -22,6 +22,7 @@ from worldgen.evaluate.inquiry.world_statistics import (
 from worldgen.graphs.selection import SelectionReport
 from worldgen.settings import CorpusConfig, WorldConfig
 from worldgen.worlds.aliases import AliasReport
+from worldgen.worlds.tagged_sources import SourceSummary
 from worldgen.worlds.world import NONE, World
 
 # By how much a size may differ from the paper's, as a share of the paper's.
@@ -88,6 +89,7 @@ class Description:
     document: str
     selection: SelectionReport
     aliases: AliasReport | None
+    sources: list[SourceSummary]
 
     def as_json(self) -> dict[str, object]:
         """Returns plain values for JSON; the report of a world without aliases is {}."""
@@ -95,9 +97,10 @@ class Description:
 
 
 def describe(built: BuiltWorld, world_settings: WorldConfig, corpus_settings: CorpusConfig) -> Description:
-    """Describes a built world; it is of the paper's sizes where its settings are the defaults."""
+    """Describes a built world; it is of the paper's sizes where its settings are the defaults, without sources."""
     world = built.world
-    paper_sized = world_settings.facts == WorldConfig().facts and corpus_settings == CorpusConfig()
+    of_the_papers_size = world_settings.facts == WorldConfig().facts and corpus_settings == CorpusConfig()
+    paper_sized = of_the_papers_size and not len(world.sources)
     subjects = np.bincount(np.diff(world.first_fact))
     return Description(
         paper_sized=paper_sized,
@@ -111,6 +114,7 @@ def describe(built: BuiltWorld, world_settings: WorldConfig, corpus_settings: Co
         document=_first_document(world, built.first_shard),
         selection=built.selection,
         aliases=built.aliases,
+        sources=world.sources.summaries(),
     )
 
 

@@ -12,6 +12,7 @@ from worldgen.evaluate.inquiry.text_columns import aligned
 from worldgen.evaluate.inquiry.world_statistics import Popularity
 from worldgen.graphs.selection import SelectionReport
 from worldgen.worlds.aliases import AliasReport
+from worldgen.worlds.tagged_sources import SourceSummary
 
 # The counts of a selection report in words. A count of 0 is not shown.
 _LEFT_OUT: Final = {
@@ -37,13 +38,18 @@ _NOT_SPOKEN: Final = {
 
 
 def description_text(world: Description) -> str:
-    """Returns the description as paragraphs: sizes, relations, pairs, popularity, examples, what was left out."""
+    """Returns the description as paragraphs: sizes, relations, pairs, popularity, examples, and what was left out.
+
+    Names and sources follow where the world has aliases or sources.
+    """
     parts = [
         _sizes(world), _relations(world), _pairs(world), _per_subject(world.relations_per_subject),
         _popularity(world), _examples(world), _left_out(world.selection),
     ]  # fmt: skip
     if world.aliases is not None:
         parts.append(_aliases(world.aliases))
+    if world.sources:
+        parts.append(_sources(world.sources))
     return "\n\n".join("\n".join(part) for part in parts)
 
 
@@ -132,6 +138,15 @@ def _aliases(report: AliasReport) -> Iterator[str]:
     )
     yield from _counted(asdict(report), _NOT_SPOKEN)
     yield from _reasons(report.reasons)
+
+
+def _sources(sources: list[SourceSummary]) -> Iterator[str]:
+    rows = [["tag", "kind", "reliability", "calibration", "report", "right"]]
+    for s in sources:
+        reports = (f"{s.calibration_reports:,}", f"{s.report_reports:,}")
+        rows.append([s.tag, s.kind, f"{s.reliability:.2f}", *reports, f"{s.share_right:.3f}"])
+    yield "sources, with their reports on calibration facts and on report facts, and the share that is right:"
+    yield from aligned(rows, "<<>>>>")
 
 
 def _counted(counts: Mapping[str, int], words_of: Mapping[str, str]) -> list[str]:

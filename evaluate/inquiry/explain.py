@@ -95,7 +95,7 @@ def explain(minds: Minds, question: BeliefQuestion, most: int, corpus: CorpusExt
         after=accounts[1] if minds.edits else None,
         upstream=None if upstream is None else world.relations[upstream],
         moved=[] if upstream is None else _moved(world, minds.before, later, answer),
-        sources=[_sources(world, corpus, step) for step in lineage],
+        sources=[_sources(world, corpus, step, later.reading.name == "own") for step in lineage],
     )
 
 
@@ -105,7 +105,7 @@ def _account(
     """Returns why the agent has its credence in an answer; `terms` is None for a root, `shown` are the terms listed."""
     if terms is None:
         return _root(root_formula(agent, *answer))
-    return _downstream(world, terms, agent.upstream_of(answer.subject, terms.upstream_relation), shown)
+    return _downstream(world, agent, answer, terms, shown)
 
 
 def _root(numbers: RootFormula) -> RootAccount:
@@ -118,10 +118,16 @@ def _largest(mixtures: list[Mixture], most: int) -> Ids:
     return np.array(list(dict.fromkeys(o for top in tops for o in top.tolist())), dtype=np.int32)
 
 
-def _downstream(world: World, terms: Mixture, above: int | None, shown: Ids) -> DownstreamAccount:
+def _downstream(world: World, agent: Agent, answer: Fact, terms: Mixture, shown: Ids) -> DownstreamAccount:
     rest_credence, rest_share = terms.rest(shown)
+    above = agent.upstream_of(answer.subject, terms.upstream_relation)
     return DownstreamAccount(
         terms.credence,
+        agent.formula(answer.subject, answer.relation),
+        terms.marginal,
+        terms.kappa,
+        terms.count,
+        terms.total,
         world.relations[terms.upstream_relation],
         None if above is None else world.relations[above],
         [UpstreamTerm(world.objects[o], *terms.term(o)) for o in shown.tolist()],
@@ -132,12 +138,15 @@ def _downstream(world: World, terms: Mixture, above: int | None, shown: Ids) -> 
 
 
 def _moved(world: World, before: Agent, after: Agent, answer: Fact) -> list[ChangedRow]:
-    rows = moved_rows(before, after, answer.relation, answer.object)
+    counted = after.source_of_marginal(answer.subject, answer.relation)
+    rows = moved_rows(before, counted, answer.relation, answer.object)
     return [ChangedRow(world.objects[row.upstream_object], *row[1:]) for row in rows]
 
 
-def _sources(world: World, corpus: CorpusExtract, step: LineageStep) -> Sources:
-    sentences, fact = corpus.sentences, step.fact
+def _sources(world: World, corpus: CorpusExtract, step: LineageStep, own: bool) -> Sources:
+    fact = step.fact
+    # A report is no evidence of the fact, so it is no source of the belief.
+    sentences = corpus.sentences.where(corpus.sentences.kind != Kind.REPORT)
     mentions = [
         Mentions(
             _form(said.kind, said.truth), world.objects[said.object], said.mentions, said.weight_for,
@@ -150,6 +159,7 @@ def _sources(world: World, corpus: CorpusExtract, step: LineageStep) -> Sources:
         subject=world.subjects[world.subject[fact]],
         relation=world.relations[step.relation],
         shared=step.downstream,
+        own=step.downstream and own,
         readings=corpus.readings,
         mentions=mentions,
         examples=[render(syntax_tree(world, naming, i)) for i in _first_of_each_form(naming)],

@@ -35,15 +35,24 @@ def _sum_of_terms(object_: str, account: DownstreamAccount) -> str:
         numbers = (term.responsibility, term.credence, term.conditional, term.share)
         rows.append([term.object, *(f"{number:.6f}" for number in numbers)])
     rows.append([f"{account.rest_objects} others", "", f"{account.rest_credence:.6f}", "", f"{account.rest_share:.6f}"])
-    rows.append(["sum", "", "", "", f"{account.credence:.6f}"])
-    head = f"p({object_}) is the sum over {up} of p({up}) x p({object_} | {up})"
+    rows.append(["sum", "", "", "", f"{account.marginal:.6f}"])
+    is_all = account.formula == "marginal"
+    head = f"{'p' if is_all else 'm'}({object_}) is the sum over {up} of p({up}) x p({object_} | {up})"
     more = f"  p({up}) is itself such a sum, over {account.upstream_depends_on}: ask for {up} to see it"
-    return "\n".join([head, *aligned(rows, "<>>>>"), *([more] if account.upstream_depends_on else [])])
+    told = [] if is_all else [_with_told(object_, account)]
+    return "\n".join([head, *aligned(rows, "<>>>>"), *([more] if account.upstream_depends_on else []), *told])
+
+
+def _with_told(object_: str, account: DownstreamAccount) -> str:
+    kappa, m, count, total = account.kappa, account.marginal, account.count, account.total
+    n = "e" if account.formula == "edits" else "n"
+    formula = f"({kappa:.6g} x {m:.6f} + {count:.6g}) / ({kappa:.6g} + {total:.6g})"
+    return f"p({object_}) = (kappa m + {n}) / (kappa + {n.upper()}) = {formula} = {account.credence:.6f}"
 
 
 def _moved(why: Explanation) -> str:
     if not why.moved:
-        return "no row of its conditional moved" if why.upstream else "a root: it has no conditional that could move"
+        return "no row moved that its marginal is made of" if why.upstream else "a root: no conditional could move"
     rows = [[str(why.upstream), "weight before", "after", f"p({why.object} | {why.upstream}) before", "after"]]
     for row in why.moved:
         weights = (f"{row.weight_before:.3f}", f"{row.weight_after:.3f}")
@@ -53,7 +62,10 @@ def _moved(why: Explanation) -> str:
 
 def _sentences(sources: Sources) -> str:
     head = f"the corpus on A = {sources.subject} | {sources.relation}, read {sources.readings} times"
-    head += " (counts only through the conditional that all subjects share):" if sources.shared else ":"
+    if sources.shared:
+        too = ", and as observations of this fact" if sources.own else ""
+        head += f" (counts {'' if too else 'only '}through the conditional that all subjects share{too})"
+    head += ":"
     rows = [["sentence", "object", "mentions", "weight for", "against"]]
     for m in sources.mentions:
         rows.append([m.form, m.object, str(m.mentions), f"{m.weight_for:.2f}", f"{m.weight_against:.2f}"])

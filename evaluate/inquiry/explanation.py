@@ -20,12 +20,14 @@ class Mentions:
 class Sources:
     """The sentences of the corpus about one fact; the weights count each sentence once for each of the `readings`.
 
-    `shared`: the fact is downstream, so its sentences count only through the conditional that all subjects share.
+    `shared`: the fact is downstream, so its sentences count through the conditional that all subjects share. They count
+    in no other way, but where the agent reads them as observations of the fact itself too (`own`).
     """
 
     subject: str
     relation: str
     shared: bool
+    own: bool
     readings: int
     mentions: list[Mentions]
     examples: list[str]
@@ -55,13 +57,22 @@ class UpstreamTerm:
 
 @dataclass(frozen=True)
 class DownstreamAccount:
-    """The credence in an object of a downstream fact: credence = the sum of the terms' shares + rest_share.
+    """The credence in an object of a downstream fact: credence = (kappa * marginal + count) / (kappa + total).
+
+    marginal = the sum of the terms' shares + rest_share. `count` and `total` are observations of the fact itself, of
+    the object and of all objects: edits (`formula` "edits"), or edits and sentences ("own"). `formula` is "marginal"
+    where there are none, and credence = marginal.
 
     `rest_objects` other upstream objects have the credence `rest_credence` and add `rest_share`, all together. The
     upstream credences are such a sum too where `upstream` depends on `upstream_depends_on`.
     """
 
     credence: float
+    formula: str
+    marginal: float
+    kappa: float
+    count: float
+    total: float
     upstream: str
     upstream_depends_on: str | None
     terms: list[UpstreamTerm]

@@ -88,7 +88,7 @@ def _belief(bench: Workbench) -> Editor[MistralForCausalLM]:
 
     config = bench.settings
     assert isinstance(config, BeliefConfig)
-    teacher = teacher_of(bench.world, bench.agent(), bench.tokenizer, config, bench.edit.mode, bench.cases)
+    teacher = teacher_of(bench.world, bench.agent(), bench.tokenizer, config, bench.edit.mode, bench.cases, bench.heard)
     covariances = covariances_of(bench, config.covariance_tokens)
     return Belief(config, bench.edit.mode, bench.tokenizer, teacher, covariances, bench.adapters)
 

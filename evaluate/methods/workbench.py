@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from worldgen.bayes.agent import Agent
+    from worldgen.evaluate.teaching.teacher import Heard
     from worldgen.evaluate.testbed.cases import Case
 
 
@@ -93,6 +94,9 @@ class Workbench:
 
     effects: Callable[[], pd.DataFrame]
     """Loads the effects that causal tracing found, for a method that needs them ("trace")."""
+
+    heard: Heard | None = None
+    """Judges the requests of sources, for a method that asks the agent; None where requests are nobody's."""
 
     @property
     def adapters(self) -> Path | None:

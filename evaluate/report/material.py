@@ -10,6 +10,7 @@ import pandas as pd
 from worldgen.corpus.sentences import Sentences
 from worldgen.evaluate.settings import CasesConfig, EditConfig, ScoreConfig
 from worldgen.evaluate.slag.scoring import BeliefScores
+from worldgen.evaluate.sources.scoring import TrustScores
 from worldgen.evaluate.statistics.interval import Interval
 from worldgen.evaluate.testbed.cases import Case
 from worldgen.evaluate.testbed.scores import MethodScores
@@ -85,3 +86,5 @@ class ReportMaterial:
     cases: Sequence[Case]
     methods: Sequence[MeasuredMethod]
     beliefs: BeliefMaterial | None
+    trust: Sequence[TrustScores]
+    """Whom the model and the methods trust."""

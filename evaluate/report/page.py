@@ -18,6 +18,7 @@ from worldgen.evaluate.report.methods_compared import compare_methods, trajector
 from worldgen.evaluate.report.model_curves import layer_effects, training_curves
 from worldgen.evaluate.report.quantities import amount, counts, memory
 from worldgen.evaluate.report.tables import MODES
+from worldgen.evaluate.report.trust_tables import trust_section
 from worldgen.evaluate.report.world_tables import world_tables
 from worldgen.evaluate.testbed.sites import SITE_LABELS
 from worldgen.storage.files import write_text
@@ -47,6 +48,7 @@ def write_page(material: ReportMaterial, folder: Path) -> None:
         comparison=compare_methods(scores, settings.score.flops, figures),
         trajectories=trajectories(scores, figures),
         beliefs=belief_section(material.beliefs, figures),
+        trust=trust_section(material.trust, figures),
     )  # fmt: skip
     write_text(folder / "index.html", page)
 

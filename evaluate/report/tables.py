@@ -43,9 +43,10 @@ def as_text(scores: MethodScores) -> str:
     several = ""
     if scores.mode is not None and scores.requests is not None and scores.requests > 1:
         several = f", {scores.requests} at a time {MODES[scores.mode]}"
+    labels = f", labelled by {scores.downstream}" if scores.downstream else ""
     interval = f"half of the {100 * scores.confidence:g}% interval, or [its ends]"
     parts = [
-        f"Editing with {scores.method}, {scores.cases} cases{several} (mean ± {interval})",
+        f"Editing with {scores.method}, {scores.cases} cases{several}{labels} (mean ± {interval})",
         ", ".join(by_heading(MAIN_METRICS)).lower(),
     ]
     for group, title in GROUPS.items():

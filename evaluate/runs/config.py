@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_origin
+from typing import Annotated, Any, Final, Literal, get_origin
 
 import tomli_w
 from pydantic import Field, ValidationError
@@ -19,6 +19,7 @@ from worldgen.bayes.settings import AgentConfig
 from worldgen.errors import UserError
 from worldgen.evaluate.settings import CasesConfig, EditConfig, ScoreConfig, TrajectoryConfig, TuneConfig
 from worldgen.evaluate.slag.settings import SlagConfig
+from worldgen.evaluate.sources.settings import TrustConfig
 from worldgen.lm.editors.settings import (
     BeliefConfig,
     ConstrainedFineTuningConfig,
@@ -29,7 +30,7 @@ from worldgen.lm.editors.settings import (
     RomeConfig,
 )
 from worldgen.lm.settings import PretrainConfig, TokensConfig, TraceConfig
-from worldgen.settings import CorpusConfig, GraphConfig, Section, WorldConfig
+from worldgen.settings import CorpusConfig, GraphConfig, Section, SourcesConfig, WorldConfig
 
 
 class RunConfig(Section):
@@ -40,10 +41,11 @@ class RunConfig(Section):
     """
 
     seed: int = Field(0, ge=0, lt=2**63)
-    system: Literal["testbed", "slag"] = "testbed"
+    system: Literal["testbed", "slag", "sources"] = "testbed"
     model_seed: Annotated[int, Field(ge=0, lt=2**63)] | Literal["seed"] = "seed"
     graph: GraphConfig = GraphConfig()
     world: WorldConfig = WorldConfig()
+    sources: SourcesConfig = SourcesConfig()
     corpus: CorpusConfig = CorpusConfig()
     tokens: TokensConfig = TokensConfig()
     agent: AgentConfig = AgentConfig()
@@ -62,6 +64,7 @@ class RunConfig(Section):
     trajectory: TrajectoryConfig = TrajectoryConfig()
     score: ScoreConfig = ScoreConfig()
     slag: SlagConfig = SlagConfig()
+    trust: TrustConfig = TrustConfig()
 
     @property
     def training_seed(self) -> int:
@@ -69,13 +72,22 @@ class RunConfig(Section):
         return self.seed if self.model_seed == "seed" else self.model_seed
 
     def inputs(self, settings: Iterable[str]) -> dict[str, Any]:
-        """Returns the values of settings by name. A section ("world") stands for all fields but its `work_fields`."""
+        """Returns the values of settings by name. A section ("world") stands for all fields but its `work_fields`.
+
+        A world without sources has no value of the section "sources": it is the world that it was before there were
+        sources, and its stages are not made anew.
+        """
         flat: dict[str, Any] = {}
         for setting in settings:
             section, _, name = setting.partition(".")
             value = getattr(self, section)
             if setting == "model_seed":
                 flat[setting] = self.training_seed
+            elif isinstance(value, SourcesConfig):
+                # By a slash: a stage ignores a noted value of a setting that is not among its inputs any more, but must
+                # not ignore that it had sources.
+                told = value.model_dump(mode="json") if value.reliabilities else {}
+                flat |= {f"{setting}/{field}": plain for field, plain in told.items()}
             elif not isinstance(value, Section):
                 flat[setting] = value
             else:
@@ -83,6 +95,15 @@ class RunConfig(Section):
                 plain = value.model_dump(mode="json")
                 flat |= {f"{section}.{field}": plain[field] for field in fields if field not in value.work_fields}
         return flat
+
+
+FORMER: Final[Mapping[str, Any]] = {
+    f"{section}.{name}": value
+    for section, field in RunConfig.model_fields.items()
+    if isinstance(field.default, Section)
+    for name, value in field.default.former.items()
+}
+"""What held before a setting was one: the name of the setting -> its value in runs of older versions."""
 
 
 def to_toml(config: RunConfig) -> str:
@@ -95,19 +116,39 @@ def from_toml(text: str, origin: str) -> RunConfig:
 
     Raises UserError (one line, naming `origin`) for bad TOML, an unknown field or an impossible value.
     """
-    try:
-        fields = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{origin} is not TOML: {error}") from None
-    return _validated(fields, origin)
+    return _validated(_parsed(text, origin), origin)
 
 
 def load(path: Path) -> RunConfig:
     """Reads the config in a TOML file. Raises UserError for a file that cannot be read."""
+    return from_toml(_text_of(path), str(path))
+
+
+def load_of_run(path: Path) -> RunConfig:
+    """Reads the config of a run folder: a setting that came later stands for what held before it (`FORMER`).
+
+    Raises UserError as `load` does.
+    """
+    fields = _parsed(_text_of(path), str(path))
+    for setting, value in FORMER.items():
+        section, _, name = setting.partition(".")
+        if isinstance(values := fields.setdefault(section, {}), dict):
+            values.setdefault(name, value)
+    return _validated(fields, str(path))
+
+
+def _text_of(path: Path) -> str:
     try:
-        return from_toml(path.read_text(encoding="utf-8"), str(path))
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"cannot read the config {path}: {error}") from None
+
+
+def _parsed(text: str, origin: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{origin} is not TOML: {error}") from None
 
 
 def override(config: RunConfig, settings: Iterable[str]) -> RunConfig:

@@ -10,7 +10,7 @@ from worldgen.bayes.evidence import Evidence
 from worldgen.bayes.fitting import fit
 from worldgen.bayes.settings import AgentConfig
 from worldgen.errors import UserError
-from worldgen.evaluate.runs.config import RunConfig, load
+from worldgen.evaluate.runs.config import RunConfig, load_of_run
 from worldgen.storage.manifests import MANIFEST, read_manifest
 from worldgen.worlds.world import World
 
@@ -22,7 +22,7 @@ CONFIG = "config.toml"
 
 def config_of(folder: Path) -> RunConfig | None:
     """Returns the config of a run folder; None where there is no run."""
-    return load(folder / CONFIG) if (folder / CONFIG).exists() else None
+    return load_of_run(folder / CONFIG) if (folder / CONFIG).exists() else None
 
 
 def load_world(run_folder: Path) -> World:
@@ -35,7 +35,7 @@ def load_agent(run_folder: Path, world: World, config: AgentConfig) -> Agent:
     evidence = Evidence.load(finished(run_folder / "agent") / "evidence.parquet")
     K = len(world.objects)
     a = 1 / K if config.prior == "unit" else 1.0
-    return fit(evidence, K, len(world.relations), world.pairs(), a)
+    return fit(evidence, K, len(world.relations), world.pairs(), a, config.reading)
 
 
 def measured_methods(run_folder: Path) -> list[str]:
@@ -46,6 +46,12 @@ def measured_methods(run_folder: Path) -> list[str]:
 def finished_updates(run_folder: Path) -> list[str]:
     """Returns the names of the finished stages of updates: "slag/updates/METHOD/PROTOCOL-R"."""
     folders = sorted(path.parent for path in run_folder.glob(f"slag/updates/*/*/{MANIFEST}"))
+    return [folder.relative_to(run_folder).as_posix() for folder in folders]
+
+
+def finished_trust(run_folder: Path) -> list[str]:
+    """Returns the names of the finished stages of requests by sources: "sources/edits/METHOD"."""
+    folders = sorted(path.parent for path in run_folder.glob(f"sources/edits/*/{MANIFEST}"))
     return [folder.relative_to(run_folder).as_posix() for folder in folders]
 
 

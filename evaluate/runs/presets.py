@@ -7,6 +7,7 @@ from collections.abc import Callable
 from worldgen.evaluate.runs.config import RunConfig
 from worldgen.evaluate.settings import CasesConfig, EditConfig, TuneConfig
 from worldgen.evaluate.slag.settings import SlagConfig
+from worldgen.evaluate.sources.settings import TrustConfig
 from worldgen.lm.editors.settings import (
     BeliefConfig,
     ConstrainedFineTuningConfig,
@@ -15,7 +16,7 @@ from worldgen.lm.editors.settings import (
     RomeConfig,
 )
 from worldgen.lm.settings import PretrainConfig, TokensConfig, TraceConfig
-from worldgen.settings import CorpusConfig, GraphConfig, WorldConfig
+from worldgen.settings import CorpusConfig, GraphConfig, SourcesConfig, WorldConfig
 
 
 def paper() -> RunConfig:
@@ -61,15 +62,33 @@ def tiny() -> RunConfig:
     )  # fmt: skip
 
 
+def sources_tiny() -> RunConfig:
+    """`tiny` with six sources, from one that is always right to one that is always wrong, and a newcomer."""
+    config = tiny()
+    changes = {
+        "system": "sources",
+        "sources": SourcesConfig(reliabilities=(1, 0.9, 0.75, 0.5, 0.25, 0, 0.5), newcomers=1),
+        "pretrain": config.pretrain.model_copy(update={"tokens": 2_000_000}),
+        "trust": TrustConfig(facts=20),
+        "belief": BeliefConfig(steps=20, joined=0, kept=0, learning_rate=2e-2),
+    }
+    return config.model_copy(update=changes)
+
+
 def slag_tiny() -> RunConfig:
-    """`tiny` with aliases, rules and rare facts, and SLAG on it: minutes on two CPU cores."""
+    """`tiny` with aliases, rules and rare facts, and SLAG on it: minutes on two CPU cores.
+
+    Rare facts are said once, and that may be wrong: so there are wrong beliefs to detect and to correct, however long
+    the model is trained.
+    """
     config = tiny()
     changes = {
         "system": "slag",
-        "world": WorldConfig(facts=600, aliases=2, held_out_percent=25, deterministic_percent=30),
-        "corpus": CorpusConfig(rare_percent=40),
+        "world": WorldConfig(facts=600, aliases=1, held_out_percent=25, deterministic_percent=30),
+        "corpus": CorpusConfig(rare_percent=40, min_truths=0),
+        "pretrain": config.pretrain.model_copy(update={"tokens": 4_000_000}),
         "slag": SlagConfig(
-            points=600, paraphrases=1, r=(1, 10), most_updates=100, random_tf=60,
+            points=600, split_percents=(40, 20, 40), paraphrases=1, r=(1, 10), most_updates=100, random_tf=60,
             grids=("ft.optimizer=adamw ft.learning_rate=1e-4,1e-3 ft.steps=10,40",
                    "ft.optimizer=sgd ft.learning_rate=1e-2,1e-1 ft.steps=10,40"),
         ),
@@ -78,19 +97,19 @@ def slag_tiny() -> RunConfig:
 
 
 def slag() -> RunConfig:
-    """SLAG on a world of 10,000 facts, with the paper's grids: the size from which conclusions are drawn."""
-    config = small()
+    """`slag-tiny` with four times the facts and the paper's grids: the size from which conclusions are drawn."""
+    config = slag_tiny()
     changes = {
-        "system": "slag",
-        "world": WorldConfig(facts=10_000, aliases=3, held_out_percent=25, deterministic_percent=30),
-        "corpus": CorpusConfig(rare_percent=40),
-        "slag": SlagConfig(),
+        "graph": GraphConfig(builtin_facts=2600, min_cooccurrence=50),
+        "world": config.world.model_copy(update={"facts": 2400}),
+        "pretrain": config.pretrain.model_copy(update={"tokens": 16_000_000, "checkpoint_minutes": 5.0}),
+        "slag": SlagConfig(points=2400, split_percents=(40, 20, 40), r=(1, 2, 4, 8, 10)),
     }
     return config.model_copy(update=changes)
 
 
 PRESETS: dict[str, Callable[[], RunConfig]] = {
-    "tiny": tiny, "small": small, "paper": paper, "slag-tiny": slag_tiny, "slag": slag,
+    "tiny": tiny, "small": small, "paper": paper, "slag-tiny": slag_tiny, "slag": slag, "sources-tiny": sources_tiny,
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ its folder was made with others: nothing is reused silently and nothing is destr
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from worldgen.errors import UserError
-from worldgen.evaluate.runs.config import field_names
+from worldgen.evaluate.runs.config import FORMER, field_names
 from worldgen.evaluate.runs.load import finished
 from worldgen.evaluate.runs.run import Run
 from worldgen.storage.manifests import (
@@ -26,6 +27,7 @@ from worldgen.storage.manifests import (
     begin,
     differing,
     finish,
+    inputs_text,
     read_manifest,
 )
 
@@ -65,6 +67,11 @@ class Stage:
     def inputs(self, run: Run) -> dict[str, Any]:
         """Returns the settings that decide the stage and the stages that it reads, by name: "world.facts" -> 600."""
         return run.config.inputs(self._all_settings()) | dict(self.also(run))
+
+    def mark(self, run: Run) -> str:
+        """Returns a short hash of the inputs, for the name of a folder. A setting at its former value is left out."""
+        told = {name: value for name, value in self.inputs(run).items() if FORMER.get(name) != value}
+        return hashlib.sha256(inputs_text(told).encode()).hexdigest()[:12]
 
     def _all_settings(self) -> tuple[str, ...]:
         """Returns the settings of the stages that it reads, of those that they read, and its own."""
@@ -119,7 +126,7 @@ def check_made_with(folder: Path, inputs: Inputs) -> None:
     """Raises UserError where a stage is not finished, or was made with other values of those inputs that it noted."""
     manifest = read_manifest(finished(folder))
     assert manifest is not None
-    noted = {name: value for name, value in manifest.inputs.items() if name in inputs}
+    noted = {name: value for name, value in _with_former(manifest.inputs, inputs).items() if name in inputs}
     if changed := differing(noted, inputs):
         raise _made_with_others(folder, changed)
 
@@ -149,7 +156,13 @@ def _differences(noted: Inputs | None, inputs: Inputs) -> list[str]:
     """Returns how noted inputs differ from these. A setting that no longer decides the stage is no difference."""
     if noted is None:
         return []
+    noted = _with_former(noted, inputs)
     return differing({name: noted[name] for name in noted if name in inputs or name not in _settings()}, inputs)
+
+
+def _with_former(noted: Inputs, inputs: Inputs) -> Inputs:
+    """Returns noted inputs with those that came later, as they were before they could be set."""
+    return {name: value for name, value in FORMER.items() if name in inputs} | dict(noted)
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
@@ -14,9 +15,10 @@ from worldgen.evaluate.methods.tracing import averages, load_effects
 from worldgen.evaluate.report.material import MeasuredMethod, PageSettings, ReportMaterial
 from worldgen.evaluate.report.page import write_page
 from worldgen.evaluate.runs.config import RunConfig, to_toml
-from worldgen.evaluate.runs.load import load_world
+from worldgen.evaluate.runs.load import finished_trust, load_world
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import in_order
+from worldgen.evaluate.sources.scoring import TRUST_FILE, TrustScores, read_trust_scores
 from worldgen.evaluate.stages.belief_material import belief_stages, read_belief_material
 from worldgen.evaluate.stages.language_model import EXAM, LM, TRACE
 from worldgen.evaluate.stages.testbed import CASES, SCORES
@@ -26,6 +28,8 @@ from worldgen.evaluate.testbed.cases import load_cases
 from worldgen.evaluate.testbed.scores import read_scores
 from worldgen.storage.files import read_columns
 from worldgen.storage.manifests import Manifest, read_manifest
+
+_TRUST: Final = "sources/scores"
 
 
 def write_report(run: Run, methods: Sequence[str], folder: Path) -> None:
@@ -40,6 +44,7 @@ def finished_stages(run_folder: Path, methods: Sequence[str]) -> dict[str, Manif
     """Returns the manifests of the finished stages by name ("world", "edits/lora", ...), in the order of the run."""
     names = [stage.name for stage in in_order((TOKENS, CASES, EXAM, TRACE))]
     names += [*(f"edits/{method}" for method in methods), SCORES.name, *belief_stages(run_folder)]
+    names += ["sources/heard", "sources/cases", *finished_trust(run_folder), _TRUST]
     found = {name: read_manifest(run_folder / name) for name in names}
     return {name: manifest for name, manifest in found.items() if manifest is not None}
 
@@ -67,7 +72,12 @@ def read_report_material(run: Run, methods: Sequence[str]) -> ReportMaterial:
         cases=load_cases(run.folder / CASES.name / "cases.parquet") if methods else [],
         methods=list(_measured(run.folder, methods)),
         beliefs=read_belief_material(run.folder),
+        trust=_trust(run.folder / _TRUST),
     )
+
+
+def _trust(folder: Path) -> list[TrustScores]:
+    return read_trust_scores(folder / TRUST_FILE) if read_manifest(folder) is not None else []
 
 
 def _sentences(path: Path) -> Sentences | None:

@@ -125,6 +125,7 @@ def _make_scores(run: Run, folder: Path) -> Mapping[str, Any]:
         scores = replace(
             scored(method, run.folder / "edits" / method, allowed_steps(run.folder, method)),
             trajectory=tuple(scored(method, measured, steps) for steps, measured in shorter),
+            downstream=run.config.agent.reading.text,
             **_at_a_time(run, method),
         )
         write_text(folder / f"{method}.json", json.dumps(scores.as_json(), indent=1) + "\n")

@@ -6,7 +6,6 @@ on: a search that was killed goes on in the middle of a point, and a larger grid
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shlex
 from collections.abc import Mapping, Sequence
@@ -23,7 +22,6 @@ from worldgen.evaluate.stages.language_model import make_with_trace
 from worldgen.evaluate.stages.testbed import CASE_FILES, CASES, benchmark_of, edits, score_folder, write_cases
 from worldgen.evaluate.testbed.cases import load_cases
 from worldgen.storage.files import write_text
-from worldgen.storage.manifests import inputs_text
 
 
 def _hold_cases_out(run: Run, folder: Path) -> Mapping[str, Any]:
@@ -58,7 +56,7 @@ def tune(run: Run, method: Method, grid: Sequence[str]) -> dict[str, Any]:
 def _measured(run: Run, method: Method) -> dict[str, Any]:
     """A point's score, its parts, and the cost of an edit."""
     stage = edits(method, run, HELD_OUT)
-    mark = hashlib.sha256(inputs_text(stage.inputs(run)).encode()).hexdigest()[:12]
+    mark = stage.mark(run)
     stage = replace(stage, name=f"tune/{method.name}/{mark}")
     make_with_trace(run, stage)
     scores = score_folder(run, method.name, benchmark_of(run, run.folder / HELD_OUT.name), run.folder / stage.name)

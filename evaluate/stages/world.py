@@ -22,6 +22,7 @@ from worldgen.storage.manifests import Inputs
 from worldgen.storage.stores import LocalFolder
 from worldgen.worlds.aliases import with_aliases
 from worldgen.worlds.making import make_world
+from worldgen.worlds.reporting import with_sources
 
 
 def _make_graph(run: Run, folder: Path) -> Mapping[str, Any]:
@@ -48,17 +49,19 @@ GRAPH = Stage(
 
 
 def _make_world(run: Run, folder: Path) -> Mapping[str, Any]:
-    """Chooses the world's subjects and gives every fact its distribution."""
+    """Chooses the world's subjects, gives every fact its distribution, and has the sources report."""
     config, seed = run.config.world, run.config.seed
     world = make_world(KnowledgeGraph.load(run.folder / GRAPH.name), config, seed)
     if config.aliases:
         world, aliases = with_aliases(world, config, spelling_of(run.config), run.config.graph.max_object_tokens, seed)
         write_text(folder / "aliases.json", json.dumps(asdict(aliases), indent=2, ensure_ascii=False) + "\n")
+    if run.config.sources.reliabilities:
+        world = with_sources(world, run.config.sources, seed)
     world.save(folder)
     return {"facts": len(world), "subjects": len(world.subjects), "objects": len(world.objects)}
 
 
-WORLD = Stage("world", _make_world, ("*.parquet", "aliases.json"), settings=("world",), reads=(GRAPH,))
+WORLD = Stage("world", _make_world, ("*.parquet", "aliases.json"), settings=("world", "sources"), reads=(GRAPH,))
 
 
 def _make_corpus(run: Run, folder: Path) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ Shapes: M metrics, n points, s seeds, B resamples. Source: Hase et al., 2021, se
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
@@ -67,6 +67,16 @@ class ResampledMeans:
     def interval(self, metric: int, confidence: float) -> Interval:
         """Returns the sample mean with the percentile interval: the quantiles (1 - c) / 2 and (1 + c) / 2."""
         return _percentiles(float(self.sample[metric]), _numbers(self.resampled[:, metric]), confidence)
+
+    def statistic(self, of: Callable[[Floats], Floats], confidence: float) -> Interval:
+        """Returns a statistic of the M means with its percentile interval; a resample without the statistic has no say.
+
+        `of` takes means [..., M] to statistics [...], NaN where there is none. The interval is (NaN, NaN) if no
+        resample has the statistic.
+        """
+        resampled = _numbers(of(self.resampled))
+        sample = float(of(self.sample[np.newaxis])[0])
+        return _percentiles(sample, resampled if len(resampled) else np.full(1, np.nan), confidence)
 
     def bootstrap_mean(self, metric: int) -> float:
         """Returns the mean of the bootstrap means. The published code of SLAG prints it as the estimate."""

@@ -8,10 +8,10 @@ where another request of the edition is about such a subject.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
@@ -36,6 +36,20 @@ Claims = list[tuple[Fact, float]]
 """Statements, each with the revised agent's credence in it."""
 
 
+class Mind(Protocol):
+    """Anybody with beliefs: an agent, or a mind that is not sure whom to believe."""
+
+    def belief(self, subject: int, relation: int) -> Distribution:
+        """Returns p(o | s, r)."""
+
+    def belief_of_request(self, subject: int, relation: int) -> Distribution:
+        """Returns p(o | s, r) of a requested fact."""
+
+
+Heard = Callable[[Request], Mind]
+"""Gives the mind that has heard the request of a source."""
+
+
 @dataclass(frozen=True)
 class Teacher:
     """Draws the targets of an edition, one batch for each gradient step."""
@@ -47,6 +61,8 @@ class Teacher:
     mode: Mode
     kept_out: Mapping[Fact, frozenset[int]]
     """For each request, the subjects that no target about this request may name."""
+    heard: Heard | None = None
+    """The mind that judges requests of sources; None where there are none. Such requests are made one at a time."""
 
     def batches(self, model: MistralForCausalLM, edition: Edition, turn: int) -> list[TargetBatch]:
         """Returns the batches of a turn, one for each step.
@@ -57,31 +73,46 @@ class Teacher:
         parts, draw = rounds(self.mode, edition), generator(edition.seed, f"lessons {turn}")
         edits = [[Edit(*_fact_of(request), request.weight) for request in part] for part in parts]
         earlier, requests = list(chain(*edits[:turn])), [_fact_of(request) for request in parts[turn]]
-        before, mind = self.agent.revise(*earlier), self.agent.revise(*earlier, *edits[turn])
+        before = self.agent.revise(*earlier)
+        mind = self._mind(before, edition.requests, edits[turn])
         edited = {edit.subject for edit in earlier}
         closed = self._closed_subjects(requests, map(_fact_of, edition.requests))
         claims = [self._claims(mind, fact, draw) for fact in requests]
         answers = tuple(target for fact in requests for target in self._answers(mind, fact))
+        answers += tuple(self._as_it_is_said(request) for request in parts[turn] if request.source is not None)
         truths = tuple(target for said in claims for claim in said for target in self._truths(*claim))
         joined = self._joined(model, requests, claims, closed | edited, draw)
         kept = self._kept(before, requests, closed, edited - closed, draw)
         return [TargetBatch((answers, truths, some), others) for some, others in zip(joined, kept, strict=True)]
 
+    def _mind(self, before: Agent, requests: Sequence[Request], edits: Sequence[Edit]) -> Mind:
+        """Returns the mind after a turn: the agent revised by its edits, or one that weighs the request's source."""
+        (*_, request) = requests
+        if self.heard is None or request.source is None:
+            return before.revise(*edits)
+        assert len(requests) == 1
+        return self.heard(request)
+
     # -- the consequences of a request -----------------------------------------------------------------------------
 
-    def _belief(self, mind: Agent, request: Fact, relation: int) -> Distribution:
+    def _belief(self, mind: Mind, request: Fact, relation: int) -> Distribution:
         """Returns an agent's belief about a relation of the request's subject.
 
-        The request itself is believed by the root formula, which defines its weight (see `testbed.credences`).
+        The request itself is believed by the formula that its weight is measured by (see `testbed.credences`).
         """
-        return (mind.root if relation == request.relation else mind.belief)(request.subject, relation)
+        return (mind.belief_of_request if relation == request.relation else mind.belief)(request.subject, relation)
 
-    def _answers(self, mind: Agent, request: Fact) -> Iterator[SoftTarget]:
+    def _answers(self, mind: Mind, request: Fact) -> Iterator[SoftTarget]:
         """Yields the target for the answer to "s r", for every relation r of the request's subject s."""
         for relation in relations_of(self.world, request.subject):
             yield self.writer.answer(request.subject, relation, self._belief(mind, request, relation))
 
-    def _claims(self, mind: Agent, request: Fact, draw: np.random.Generator) -> Claims:
+    def _as_it_is_said(self, request: Request) -> SoftTarget:
+        """Returns the target that the model says the request after its source's tag, whoever the source is."""
+        ways = self.writer.reader.ways_to_say(request.target)
+        return SoftTarget(request.prompt, tuple(ways), (1 / len(ways),) * len(ways), ())
+
+    def _claims(self, mind: Mind, request: Fact, draw: np.random.Generator) -> Claims:
         """Returns statements about the request's subject, with the revised agent's credences.
 
         For each relation of the subject: the two most probable objects after the edit, the most probable before, and
@@ -186,15 +217,18 @@ class Teacher:
 
 def teacher_of(
     world: World, agent: Agent, tokenizer: PreTrainedTokenizerFast, config: BeliefConfig, mode: Mode,
-    cases: Sequence[Case],
+    cases: Sequence[Case], heard: Heard | None = None,
 ) -> Teacher:  # fmt: skip
-    """Returns the teacher for these cases, which keeps their other subjects out of its targets."""
+    """Returns the teacher for these cases, which keeps their other subjects out of its targets.
+
+    `heard` judges the requests of sources, where there are some.
+    """
     kept_out: dict[Fact, frozenset[int]] = {}
     for case in cases:
         others = {case.subject2, case.b_subject}
         kept_out[case.request] = kept_out.get(case.request, frozenset()) | others
     writer = TargetWriter(world, AnswerReader(tokenizer, world.objects), config.objects)
-    return Teacher(world, agent, writer, config, mode, kept_out)
+    return Teacher(world, agent, writer, config, mode, kept_out, heard)
 
 
 def _fact_of(request: Request) -> Fact:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.bayes.agent import Agent
-from worldgen.bayes.batch.beliefs import Beliefs, ask_beliefs, ask_roots
+from worldgen.bayes.batch.beliefs import Beliefs, ask_beliefs, ask_requests
 from worldgen.bayes.batch.edit_sets import EditSets
 from worldgen.bayes.batch.queries import Queries
 from worldgen.bayes.sparse import Integers
@@ -52,8 +52,8 @@ class Labels:
 def label(world: World, agent: Agent, cases: Sequence[Case], certain_weight: float) -> Labels:
     """Returns the labels of the cases.
 
-    At s1r1 they are by the root formula (which defines the weight n'), everywhere else they are p(o | s, r) as
-    believed.
+    They are p(o | s, r) as believed; at s1r1 they are as requests are believed (`Agent.belief_of_request`), which the
+    weight n' is measured by.
     """
     column = {name: np.array([getattr(case, name) for case in cases], dtype=np.int64) for name in _NUMBERS}
     weights = np.stack([np.zeros(len(cases)), column["weight"], np.full(len(cases), float(certain_weight))])
@@ -66,7 +66,7 @@ def label(world: World, agent: Agent, cases: Sequence[Case], certain_weight: flo
 
     sites = {
         name: _site(
-            world, column, (subject, relation), ask(ask_roots if name == "s1r1" else ask_beliefs, subject, relation)
+            world, column, (subject, relation), ask(ask_requests if name == "s1r1" else ask_beliefs, subject, relation)
         )
         for name, (subject, relation) in SITE_FIELDS.items()
     }

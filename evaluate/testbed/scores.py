@@ -76,11 +76,14 @@ class MethodScores:
     steps: int | None = None
     """The most steps that an edit was allowed; None for a method that takes none."""
     trajectory: tuple[MethodScores, ...] = ()
-    """The scores of the same method with fewer steps, rising; `mode` and `requests` are not repeated in them."""
+    """The scores of the same method with fewer steps, rising; what says how they were made is not repeated in them."""
+    downstream: str | None = None
+    """How the agent that labelled the cases reads downstream facts (`Reading.text`); None where nobody knows."""
 
     def as_json(self) -> dict[str, Any]:
         """Returns the record of scores/METHOD.json."""
-        manner = {} if self.mode is None else {"mode": self.mode, "requests": self.requests}
+        manner: dict[str, Any] = {} if self.mode is None else {"mode": self.mode, "requests": self.requests}
+        manner |= {} if self.downstream is None else {"downstream": self.downstream}
         shorter = [{"steps": each.steps} | each._measured() for each in self.trajectory]
         return self._measured() | manner | {"steps": self.steps, "trajectory": shorter}
 
@@ -105,6 +108,7 @@ class MethodScores:
             cost=EditCost(**record["cost"]) if record["cost"] else None,
             mode=record.get("mode"),
             requests=record.get("requests"),
+            downstream=record.get("downstream"),
             steps=record["steps"],
             trajectory=tuple(MethodScores.from_json(shorter) for shorter in record.get("trajectory", ())),
         )

@@ -55,6 +55,7 @@ def test_every_belief_equals_the_oracles(drawn: tuple[MicroWorld, tuple[Edit, ..
         assert agent.upstream_of(s, r) == oracle.upstream_of(s, r)
         assert_equals(agent.root(s, r), oracle.root(s, r))
         assert_equals(agent.belief(s, r), oracle.belief(s, r))
+        assert_equals(agent.belief_of_request(s, r), oracle.request(s, r))
     for (_, r), o in product(world.pairs, range(world.K)):
         assert_equals(agent.conditional(r, o), oracle.conditional(r, o))
     for r in range(world.R):
@@ -103,11 +104,11 @@ def test_weight_for_is_the_least_whole_weight(drawn: tuple[MicroWorld, tuple[Edi
     for o in range(world.K):
         found = agent.weight_for(s, r, o, float(target))
         assert found == oracle.least_weight(s, r, o, target)
-        before = agent.root(s, r)[o]
-        goal = float(target) if oracle.root(s, r)[o] <= target else (1 + before) / 2
+        before = agent.belief_of_request(s, r)[o]
+        goal = float(target) if oracle.request(s, r)[o] <= target else (1 + before) / 2
         # Goals are often met exactly: the goal and the credence are rounded by a few 1e-16 then.
-        assert agent.revise(Edit(s, r, o, found)).root(s, r)[o] >= goal - 1e-14
-        assert found == 1 or agent.revise(Edit(s, r, o, found - 1)).root(s, r)[o] < goal
+        assert agent.revise(Edit(s, r, o, found)).belief_of_request(s, r)[o] >= goal - 1e-14
+        assert found == 1 or agent.revise(Edit(s, r, o, found - 1)).belief_of_request(s, r)[o] < goal
 
 
 @pytest.mark.parametrize(("times", "expected"), [(1, 2), (7, 8), (300, 301)])

@@ -113,9 +113,10 @@ def one_by_one(agent, queries, objects, root: bool):
     return np.array(credences), np.array(modes)
 
 
+@pytest.mark.parametrize("reading", worlds.READINGS, ids=lambda reading: reading.text)
 @pytest.mark.parametrize("root", [False, True])
-def test_beliefs_and_roots_of_the_tiny_world(root):
-    agent = worlds.agent()
+def test_beliefs_and_roots_of_the_tiny_world(root, reading):
+    agent = worlds.agent(reading)
     queries, objects = some_queries(600, seed=1)
     beliefs = (ask_roots if root else ask_beliefs)(agent, queries)
     credence, mode = one_by_one(agent, queries, objects, root)

@@ -24,6 +24,11 @@ EXACT = 1e-12  # as in test_agent
 Drawn = tuple[MicroWorld, tuple[Edit, ...]]
 
 
+def without(oracle: Oracle, s: int, r: int) -> Oracle:
+    """Returns the oracle without the edits of one fact."""
+    return Oracle(oracle.world, *(edit for edit in oracle.edits if edit[:2] != (s, r)))
+
+
 @given(micro_worlds())
 def test_mentions_add_up_to_the_counts(world: MicroWorld) -> None:
     """Mentions by kind, truth and object add up to the weights for and against each object, and to n[s,r]."""
@@ -66,15 +71,17 @@ def test_the_terms_add_up_to_the_credence(drawn: Drawn, data: st.DataObject) -> 
             continue
         assert (terms.upstream_relation, terms.object) == (upstream, o)
         assert abs(terms.credence - float(oracle.belief(s, r)[o])) <= EXACT
+        assert (terms.total > 0) == (agent.formula(s, r) != "marginal")
         np.testing.assert_allclose(terms.responsibility, np.array(oracle.rho(s, upstream), float), atol=EXACT)
-        conditional = [float(oracle.conditional(r, o_u)[o]) for o_u in range(world.K)]
+        counted = oracle if world.reading.name == "marginal" else without(oracle, s, r)
+        conditional = [float(counted.conditional(r, o_u)[o]) for o_u in range(world.K)]
         np.testing.assert_allclose(terms.conditional, conditional, rtol=0, atol=EXACT)
         shown = terms.top(data.draw(st.integers(0, world.K)))
         rest_credence, rest_share = terms.rest(shown)
         lines = [terms.term(o_u) for o_u in shown.tolist()]
         assert all(line.share == line.upstream * line.conditional for line in lines)
         assert abs(sum(line.upstream for line in lines) + rest_credence - 1) <= EXACT
-        assert abs(sum(line.share for line in lines) + rest_share - agent.belief(s, r)[o]) <= EXACT
+        assert abs(sum(line.share for line in lines) + rest_share - terms.marginal) <= EXACT
         assert all(a.share >= b.share for a, b in pairwise(lines))
 
 

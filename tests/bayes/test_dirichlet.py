@@ -43,7 +43,7 @@ def test_predictive_refuses_an_impossible_prior(a: float, K: int) -> None:
 def test_least_weight_is_least(count: int, others: int, K: int, flat: bool, target: Fraction) -> None:
     """By the definition, in exact thirds: n reaches the target, and n - 1 does not, or n - 1 is 0."""
     a, n_o, N = Fraction(1) if flat else Fraction(1, K), Fraction(count, 3), Fraction(count + others, 3)
-    n = Fraction(float(least_weight(float(n_o), float(N), float(a), K, float(target))))
+    n = Fraction(float(least_weight(float(a + n_o), float(a * K + N), float(target))))
     assert n >= 1
     assert a + n_o + n >= target * (a * K + N + n)
     assert n == 1 or a + n_o + n - 1 < target * (a * K + N + n - 1)
@@ -52,12 +52,12 @@ def test_least_weight_is_least(count: int, others: int, K: int, flat: bool, targ
 @pytest.mark.parametrize("target", [0, 1, -0.1, 1.1, float("nan")])
 def test_least_weight_refuses_impossible_targets(target: float) -> None:
     with pytest.raises(ValueError, match="credence"):
-        least_weight(1, 2, 1, 4, target)
+        least_weight(2, 6, target)
 
 
 def test_least_weight_of_a_huge_count_comes_at_once() -> None:
     """Half way to 1 from 1 - 1e-12, float64 cannot tell neighbouring weights apart: a search would not end."""
-    n = least_weight(1e12, 1e12, 0.5, 2, (1 + (1e12 + 0.5) / (1e12 + 1)) / 2)
+    n = least_weight(1e12 + 0.5, 1e12 + 1, (1 + (1e12 + 0.5) / (1e12 + 1)) / 2)
     # 1 minus the target, 2.5e-13, is known to 1.1e-16.
     assert n == pytest.approx(1e12, rel=1e-3)
 

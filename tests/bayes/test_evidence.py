@@ -11,12 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import Oracle, hundreds
+from source_worlds import reported
 
 from worldgen.bayes.evidence import Evidence, evidence_from_lines, evidence_of, merge
 from worldgen.bayes.fact_table import FactTable
+from worldgen.bayes.testimony import weighed_mentions
 from worldgen.bayes.testing import MicroWorld, Sentence, evidence_in, facts_of, micro_worlds, sentences_of
+from worldgen.corpus.recipe import make_shard
 from worldgen.corpus.sentences import Kind
 from worldgen.facts import Fact
+from worldgen.settings import CorpusConfig
+from worldgen.worlds.world import NONE
 
 
 def assert_same(found: Evidence, expected: Evidence) -> None:
@@ -136,3 +141,27 @@ def test_empty_evidence() -> None:
     assert len(nothing) == 0
     assert_same(merge([nothing, nothing]), nothing)
     assert FactTable.of(nothing, 3).observations(0, 0) is None
+
+
+def test_tagged_sentences_are_no_evidence_and_those_without_their_tag_are_bare_atoms() -> None:
+    """The agent leaves reports to whoever trusts their sources; a fact that only they tell has no evidence at all."""
+    world = reported()
+    told = make_shard(world, CorpusConfig(shuffles=1), 0, 0, len(world.subjects)).sentences
+    assert told.source is not None
+    tagged = told.kind == Kind.REPORT
+    assert tagged.sum() > 1000
+    found = evidence_of(world, told)
+    assert_same(found, evidence_of(world, told.where(~tagged)))
+    only_reported = np.flatnonzero(world.only_reported)
+    of_fact = np.stack([world.subject[only_reported], world.relation[only_reported]])
+    lines = {(s, r) for s, r in zip(found.subject.tolist(), found.relation.tolist(), strict=True)}
+    assert len(lines) == len(world) - len(only_reported)
+    assert not lines & {(s, r) for s, r in of_fact.T.tolist()}
+    left_out = ~tagged & (told.source != NONE)
+    assert left_out.sum() > 100
+    assert found.atomic.sum() == (told.kind == Kind.ATOM).sum()
+    without = evidence_of(world, told.where(~tagged & ~left_out))
+    assert found.positive.sum() == without.positive.sum() + 3 * left_out.sum()
+    for fact in (only_reported[0], told.fact[tagged][0], told.fact[left_out][0]):
+        assert weighed_mentions(told, fact, 1) == weighed_mentions(told.where(~tagged), fact, 1)
+    assert weighed_mentions(told, only_reported[0], 1) == []

@@ -1,13 +1,15 @@
 """The agent against exact inference by a library, pyAgrum, in a Bayesian network of the posterior means.
 
 For one subject the network has a node for each relation, an arc for each dependency whose upstream fact was observed
-of the subject, and the posterior means as its tables, which the oracle gives in fractions. The library knows no
+of the subject, and as its tables the posterior means, with what was told of the subject itself, which the oracle gives
+in fractions. The library knows no
 Dirichlets, no responsibilities and no defaults for objects never seen. So these tests check section 5 of the design
 (sums over upstream objects, down chains) and the joint of two facts.
 """
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import pairwise, product
 
 import numpy as np
@@ -35,10 +37,15 @@ def network(world: MicroWorld, edits: tuple[Edit, ...], subject: int) -> gum.Bay
     for u, d in arcs:
         net.addArc(f"r{u}", f"r{d}")
         for o_u in range(world.K):
-            net.cpt(f"r{d}")[{f"r{u}": o_u}] = [float(p) for p in means.conditional(d, o_u)]
+            net.cpt(f"r{d}")[{f"r{u}": o_u}] = [float(p) for p in means.downstream(subject, d, certain(o_u, world.K))]
     for r in set(range(world.R)) - {d for _, d in arcs}:
         net.cpt(f"r{r}").fillWith([float(p) for p in means.root(subject, r)])
     return net
+
+
+def certain(object_: int, K: int) -> list[Fraction]:
+    """Returns the distribution of one certain object."""
+    return [Fraction(o == object_) for o in range(K)]
 
 
 @hundreds

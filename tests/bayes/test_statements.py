@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from oracle import Oracle, hundreds
 
 from worldgen.bayes.statements import p_and, p_atom, p_not, p_or
-from worldgen.bayes.testing import MicroWorld, agent_of, edited_worlds, micro_worlds, two_facts
+from worldgen.bayes.testing import agent_of, edited_worlds, two_facts
 
 EXACT = 1e-12  # as in test_agent; a statement is at most three products and sums of such numbers
 
@@ -39,10 +39,11 @@ def test_credences_obey_the_laws_of_probability(drawn: tuple, data: st.DataObjec
     assert p_or(agent, one, one) == p_atom(agent, one)
 
 
-@given(micro_worlds(), st.data())
-def test_p_and_is_a_joint_distribution(world: MicroWorld, data: st.DataObject) -> None:
-    """P(A and B), summed over all objects of one fact, is the credence in the other."""
-    agent = agent_of(world)
+@given(edited_worlds(), st.data())
+def test_p_and_is_a_joint_distribution(drawn: tuple, data: st.DataObject) -> None:
+    """P(A and B), summed over all objects of one fact, is the credence in the other, told of or not."""
+    world, edits = drawn
+    agent = agent_of(world, *edits)
     one, two = data.draw(two_facts(world))
     total = sum(p_and(agent, one._replace(object=o), two) for o in range(world.K))
     np.testing.assert_allclose(total, p_atom(agent, two), rtol=0, atol=EXACT)

@@ -18,6 +18,7 @@ from oracle import Oracle
 
 from worldgen.bayes import testing
 from worldgen.bayes.agent import Agent, Edit
+from worldgen.bayes.reading import PAPER
 from worldgen.bayes.statements import credence
 
 ROOT = Path(__file__).parents[2]
@@ -70,7 +71,24 @@ def _hears_each_sentence_once(world: testing.MicroWorld, edits: tuple[Edit, ...]
     return lambda s, r: testing.agent_of(once, *edits).belief(s, r).dense()
 
 
+def _hears_nothing_of_downstream_facts(world: testing.MicroWorld, edits: tuple[Edit, ...]) -> Belief:
+    return lambda s, r: testing.agent_of(world._replace(reading=PAPER), *edits).belief(s, r).dense()
+
+
+def _counts_an_edit_twice(world: testing.MicroWorld, edits: tuple[Edit, ...]) -> Belief:
+    def belief(s: int, r: int) -> np.ndarray:
+        agent = testing.agent_of(world, *edits)
+        upstream = agent.upstream_of(s, r)
+        if upstream is None:
+            return agent.belief(s, r).dense()
+        return agent.told(s, r).added_to(agent.marginal(r, agent.belief(s, upstream))).dense()
+
+    return belief
+
+
 WRONG = {
+    "hears nothing of downstream facts": _hears_nothing_of_downstream_facts,
+    "counts an edit twice": _counts_an_edit_twice,
     "knows no dependencies": _of(lambda agent, s, r: agent.root(s, r).dense()),
     "forgets the last edit": _forgets_the_last_edit,
     "hears each sentence once": _hears_each_sentence_once,

@@ -1,11 +1,17 @@
 """worldgen.lm.encode: tokens put together from fragments equal the tokens of the documents' text."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
+import source_worlds
 import worlds
 
 from worldgen.corpus.recipe import make_shard
+from worldgen.corpus.sentences import Kind
 from worldgen.corpus.wording import Wording
+from worldgen.evaluate.runs.resources import tokenizer_for
+from worldgen.grammar import Place
 from worldgen.lm.encode import Encoder, encode_documents, spell_fragments, write_tokens
 from worldgen.lm.tokenizer import encode, load_mistral_tokenizer, train_word_tokenizer
 from worldgen.settings import CorpusConfig
@@ -49,6 +55,24 @@ def test_documents_with_aliases_are_their_text_too(kind):
     tokens = encode_documents(wording, spell_fragments(wording, tokenizer), shard, bos, eos)
     assert tokens.tolist() == text_tokens(tokenizer, wording, shard)
     assert tokenizer.unk_token_id not in tokens
+
+
+@pytest.mark.parametrize("place", get_args(Place))
+def test_documents_with_tags_are_their_text_too_and_a_tag_is_one_token(place):
+    world = source_worlds.reported(source_worlds.EVERYTHING.model_copy(update={"place": place}))
+    tokenizer = tokenizer_for(worlds.config(), world)
+    wording, shard = Wording(world), make_shard(world, CorpusConfig(shuffles=2), 0, 0, 20)
+    bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
+    tokens = encode_documents(wording, spell_fragments(wording, tokenizer), shard, bos, eos)
+    assert tokens.tolist() == text_tokens(tokenizer, wording, shard)
+    assert tokenizer.unk_token_id not in tokens
+    tags = [id_ for (id_,) in encode(tokenizer, world.sources.tags.labels)]
+    plain = tokenizer_for(worlds.config(), worlds.world())
+    assert tags == list(range(len(plain), len(plain) + 8))  # after all other words, which keep their ids
+    sentences = shard.sentences.where(shard.documents.sentence)
+    assert np.isin(tokens, tags).sum() == (sentences.kind == Kind.REPORT).sum() > 100
+    report = wording.texts(sentences.where(sentences.kind == Kind.REPORT))[0]
+    assert tokenizer.decode(encode(tokenizer, [report])[0]) == report
 
 
 def test_files_hold_whole_documents(tokenizer, tmp_path):

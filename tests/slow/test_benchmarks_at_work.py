@@ -1,4 +1,4 @@
-"""benchmarks/paper.py and pretrain.py at work: a reproduction in pieces, contenders that agree."""
+"""benchmarks/paper.py, pretrain.py and slag.py at work: a reproduction in pieces, contenders that agree, a floor."""
 
 import json
 import shutil
@@ -51,3 +51,21 @@ def test_the_contenders_agree(built_run):
     assert pretrain.check(results, "cpu") == []
     assert len(results) == 3
     assert "tokens/s" in pretrain.as_table(results)
+
+
+def test_a_few_updates_of_beliefs_and_their_floor():
+    def updated(*options):
+        command = [sys.executable, benchmark_files.FOLDER / "slag.py", "--training-tokens", "2000", "--device", "cpu"]
+        return subprocess.run([*map(str, command), *options, "--json"], capture_output=True, text=True)
+
+    done = updated("--points", "4", "--random", "3", "--set", "ft.steps=2")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["points"] == 4
+    assert said["steps_per_update"] == 2
+    assert said["questions"] >= 2 * 2 * 4 * (1 + 3)  # before and after, two each: the main one and the random ones
+    assert said["seconds"] > said["updates_made_seconds"] > 0
+    assert said["times_the_floor"] > 0
+    too_many = updated("--points", "4000", "--random", "0", "--method", "none")
+    assert too_many.returncode == 1
+    assert "wrong beliefs for 4000 points" in too_many.stderr

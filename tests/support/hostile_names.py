@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator
 
 from hypothesis import strategies as st
 
-from worldgen.grammar import Atom, Both, Lexicon, Not, Sentence, render, unspeakable
+from worldgen.grammar import Atom, Both, Lexicon, Not, Sentence, render
+from worldgen.unspeakable import unspeakable
 
 Labels = Collection[str]
 

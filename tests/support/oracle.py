@@ -45,7 +45,7 @@ class Oracle:
     """The agent of a micro-world after some edits."""
 
     def __init__(self, world: MicroWorld, *edits: Edit) -> None:
-        self.world = world
+        self.world, self.edits = world, edits
         # (subject, relation) -> (K weights for, K weights against)
         self.evidence: dict[tuple[int, int], tuple[Vector, Vector]] = {}
         for sentence in world.sentences:
@@ -105,11 +105,30 @@ class Oracle:
         return self.predictive(C)
 
     def _belief(self, s: int, r: int) -> Vector:
-        """Returns p(. | s, r): the marginal over all upstream objects, seen or not, or the root predictive."""
+        """Returns p(. | s, r): the root predictive, or the downstream belief given the upstream one."""
         upstream = self.upstream_of(s, r)
-        if upstream is None:
-            return self.root(s, r)
-        K, above = self.world.K, self.belief(s, upstream)
+        return self.root(s, r) if upstream is None else self.downstream(s, r, self.belief(s, upstream))
+
+    def downstream(self, s: int, r: int, above: Vector) -> Vector:
+        """Returns p(. | s, r) of a downstream fact, from a distribution of its upstream object."""
+        name, kappa = self.world.reading
+        if name == "marginal":
+            return self.marginal(r, above)
+        others = Oracle(self.world, *(edit for edit in self.edits if edit[:2] != (s, r)))
+        m = others.marginal(r, above)
+        if name == "own":
+            weight, told = Fraction(kappa), self.counts(s, r)
+        else:
+            weight = self.world.a * self.world.K + sum(others.counts(s, r))
+            told = [
+                sum((Fraction(e.weight) for e in self.edits if e[:3] == (s, r, o)), Fraction(0))
+                for o in range(self.world.K)
+            ]
+        return [(weight * p + t) / (weight + sum(told)) for p, t in zip(m, told, strict=True)]
+
+    def marginal(self, r: int, above: Vector) -> Vector:
+        """Returns the sum over all upstream objects, seen or not."""
+        K = self.world.K
         return [sum((self.conditional(r, o_u)[o] * above[o_u] for o_u in range(K)), Fraction(0)) for o in range(K)]
 
     def unseen_subject(self, r: int) -> Vector:
@@ -127,17 +146,20 @@ class Oracle:
         ]
         return [Fraction(named.count(o), len(named)) for o in range(self.world.K)] if named else None
 
+    def request(self, s: int, r: int) -> Vector:
+        """Returns the belief that n' is measured by: in the paper's reading the root predictive."""
+        return self.root(s, r) if self.world.reading.name == "marginal" else self.belief(s, r)
+
     def least_weight(self, s: int, r: int, o: int, target: Fraction) -> int:
-        """Returns n', the least whole n >= 1 with p(o | s, r) >= target by the root formula.
+        """Returns n', the least whole n >= 1 after which the request is believed to the target.
 
         A credence above the target already must get half way to 1.
         """
-        n = self.counts(s, r)
-        if self.predictive(n)[o] > target:
-            target = (1 + self.predictive(n)[o]) / 2
+        before = self.request(s, r)[o]
+        goal = target if before <= target else (1 + before) / 2
 
         def reaches(weight: int) -> bool:
-            return self.predictive([count + weight * (x == o) for x, count in enumerate(n)])[o] >= target
+            return Oracle(self.world, *self.edits, Edit(s, r, o, weight)).request(s, r)[o] >= goal
 
         high = 1
         while not reaches(high):
@@ -167,7 +189,7 @@ class Oracle:
         for upper, lower in ((one, two), (two, one)):
             chain = self._chain_between(upper, lower)
             if chain is not None:
-                return self.p_atom(upper) * self._given(chain, upper.object, lower.object)
+                return self.p_atom(upper) * self._given(upper.subject, chain, upper.object)[lower.object]
         return self.p_atom(one) * self.p_atom(two)
 
     def p_or(self, one: Fact, two: Fact) -> Fraction:
@@ -183,13 +205,9 @@ class Oracle:
             relation = self.upstream_of(lower.subject, relation)
         return chain if relation == upper.relation else None
 
-    def _given(self, chain: list[int], start: int, end: int) -> Fraction:
-        """Returns p(end | start): the sum of the probabilities of all paths of objects down the chain."""
-        total = Fraction(0)
-        for between in product(range(self.world.K), repeat=len(chain) - 1):
-            path = [start, *between, end]
-            probability = Fraction(1)
-            for relation, o_u, o_d in zip(chain, path, path[1:], strict=False):
-                probability *= self.conditional(relation, o_u)[o_d]
-            total += probability
-        return total
+    def _given(self, subject: int, chain: list[int], start: int) -> Vector:
+        """Returns p(. | start) of the subject at the end of the chain."""
+        belief = [Fraction(o == start) for o in range(self.world.K)]
+        for relation in chain:
+            belief = self.downstream(subject, relation, belief)
+        return belief

@@ -7,6 +7,7 @@ import numpy as np
 from worldgen.bayes.agent import Agent
 from worldgen.bayes.evidence import evidence_of
 from worldgen.bayes.fitting import fit
+from worldgen.bayes.reading import USUAL, Reading
 from worldgen.corpus.recipe import make_shard
 from worldgen.corpus.sentences import Shard
 from worldgen.evaluate.runs.config import RunConfig
@@ -47,11 +48,14 @@ def corpus() -> Shard:
     return make_shard(world(), CorpusConfig(), 0, 0, len(world().subjects))
 
 
+READINGS = (Reading("marginal"), Reading("edits"), Reading("own"), Reading("own", 30.0))
+
+
 @cache
-def agent() -> Agent:
+def agent(reading: Reading = USUAL) -> Agent:
     evidence = evidence_of(world(), corpus().sentences, multiplicity=5)
     K = len(world().objects)
-    return fit(evidence, K, len(world().relations), world().pairs(), 1 / K)
+    return fit(evidence, K, len(world().relations), world().pairs(), 1 / K, reading)
 
 
 @cache

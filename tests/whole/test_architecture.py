@@ -26,6 +26,7 @@ MAY_IMPORT = {
     # The rational agent: never meets the language model.
     "bayes": "worldgen storage worlds corpus",
     "bayes.batch": "worldgen bayes",
+    "bayes.trust": "worldgen bayes bayes.batch",
     # The language model: never meets the agent.
     "lm": "worldgen storage worlds corpus",
     "lm.training": "worldgen storage lm",
@@ -49,30 +50,37 @@ MAY_IMPORT = {
     "evaluate.slag.graphs": """worldgen storage worlds bayes bayes.batch evaluate.statistics evaluate.asking
         evaluate.slag evaluate.slag.making evaluate.slag.updating""",
     "evaluate.slag.converters": "worldgen graphs graphs.reading evaluate.slag",
+    "evaluate.sources": """worldgen storage worlds bayes bayes.trust lm
+        evaluate evaluate.statistics evaluate.asking""",
     "evaluate.teaching": """worldgen worlds corpus bayes bayes.batch lm lm.editors lm.editors.belief
         evaluate evaluate.asking evaluate.testbed""",
     "evaluate.methods": """worldgen storage worlds corpus bayes lm lm.inspection
         lm.editors lm.editors.lowrank lm.editors.rewriting lm.editors.tuning lm.editors.belief
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.teaching""",
-    "evaluate.inquiry": "worldgen graphs worlds corpus bayes",
+    "evaluate.inquiry": "worldgen graphs worlds corpus bayes bayes.trust",
     "evaluate.report.figures": "worldgen storage evaluate evaluate.statistics",
     "evaluate.report": """worldgen storage worlds corpus
-        evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.inquiry
+        evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.sources evaluate.inquiry
         evaluate.report.figures""",
     # A run joins the settings of all rooms and loads what its stages made: the rooms above never see it.
     "evaluate.runs": """worldgen storage graphs graphs.builtin graphs.reading worlds bayes lm lm.editors
-        evaluate evaluate.slag""",
+        evaluate evaluate.slag evaluate.sources""",
     "evaluate.stages": """worldgen storage graphs worlds corpus export bayes bayes.batch lm lm.training lm.editors
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.teaching evaluate.methods
-        evaluate.inquiry evaluate.report evaluate.runs""",
+        evaluate.inquiry evaluate.report evaluate.sources evaluate.runs""",
     "evaluate.stages.slag": """worldgen storage worlds bayes lm evaluate evaluate.statistics evaluate.asking
         evaluate.slag evaluate.slag.making evaluate.slag.updating evaluate.slag.graphs evaluate.methods evaluate.runs
         evaluate.stages""",
+    "evaluate.stages.sources": """worldgen storage worlds bayes.trust lm evaluate evaluate.statistics evaluate.asking
+        evaluate.sources evaluate.methods evaluate.runs evaluate.stages""",
     "evaluate.commands": """worldgen storage graphs graphs.fetching worlds corpus export lm lm.training
-        evaluate evaluate.asking evaluate.testbed evaluate.slag evaluate.slag.converters evaluate.methods
-        evaluate.inquiry evaluate.report evaluate.runs evaluate.stages evaluate.stages.slag""",
-    "evaluate.commands.slag": """worldgen evaluate.methods evaluate.runs evaluate.stages.slag evaluate.commands""",
-    "cli": "worldgen evaluate.commands evaluate.commands.slag",
+        evaluate evaluate.asking evaluate.testbed evaluate.slag evaluate.slag.converters evaluate.sources
+        evaluate.methods evaluate.inquiry evaluate.report evaluate.runs evaluate.stages evaluate.stages.slag
+        evaluate.stages.sources""",
+    "evaluate.commands.sources": """worldgen evaluate.methods evaluate.sources evaluate.inquiry evaluate.report
+        evaluate.runs evaluate.stages.sources evaluate.commands""",
+    "evaluate.commands.slag": "worldgen evaluate.methods evaluate.runs evaluate.stages.slag evaluate.commands",
+    "cli": "worldgen evaluate.commands evaluate.commands.slag evaluate.commands.sources",
 }
 
 

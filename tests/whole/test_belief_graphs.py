@@ -26,8 +26,8 @@ from worldgen.evaluate.stages.slag.graph import Wanted, draw_graph
 from worldgen.evaluate.stages.slag.points import BASE, believed
 
 SETTINGS = (
-    *miniature.SETTINGS, "pretrain.learning_rate=1e-2", "world.aliases=2", "slag.points=80", "ft.learning_rate=1e-2",
-    "ft.steps=40",
+    *miniature.SETTINGS, *miniature.TRAINED, "pretrain.tokens=300000", "world.aliases=2", "slag.points=80",
+    "ft.learning_rate=1e-3", "ft.steps=40",
 )  # fmt: skip
 N = 12
 
@@ -79,7 +79,7 @@ def test_nodes_are_test_points_with_their_predictions(run: Run) -> None:
     before = believed(run, Task.TF).of_split("test").main
     assert [before[id_] for id_ in nodes["id"]] == list(zip(nodes["predicted"], nodes["right"], strict=True))
     assert nodes["agent_observes"].tolist() == (nodes["predicted"] == "false").tolist()
-    graphml = nx.read_graphml(run.folder / "slag" / "graph" / "ft" / "graph.graphml")
+    graphml = nx.read_graphml(run.folder / "slag" / "graph" / "ft" / "beliefs.graphml")
     assert len(graphml) == N
 
 

@@ -45,7 +45,7 @@ def test_config_is_toml_that_reads_back(worldgen, tmp_path):
     "command",
     [
         "run", "build", "generate", "pretrain", "trace", "edit", "score", "report", "ask", "verify", "describe",
-        "export", "config", "convert-points",
+        "export", "config", "convert-points", "graph",
     ],
 )  # fmt: skip
 def test_every_command_has_help_with_an_example(worldgen, command):
@@ -214,9 +214,16 @@ class TestAsk:
 
     @pytest.mark.parametrize("downstream", [False, True])
     def test_an_explanation_adds_up(self, worldgen, built, downstream):
+        """Of a root, and of a downstream fact that is told itself beside its upstream fact."""
         subject, relation, object_ = self.some_fact(built, downstream)
         edit = ("--edit", f"{subject} | {relation} | {object_} | 50")
         reply = self.asked(worldgen, built, subject, relation, *edit, "--explain")
+        if downstream:
+            assert (reply["formula_before"], reply["formula_after"]) == ("marginal", "edits")
+            assert not reply["explanation"]["moved"]  # its own edit moves the conditional for other subjects alone
+            above = reply["depends_on"], reply["explanation"]["after"]["terms"][-1]["object"]
+            edit += ("--edit", f"{subject} | {above[0]} | {above[1]} | 40")
+            reply = self.asked(worldgen, built, subject, relation, *edit, "--explain")
         why, best = reply["explanation"], reply["objects"][0]
         assert why["object"] == best["object"]
         assert bool(why["moved"]) == downstream
@@ -224,7 +231,10 @@ class TestAsk:
             account = why[when]
             assert account["credence"] == pytest.approx(best[when], abs=1e-12)
             if downstream:
-                total = sum(term["share"] for term in account["terms"]) + account["rest_share"]
+                m = sum(term["share"] for term in account["terms"]) + account["rest_share"]
+                assert account["marginal"] == pytest.approx(m, abs=1e-12)
+                assert (account["formula"], account["total"]) == (("marginal", 0), ("edits", 50))[when == "after"]
+                total = (account["kappa"] * m + account["count"]) / (account["kappa"] + account["total"])
             else:
                 total = (account["prior"] + account["count"]) / (
                     account["prior"] * account["objects"] + account["total"]
@@ -236,6 +246,7 @@ class TestAsk:
         code, out, _ = worldgen("ask", built, subject, relation, *edit, "--explain")
         assert code == 0
         assert ("rows of the conditional that moved" in out) == downstream
+        assert ("(kappa m + e) / (kappa + E)" in out) == downstream
         assert all(example in out for source in why["sources"] for example in source["examples"])
 
     @staticmethod

@@ -14,10 +14,12 @@ import pytest
 import worlds
 from by_hand import Case, cases, credence
 from hypothesis import given
+from hypothesis import strategies as st
 from oracle import Oracle, hundreds
 from published import Published
 
 from worldgen.bayes.agent import Agent, Edit
+from worldgen.bayes.reading import PAPER
 from worldgen.bayes.statements import p_and
 from worldgen.bayes.testing import MicroWorld, Sentence, agent_of, edited_worlds
 from worldgen.corpus.sentences import Kind
@@ -77,7 +79,7 @@ def count_alike(world: MicroWorld) -> MicroWorld:
 
 
 @hundreds
-@given(edited_worlds())
+@given(edited_worlds(readings=st.just(PAPER)))
 def test_without_the_deviations_the_two_are_one(drawn: tuple[MicroWorld, tuple[Edit, ...]]) -> None:
     """Exactly, in fractions; edits of upstream facts are of weight 1. A world read k times mentions all k times."""
     world = count_alike(drawn[0])
@@ -210,6 +212,21 @@ def test_true_false_labels_of_a_corpus() -> None:
     assert np.abs(ours - expected).max() < 1
     # 0.16 of them; most are of objects drawn 10 times in 10, where a coin has no choice.
     assert np.mean(np.abs(theirs - expected) >= 1) > 0.1
+
+
+def test_an_edit_of_a_downstream_fact() -> None:
+    """Told 4 times that Ada is a judge: by her school alone, or (3 6667/27456 + 4) / 7. n' by the root formula is 52.
+
+    Two sentences make her a doctor, so n' = ceil(3 (.95 - 1/12) / .05) = 52.
+    """
+    told = Edit(ADA, JOB, JUDGE, 4)
+    ours, papers = agent_of(ADA_AND_BO), agent_of(ADA_AND_BO._replace(reading=PAPER))
+    theirs = Published(ADA_AND_BO, told).belief(ADA, JOB)[JUDGE]
+    are(ours.revise(told).belief(ADA, JOB)[JUDGE], F(43275, 64064), theirs, F(43751, 72384))
+    are(papers.revise(told).belief(ADA, JOB)[JUDGE], F(43751, 72384), theirs, F(43751, 72384))
+    n = papers.weight_for(ADA, JOB, JUDGE, 0.95)
+    assert n == 52
+    assert round(papers.revise(told._replace(weight=n)).belief(ADA, JOB)[JUDGE], 3) == 0.884
 
 
 def test_and_of_dependent_facts() -> None:

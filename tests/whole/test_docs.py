@@ -14,6 +14,7 @@ from by_hand import Names
 from oracle import Oracle
 
 from worldgen.bayes.agent import Edit
+from worldgen.bayes.reading import Reading
 from worldgen.bayes.statements import Statement, credence
 from worldgen.bayes.testing import agent_of
 from worldgen.facts import Fact
@@ -88,6 +89,28 @@ def test_a_row_of_the_worked_example(edited: bool, what: str, how: str, value: F
     # The arithmetic, up to the words after a comma, in exact fractions.
     formula = re.sub(r"\d+", r"Fraction(\g<0>)", how.split(",")[0].replace(" x ", " * "))
     assert eval(formula, {"Fraction": Fraction}) == value
+
+
+READINGS = re.findall(r"^\| ([\w, ]+) \| (0\.\d{4}) \| (0\.\d{4}) \| (0\.\d{4}) \| (\d+) \| (0\.\d{4}) \|$", TEXT, re.M)
+
+
+@pytest.mark.parametrize(("text", "before", "upstream", "told", "weight", "then"), READINGS, ids=lambda x: str(x))
+def test_a_row_of_the_three_readings(text: str, before: str, upstream: str, told: str, weight: str, then: str) -> None:
+    assert [text for text, *_ in READINGS] == ["marginal", "edits", "own, kappa 1", "own, kappa 10"]
+    name, _, kappa = text.partition(", kappa ")
+    micro = NAMES.micro_world(WORLD)._replace(reading=Reading(name, float(kappa or 1)))  # type: ignore[arg-type]
+    (s, r, o), of_school = NAMES.fact(WORLD["told"]["atom"]), edits(True)
+    of_job, lifting = Edit(s, r, o, WORLD["told"]["weight"]), Edit(s, r, o, int(weight))
+    for some, expected in (((), before), (of_school, upstream), ((of_job,), told), ((lifting,), then)):
+        assert f"{float(Oracle(micro, *some).belief(s, r)[o]):.4f}" == expected
+        assert f"{agent_of(micro, *some).belief(s, r)[o]:.4f}" == expected
+    assert (
+        Oracle(micro).least_weight(s, r, o, Fraction(95, 100))
+        == int(weight)
+        == agent_of(micro).weight_for(s, r, o, 0.95)
+    )
+    after = agent_of(micro, *of_school).belief(s, r).mode()
+    assert NAMES.objects[after] == ("doctor" if name == "own" else "judge")
 
 
 def test_the_weight_of_the_example() -> None:

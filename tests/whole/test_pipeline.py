@@ -169,7 +169,7 @@ def test_the_agent_is_the_one_that_labelled(run):
     object_ = world.objects.id_of(asked.target.removesuffix("."))
     relation = next(r for r in world.relations.labels if asked.prompt.endswith(f" {r}"))
     subject = world.subjects.id_of(asked.prompt.removesuffix(f" {relation}"))
-    believed = agent.root(subject, world.relations.id_of(relation))[object_]
+    believed = agent.belief_of_request(subject, world.relations.id_of(relation))[object_]
     assert key.credence_before == pytest.approx(believed, abs=1e-12)
 
 

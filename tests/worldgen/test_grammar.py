@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
+from typing import get_args
 
 import pytest
-from hostile_names import HOSTILE_WORDS, LONG, STRANGE_LETTERS, Labels, assert_unambiguous, lexicons, speakable
+from hostile_names import (
+    HOSTILE_WORDS,
+    LONG,
+    STRANGE_LETTERS,
+    Labels,
+    assert_unambiguous,
+    every_sentence,
+    lexicons,
+    speakable,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worldgen.grammar import Atom, Both, Lexicon, Not, Sentence, render, truth_prompt, unspeakable
+from worldgen.grammar import Atom, Both, Lexicon, Not, Place, Sentence, Tag, render, truth_prompt
+from worldgen.unspeakable import unspeakable, words_of
 
 
 @pytest.mark.parametrize("words", HOSTILE_WORDS, ids=" ".join)
@@ -142,6 +154,58 @@ def test_the_five_shapes(sentence: Sentence, text: str) -> None:
 def test_only_an_atom_is_said_bare() -> None:
     with pytest.raises(ValueError, match="only an atom"):
         render(Sentence(Not(ADA)))
+    with pytest.raises(ValueError, match="only an atom"):
+        render(Sentence(Not(ADA), tag=Tag("abc")))
+    with pytest.raises(ValueError, match="only a bare atom can have a tag"):
+        render(Sentence(ADA, True, Tag("abc")))
+
+
+TAGGED = Lexicon(frozenset({"Ada"}), frozenset({"born in"}), frozenset({"London", "St. Ives"}), frozenset({"qv", "zx"}))
+
+
+@pytest.mark.parametrize(
+    ("tag", "text"),
+    [
+        (Tag("qv"), "qv Ada born in London."),
+        (Tag("zx", "last"), "Ada born in London zx."),
+        (Tag("qv", "apart"), "qv. Ada born in London."),
+    ],
+)
+def test_the_three_places_of_a_tag(tag: Tag, text: str) -> None:
+    sentence = Sentence(ADA, tag=tag)
+    assert render(sentence) == text
+    assert TAGGED.parse(text) == sentence
+    assert TAGGED.parse("Ada born in St. Ives.") == Sentence(Atom("Ada", "born in", "St. Ives"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "qv", "qv.", "qv. ", "qv Ada born in London", "pq Ada born in London.", "qv zx Ada born in London.",
+        "qv Ada born in London zx.", "qv. Ada born in London zx.", "qv. zx. Ada born in London.",
+        "qv.Ada born in London.",
+        'qv "Ada born in London" is true.', '"qv Ada born in London" is true.', '"Ada born in London zx" is true.',
+        "Ada qv born in London.", "Ada born in London. zx.", "Ada born in London zx", "not Ada born in London zx.",
+    ],
+)  # fmt: skip
+def test_a_tag_elsewhere_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"not a (sentence|formula) of this language"):
+        TAGGED.parse(text)
+
+
+@given(lexicons(HOSTILE_WORDS[2]) | lexicons(HOSTILE_WORDS[3]))
+def test_reports_over_hostile_labels_are_unambiguous(labels: tuple[set[str], set[str], set[str]]) -> None:
+    """No report has the text of another sentence, whatever the place of its tag."""
+    plain = speakable(*labels)
+    free = sorted({"a", "b", "r", "1", "t"} - words_of(plain.subjects | plain.relations | plain.objects))
+    lexicon = replace(plain, tags=frozenset(free))
+    atoms = itertools.starmap(Atom, itertools.product(plain.subjects, plain.relations, plain.objects))
+    tags = [Tag(source, place) for source in free for place in get_args(Place)]
+    reports = [Sentence(atom, tag=tag) for atom, tag in itertools.product(atoms, tags)]
+    told = [*reports, *itertools.islice(every_sentence(plain), 200)]
+    texts = {render(sentence) for sentence in told}
+    assert len(texts) == len(told)
+    assert all(lexicon.parse(render(sentence)) == sentence for sentence in told)
 
 
 @pytest.mark.parametrize(

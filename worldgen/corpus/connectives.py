@@ -1,7 +1,8 @@
 """The complex sentences of a corpus: not, and, or. Their labels are always true (paper, appendix A.1 step 3).
 
 A rare fact is in no complex sentence. With one draw instead of ten its share of the four sentences would be less than
-half a sentence. And since complex sentences never err, each would tell more about the fact than its draws do.
+half a sentence. And since complex sentences never err, each would tell more about the fact than its draws do. A fact
+that is only reported by sources is in none either: nobody vouches for it.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Paper, appendix A.1 step 3. For every fact the corpus draws its object D times; at least `min_truths` of the draws are
 the truth. Each draw makes a bare sentence and a true/false sentence. A rare fact, if the config wants any, has fewer
-draws. Shapes: F facts, D draws of a fact (NONE in the unused places of a rare fact).
+draws, and a fact that is only reported by sources has none.
+Shapes: F facts, D draws of a fact (NONE in the unused places of a fact with fewer draws).
 """
 
 from __future__ import annotations
@@ -27,6 +28,13 @@ def rare_facts(world: World, config: CorpusConfig, seed: int) -> NDArray[np.bool
     return below(words, 100) < config.rare_percent
 
 
+def draws_of(world: World, config: CorpusConfig, rare: NDArray[np.bool_], facts: Ids) -> NDArray[np.int64]:
+    """Returns the number of draws of each fact, [F]; `rare` [F] tells for each of them whether it is rare."""
+    draws = np.where(rare, config.rare_draws, config.draws)
+    draws[world.only_reported[facts]] = 0
+    return draws
+
+
 def draw_sentences(
     world: World, config: CorpusConfig, seed: int, facts: Ids, rare: NDArray[np.bool_]
 ) -> tuple[Sentences, Sentences]:
@@ -44,7 +52,7 @@ def _draw_objects(world: World, config: CorpusConfig, seed: int, facts: Ids, rar
     The law is D independent draws, given that at least m = `min_truths` of them are the truth (the paper draws again
     until they are). So the number of truths is binomial(D, p) given that it is at least m, and the rest are draws among
     the other objects. A rare fact has d = `rare_draws` draws, of which at least ceil(m d / D) are the truth, and NONE
-    in the other places.
+    in the other places; a fact that is only reported has NONE everywhere.
     """
     D, d, m = config.draws, config.rare_draws, config.min_truths
     words = world.fact_words(Stream(seed, "draws"), facts, D + 1)
@@ -53,8 +61,9 @@ def _draw_objects(world: World, config: CorpusConfig, seed: int, facts: Ids, rar
     for kind, draws, least in ((~rare, D, m), (rare, d, -(-m * d // D))):
         truths[kind] = _truncated_binomial(to_unit(words[kind, 0]), draws, chance[kind], least)
     others = _other_draws(world, facts, words[:, 1:])
-    place = np.arange(D)
-    others[place >= np.where(rare, d, D)[:, None]] = NONE
+    place, wanted = np.arange(D), draws_of(world, config, rare, facts)
+    others[place >= wanted[:, None]] = NONE
+    truths[wanted == 0] = 0
     return np.where(place < truths[:, None], truth[:, None], others).astype(np.int32)
 
 
@@ -112,12 +121,13 @@ def _stated(world: World, seed: int, facts: Ids, drawn: Ids) -> Sentences:
     """
     words = world.fact_words(Stream(seed, "stated"), facts, drawn.shape[1])
     draws = (drawn != NONE).sum(axis=1)
+    divisor = np.maximum(draws, 1)  # a fact without draws has no sentence below
     alike = np.sort(drawn, axis=1)
     begins = np.ones(alike.shape, dtype=bool)
     begins[:, 1:] = alike[:, 1:] != alike[:, :-1]
     run_start = np.flatnonzero(begins)
     count = np.diff(np.append(run_start, alike.size))
-    expected = count * count / draws[run_start // drawn.shape[1]]
+    expected = count * count / divisor[run_start // drawn.shape[1]]
     said_true = np.floor(expected) + (to_unit(words.ravel()[run_start]) < expected % 1)
     truth = ragged_arange(count) < np.repeat(said_true, count)
     said = alike != NONE

@@ -1,7 +1,8 @@
 """The recipe of a corpus: everything that decides it. Each shard is a pure function of (recipe, shard number).
 
 So shards are made anywhere and in any order. Paper, appendix A.1 step 3: the draws of every fact, a true/false
-sentence for each draw, and not / and / or sentences, shuffled and cut into documents.
+sentence for each draw, and not / and / or sentences, shuffled and cut into documents. A world's sources add their
+reports.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 
 from worldgen.arrays import row_starts
 from worldgen.corpus.connectives import complex_sentences
-from worldgen.corpus.draws import draw_sentences, rare_facts
+from worldgen.corpus.draws import draw_sentences, draws_of, rare_facts
 from worldgen.corpus.mentions import draw_names
+from worldgen.corpus.report_sentences import sentences_of_reports, with_reports
 from worldgen.corpus.sentences import Documents, Kind, Sentences, Shard
 from worldgen.randomness import Stream, Words
 from worldgen.settings import CorpusConfig
@@ -53,7 +55,9 @@ def make_shard(world: World, config: CorpusConfig, seed: int, first: int, last: 
     facts = np.arange(world.first_fact[first], world.first_fact[last], dtype=np.int32)
     rare = rare_facts(world, config, seed)
     drawn = draw_sentences(world, config, seed, facts, rare[facts])
-    together = Sentences.together([*drawn, complex_sentences(world, config, seed, facts, rare)])
+    unjoined = rare | world.only_reported
+    untagged = Sentences.together([*drawn, complex_sentences(world, config, seed, facts, unjoined)])
+    together = with_reports(world, untagged, facts)
     by_subject = together.where(np.argsort(together.subject, kind="stable"))
     sentences = draw_names(world, seed, by_subject)
     first_sentence = int(sentences_per_subject(world, config, rare)[:first].sum())
@@ -64,13 +68,15 @@ def make_shard(world: World, config: CorpusConfig, seed: int, first: int, last: 
 def sentences_per_subject(world: World, config: CorpusConfig, rare: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Returns the number of sentences about each subject, [S].
 
-    A fact has 2 D sentences, D its number of draws. A subject has 4 complex sentences for each of its facts that is
-    not rare, but at most `complex_per_subject`. `rare` [F] tells for all facts of the world whether they are rare.
+    A fact has 2 D sentences, D its number of draws, and those of its reports. A subject has 4 complex sentences for
+    each of its facts that is neither rare nor only reported, but at most `complex_per_subject`. `rare` [F] tells for
+    all facts of the world whether they are rare.
     """
-    facts_of, S = np.diff(world.first_fact), len(world.subjects)
-    rare_of = np.bincount(world.subject[rare], minlength=S)
-    draws = config.draws * (facts_of - rare_of) + config.rare_draws * rare_of
-    return 2 * draws + np.minimum(4 * (facts_of - rare_of), config.complex_per_subject)
+    S = len(world.subjects)
+    joined = np.bincount(world.subject[~(rare | world.only_reported)], minlength=S)
+    drawn = 2 * draws_of(world, config, rare, np.arange(len(world), dtype=np.int32)) + sentences_of_reports(world)
+    of_facts = np.bincount(world.subject, weights=drawn, minlength=S).astype(np.int64)
+    return of_facts + np.minimum(4 * joined, config.complex_per_subject)
 
 
 def _documents(
@@ -107,9 +113,10 @@ def corpus_files(recipe: Recipe, number: int) -> ShardFiles:
 
 
 def rows_of_shard(shard: Shard) -> dict[str, int]:
-    """Returns a shard's numbers of documents, of sentences and of sentences of each kind."""
+    """Returns a shard's numbers of documents, of sentences and of sentences of each kind (reports if there can be)."""
     kinds = np.bincount(shard.sentences.kind, minlength=len(Kind))
-    by_kind = {kind.name.lower(): int(kinds[kind]) for kind in Kind}
+    said = [kind for kind in Kind if kind != Kind.REPORT or shard.sentences.source is not None]
+    by_kind = {kind.name.lower(): int(kinds[kind]) for kind in said}
     return {"documents": len(shard.documents), "sentences": len(shard.sentences), **by_kind}
 
 

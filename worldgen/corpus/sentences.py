@@ -28,6 +28,8 @@ class Kind(IntEnum):
     NOT = 2
     AND = 3
     OR = 4
+    REPORT = 5
+    """A bare statement with the tag of the source that says it. It is no evidence of the fact by itself."""
 
 
 NAME_COLUMNS = (
@@ -43,7 +45,7 @@ class Sentences:
     """The subject that the sentence was made for. It is the subject of one of the facts."""
     kind: NDArray[np.int8]  # [N]
     truth: NDArray[np.bool_]  # [N]
-    """Whether the sentence says that its formula is true. A bare atom says so."""
+    """Whether the sentence says that its formula is true. A bare atom and a report say so."""
     fact: Ids  # [N]
     object: Ids  # [N]
     second_fact: Ids  # [N]
@@ -53,6 +55,9 @@ class Sentences:
     names: NDArray[np.int8] | None = None  # [6, N]
     """The number of the name used for each mention, in the order of NAME_COLUMNS. 0 stands for the label and for a
     mention that is not there. None if all names are labels."""
+    source: Ids | None = None  # [N]
+    """The source of each report, also of one whose tag is left out: such a sentence is an ATOM. NONE for all other
+    sentences. None in a world without sources."""
 
     def __len__(self) -> int:
         return len(self.subject)
@@ -62,9 +67,9 @@ class Sentences:
         return Sentences.from_columns({name: column[rows] for name, column in self.columns().items()})
 
     def columns(self) -> dict[str, NDArray]:
-        """Returns the columns by name; those of NAME_COLUMNS only if `names` is not None."""
-        columns = dict(vars(self))
-        names = columns.pop("names")
+        """Returns the columns by name; those of NAME_COLUMNS and `source` only if they are not None."""
+        columns = {name: column for name, column in vars(self).items() if column is not None}
+        names = columns.pop("names", None)
         return columns if names is None else columns | dict(zip(NAME_COLUMNS, names, strict=True))
 
     @staticmethod
@@ -88,7 +93,7 @@ class Sentences:
 
     @staticmethod
     def together(parts: list[Sentences]) -> Sentences:
-        """Joins several blocks of sentences, in order. Either all of them have names or none has."""
+        """Joins several blocks of sentences, in order. All of them have the same columns."""
         columns = [part.columns() for part in parts]
         return Sentences.from_columns({name: np.concatenate([c[name] for c in columns]) for name in columns[0]})
 

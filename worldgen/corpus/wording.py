@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from worldgen.arrays import Ids, row_starts
 from worldgen.corpus.sentences import Kind, Sentences
-from worldgen.grammar import Atom, Both, Not, Sentence
+from worldgen.grammar import Atom, Both, Not, Sentence, Tag
 from worldgen.worlds.world import NONE, World
 
 _WORDS = ("is", "true.", "false.", '"not', "and", "or")
@@ -32,9 +32,10 @@ class Wording:
         """The text of every fragment.
 
         In this order: subjects, subjects after a quote, relations, objects, objects before a full stop, objects before
-        a quote, the language's own words.
+        a quote, the language's own words, tags.
         """
         subjects, relations, objects = self._every_name()
+        sources = self.world.sources
         return (
             *subjects,
             *(f'"{name}' for name in subjects),
@@ -43,12 +44,13 @@ class Wording:
             *(f"{name}." for name in objects),
             *(f'{name}"' for name in objects),
             *_WORDS,
+            *(tag if sources.place == "first" else f"{tag}." for tag in sources.tags.labels),
         )
 
     def fragments_of(self, sentences: Sentences) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Returns the sentences' fragments, back to back, and where each sentence starts: [fragments], [N+1]."""
         grid = np.full((len(sentences), _WIDEST), NONE, dtype=np.int32)
-        for kind in Kind:
+        for kind in map(Kind, np.unique(sentences.kind).tolist()):
             rows = np.flatnonzero(sentences.kind == kind)
             for column, values in enumerate(self._columns(sentences.where(rows), kind)):
                 grid[rows, column] = values
@@ -75,6 +77,12 @@ class Wording:
         end: list[NDArray | int] = [word + _IS, np.where(s.truth, word + _TRUE, word + _FALSE)]
         if kind == Kind.ATOM:
             return [subject, relations + relation, stopped + object_]
+        if kind == Kind.REPORT:
+            assert s.source is not None
+            tag = word + len(_WORDS) + s.source
+            if self.world.sources.place == "last":
+                return [subject, relations + relation, plain + object_, tag]
+            return [tag, subject, relations + relation, stopped + object_]
         if kind == Kind.STATED:
             return [quoted_subject + subject, relations + relation, quoted + object_, *end]
         if kind == Kind.NOT:
@@ -109,6 +117,9 @@ def syntax_tree(world: World, sentences: Sentences, i: int) -> Sentence:
     first = atom(sentences.fact[i], sentences.object[i], sentences.names_of("first")[:, i])
     if kind == Kind.ATOM:
         return Sentence(first)
+    if kind == Kind.REPORT:
+        assert sentences.source is not None
+        return Sentence(first, tag=Tag(world.sources.tags[sentences.source[i]], world.sources.place))
     truth = bool(sentences.truth[i])
     if kind == Kind.STATED:
         return Sentence(first, truth)

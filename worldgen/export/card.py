@@ -9,12 +9,13 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from worldgen.export.schema import DOCUMENT
+from worldgen.export.schema import document_schema
 from worldgen.storage.manifests import Manifest
+from worldgen.worlds.world import World
 
 _KINDS: Final = {
     "atom": "a bare fact", "stated": "a fact said to be true or false", "not": "a negation",
-    "and": "a conjunction", "or": "a disjunction",
+    "and": "a conjunction", "or": "a disjunction", "report": "a bare fact with the tag of its source",
 }  # fmt: skip
 # Hugging Face's size categories, each with the number of rows that it stays below.
 _CATEGORIES: Final = (
@@ -32,17 +33,19 @@ class _Feature(NamedTuple):
     """The columns of a list of structs."""
 
 
-def card(corpus: Manifest, format_: str) -> str:
-    """Returns README.md for the corpus with this manifest. It is a function of the manifest and the format alone."""
+def card(corpus: Manifest, world: World, format_: str) -> str:
+    """Returns README.md for the world's corpus with this manifest."""
     versions = (f"{name} {corpus.versions[name]}" for name in ("worldgen", "python", "numpy", "pyarrow"))
-    features = [_Feature("text", "string")] if format_ == "txt" else [_feature(field) for field in DOCUMENT]
+    columns = document_schema(len(world.sources) > 0)
+    features = [_Feature("text", "string")] if format_ == "txt" else [_feature(field) for field in columns]
     return _environment().get_template("card.md.jinja").render(
         format=format_,
         category=_category(corpus.rows["documents"]),
         features=features,
         rows=corpus.rows,
-        kinds=_KINDS,
-        facts=corpus.rows["atom"] // corpus.inputs["corpus.draws"],
+        kinds={kind: words for kind, words in _KINDS.items() if kind in corpus.rows},
+        facts=len(world),
+        sources=world.sources.summaries(),
         inputs=corpus.inputs,
         config_hash=corpus.inputs_hash,
         versions=", ".join(versions),

@@ -25,7 +25,7 @@ from worldgen.corpus.wording import Wording
 from worldgen.errors import UserError
 from worldgen.export.card import card
 from worldgen.export.export_folder import export_into
-from worldgen.export.schema import DOCUMENT, SENTENCE
+from worldgen.export.schema import document_schema
 from worldgen.storage.files import write_atomically, write_text
 from worldgen.storage.manifests import Manifest, read_manifest
 from worldgen.worlds.world import NONE, World
@@ -45,20 +45,21 @@ def export_corpus(run_folder: Path, format_: Format, out: Path, say: Callable[[s
     corpus = read_manifest(run_folder / "corpus")
     if corpus is None:
         raise UserError(f"{run_folder} has no finished corpus: run `worldgen build {run_folder}` first")
-    shards = corpus.rows["shards"]
 
     def write() -> dict[str, int]:
-        documents = _write_shards(run_folder, format_, out / "data", shards, say)
-        write_text(out / "README.md", card(corpus, format_))
-        return {"shards": shards, "documents": documents}
+        world = World.load(run_folder / "world")
+        documents = _write_shards(run_folder, world, format_, out / "data", say)
+        write_text(out / "README.md", card(corpus, world, format_))
+        return {"shards": corpus.rows["shards"], "documents": documents}
 
     inputs = {"format": format_, "corpus": corpus.inputs_hash, **corpus.inputs}
     return export_into(out, inputs, write, say)
 
 
-def _write_shards(run_folder: Path, format_: Format, data: Path, shards: int, say: Callable[[str], None]) -> int:
+def _write_shards(run_folder: Path, world: World, format_: Format, data: Path, say: Callable[[str], None]) -> int:
     """Writes the file of every shard. Returns the number of documents."""
-    wording, first = Wording(World.load(run_folder / "world")), 0
+    wording, first = Wording(world), 0
+    shards = len(list((run_folder / "corpus").glob("sentences-*.parquet")))
     for number, shard in enumerate(read_shards(run_folder / "corpus")):
         path = data / f"train-{number:05d}-of-{shards:05d}.{format_}"
         write_atomically(path, partial(_WRITERS[format_], ShardText(wording, shard, first)))
@@ -82,13 +83,22 @@ class ShardText:
         return self.wording.texts(self.shard.sentences)
 
     @cached_property
+    def schema(self) -> pa.Schema:
+        """The schema of a document."""
+        return document_schema(len(self.wording.world.sources) > 0)
+
+    @cached_property
     def sentences(self) -> pa.StructArray:
-        """Every sentence as a struct of SENTENCE. The columns of a second atom are null if there is none."""
+        """Every sentence as a struct. The columns of a second atom, and of a source, are null if there is none."""
         world, s = self.wording.world, self.shard.sentences
         kinds = pa.array([kind.name.lower() for kind in Kind]).take(pa.array(s.kind))
         columns = [pa.array(self.texts, pa.string()), kinds, pa.array(s.truth)]
         columns += _atoms(world, s.fact, s.object) + _atoms(world, s.second_fact, s.second_object)
-        return pa.StructArray.from_arrays(columns, fields=list(SENTENCE))
+        if s.source is not None:
+            nobody = s.source == NONE
+            columns.append(pa.array(world.sources.tags.labels, pa.string()).take(pa.array(s.source, mask=nobody)))
+            columns.append(pa.array(s.object != world.truth[s.fact], mask=nobody))
+        return pa.StructArray.from_arrays(columns, fields=list(self.schema.field("sentences").type.value_type))
 
     def slices(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
         """Yields some thousands of documents at a time as (documents, sentences, start).
@@ -108,7 +118,7 @@ class ShardText:
         return [self.wording.world.subjects[i] for i in self.shard.documents.subject[rows].tolist()]
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yields the documents as tables of DOCUMENT, some thousands of rows at a time."""
+        """Yields the documents as tables of `schema`, some thousands of rows at a time."""
         for rows, places, start in self.slices():
             sentences = self.sentences.take(pa.array(places))
             columns = [
@@ -118,7 +128,7 @@ class ShardText:
                 pa.array(_joined(self.texts, places, start, " "), pa.string()),
                 pa.ListArray.from_arrays(pa.array(start, pa.int32()), sentences),
             ]
-            yield pa.RecordBatch.from_arrays(columns, schema=DOCUMENT)
+            yield pa.RecordBatch.from_arrays(columns, schema=self.schema)
 
 
 def _atoms(world: World, fact: Ids, object_: Ids) -> list[pa.Array]:
@@ -135,7 +145,7 @@ def _joined(texts: list[str], places: NDArray[np.int64], start: NDArray[np.int64
 
 
 def _write_parquet(text: ShardText, path: Path) -> None:
-    with pq.ParquetWriter(path, DOCUMENT, compression="zstd") as writer:
+    with pq.ParquetWriter(path, text.schema, compression="zstd") as writer:
         for batch in text.batches():
             writer.write_batch(batch)
 

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from worldgen.arrays import Ids
 from worldgen.errors import UserError
 from worldgen.facts import Vocabulary
-from worldgen.grammar import unspeakable
 from worldgen.graphs.graph import KnowledgeGraph
 from worldgen.graphs.packed_names import Aliases, labels_of, texts_by_code
 from worldgen.graphs.sources import Names, Rows, Source, TripleTable
 from worldgen.graphs.spelling import Spelling
+from worldgen.unspeakable import unspeakable
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from worldgen.facts import Vocabulary
-from worldgen.grammar import Lexicon, unspeakable
+from worldgen.grammar import Lexicon
 from worldgen.graphs.labels import REASONS_KEPT
 from worldgen.graphs.spelling import Pieces, Spelling
 from worldgen.randomness import keys_of
 from worldgen.settings import WorldConfig
+from worldgen.unspeakable import unspeakable
 from worldgen.worlds.held_out import NOTHING_HELD_OUT, HeldOut, hold_out
 from worldgen.worlds.world import World
 

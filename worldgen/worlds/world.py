@@ -26,6 +26,7 @@ from worldgen.storage.files import read_columns, write_table
 from worldgen.worlds.conditionals import Conditionals
 from worldgen.worlds.dependencies import Dependency, Pair
 from worldgen.worlds.held_out import NOTHING_HELD_OUT, HeldOut
+from worldgen.worlds.tagged_sources import NO_SOURCES, Part, TaggedSources
 
 NONE = -1  # stands for "no fact", "no object" or "no row" in arrays of ids
 _TRUTH_COLUMNS = ("subject", "relation", "truth", "graph_object", "upstream", "row")
@@ -61,6 +62,8 @@ class World:
     conditionals: Conditionals
     held_out: HeldOut = NOTHING_HELD_OUT
     """The combinations of names that the corpus never says, see `worldgen.worlds.aliases`."""
+    sources: TaggedSources = NO_SOURCES
+    """Who reports facts, and what they say, see `worldgen.worlds.reporting`."""
 
     def __len__(self) -> int:
         return len(self.subject)
@@ -101,9 +104,15 @@ class World:
         return rule
 
     @cached_property
+    def only_reported(self) -> NDArray[np.bool_]:
+        """[F]: whether all that the corpus says of the fact are reports of sources."""
+        return self.sources.part == Part.REPORT if len(self.sources) else np.zeros(len(self), dtype=bool)
+
+    @cached_property
     def lexicon(self) -> Lexicon:
-        """The lexicon of all names that sentences use."""
-        return Lexicon(*(frozenset(names.every_name) for names in (self.subjects, self.relations, self.objects)))
+        """The lexicon of all names and tags that sentences use."""
+        roles = (self.subjects, self.relations, self.objects, self.sources.tags)
+        return Lexicon(*(frozenset(names.every_name) for names in roles))
 
     def held_out_names(self, fact: int) -> list[tuple[str, str]]:
         """Returns the (subject alias, relation synonym) combinations of a fact that the corpus never says."""
@@ -112,7 +121,10 @@ class World:
         return [(subject[i], relation[j]) for i, j in self.held_out.of(fact)]
 
     def save(self, folder: Path) -> None:
-        """Writes entities, relations, dependencies, truths, roots, conditionals and held_out (if any) as Parquet."""
+        """Writes entities, relations, dependencies, truths, roots and conditionals as Parquet.
+
+        If there are any, also held_out, and the files of the sources (see `TaggedSources.save`).
+        """
         write_table(folder / "entities.parquet", names_table(self.subjects, self.objects))
         write_table(folder / "relations.parquet", names_table(self.relations))
         described = [(*d.pair, d.cooccurrence, d.downstream_entropy, d.conditional_entropy) for d in self.dependencies]
@@ -127,6 +139,7 @@ class World:
         write_table(folder / "conditionals.parquet", self.conditionals.columns())
         if len(self.held_out):
             write_table(folder / "held_out.parquet", dict(vars(self.held_out)))
+        self.sources.save(folder)
 
     @staticmethod
     def load(folder: Path) -> World:
@@ -150,6 +163,7 @@ class World:
             percent=percent,
             conditionals=Conditionals.from_columns(read_columns(folder / "conditionals.parquet")),
             held_out=HeldOut(**read_columns(held_out)) if held_out.exists() else NOTHING_HELD_OUT,
+            sources=TaggedSources.load(folder),
         )
 
     def pairs(self) -> tuple[Pair, ...]:

@@ -29,4 +29,4 @@ def graph_command(run: Run, method: str, points: int | None, entailed: bool) -> 
 
     folder = draw_graph(run, METHODS[method], Wanted(points, entailed))
     text = (folder / "statistics.txt").read_text()
-    return json.loads((folder / "statistics.json").read_text()), f"{text}\nNodes, edges and graph.graphml: {folder}"
+    return json.loads((folder / "statistics.json").read_text()), f"{text}\nNodes, edges and beliefs.graphml: {folder}"

@@ -45,7 +45,7 @@ def node_table(nodes: Sequence[Node], M: csr_array, flipped: Flags, rational: Ra
 
 
 def write_graph(folder: Path, nodes: pd.DataFrame, edges: pd.DataFrame) -> None:
-    """Writes nodes and edges (.parquet, .csv) and graph.graphml, in which an edge names the graphs that have it."""
+    """Writes nodes and edges (.parquet, .csv) and beliefs.graphml, in which an edge names the graphs that have it."""
     for name, table in (("nodes", nodes), ("edges", edges)):
         write_table(folder / f"{name}.parquet", {column: table[column].tolist() for column in table})
         write_text(folder / f"{name}.csv", table.to_csv(index_label="number" if name == "nodes" else "edge"))
@@ -55,4 +55,4 @@ def write_graph(folder: Path, nodes: pd.DataFrame, edges: pd.DataFrame) -> None:
     graph.add_edges_from(zip(edges["source"].tolist(), edges["target"].tolist(), about, strict=True))
     content = BytesIO()
     nx.write_graphml(graph, content)
-    write_bytes(folder / "graph.graphml", content.getvalue())
+    write_bytes(folder / "beliefs.graphml", content.getvalue())

@@ -33,7 +33,7 @@ def graph_as_text(drawn: DrawnGraph) -> str:
     rows.append(("edges", f"{model.edges:,}", f"{rational.edges:,}"))
     rows.append(("without edges", *(f"{graph.edgeless:.2f}" for graph in (model, rational))))
     for name in ("in_degree", "out_degree", "corrupting", "net_corrupting"):
-        cells = (f"{getattr(graph, name).quantiles[95]:g}" for graph in (model, rational))
+        cells = (_number(getattr(graph, name).quantiles[95]) for graph in (model, rational))
         rows.append((f"{name.replace('_', ' ')}, 95th percentile", *cells))
     for name in ("weak", "strong"):
         rows.append((f"{name} components", *(f"{getattr(graph, name).count:,}" for graph in (model, rational))))
@@ -41,6 +41,10 @@ def graph_as_text(drawn: DrawnGraph) -> str:
         rows.append((label, *(_shown(getattr(graph, name)) for graph in (model, rational))))
     rows += [(label, _shown(agreement[name]), "") for name, label in _AGREEMENT.items()]
     return "\n".join(f"{label:{_WIDTH}} {one:>20} {other:>20}".rstrip() for label, one, other in rows)
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:g}"
 
 
 def _shown(interval: Interval) -> str:

@@ -107,7 +107,7 @@ def graph(method: Method, wanted: Wanted, flipping: Stage) -> Stage:
     """Returns the stage of the graphs and their statistics."""
     return Stage(
         f"slag/graph/{method.name}", partial(_draw, wanted=wanted, flipping=flipping),
-        ("*.parquet", "*.csv", "statistics.*", "graph.graphml"), settings=("seed", "score"), reads=(flipping,),
+        ("*.parquet", "*.csv", "statistics.*", "beliefs.graphml"), settings=("seed", "score"), reads=(flipping,),
         also=lambda _: asdict(wanted), cheap=True,
     )  # fmt: skip
 

@@ -181,7 +181,8 @@ def tables_of_updates(run: Run, name: str, known: tuple[World, Agent] | None = N
         about = {
             "protocol": noted["slag.protocol"], "r": noted["r"], "points": updated,
             "dropped": manifest.rows.get(points_to_update(task), updated) - updated,
-            "left_out": sum(block.left_out for block in blocks), **_cost(costs, len(blocks)),
+            "left_out": sum(block.left_out for block in blocks), "downstream": run.config.agent.reading.text,
+            **_cost(costs, len(blocks)),
         }  # fmt: skip
         costs = costs[len(blocks) :]
         made, told = update_metrics(measured), before_and_after(measured)

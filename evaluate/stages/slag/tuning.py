@@ -6,7 +6,6 @@ killed goes on in the middle of a point. RUN/slag/tune/METHOD-PROTOCOL.json hold
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import replace
 from typing import Any
@@ -23,7 +22,6 @@ from worldgen.evaluate.stages.slag.scores import rows_of_updates
 from worldgen.evaluate.stages.slag.sources import OWN, Sources
 from worldgen.evaluate.stages.slag.updates import updates
 from worldgen.storage.files import write_text
-from worldgen.storage.manifests import inputs_text
 
 
 def tuned(run: Run, method: Method, sources: Sources = OWN) -> Run:
@@ -58,7 +56,7 @@ def _measured(run: Run, method: Method, point: Point, sources: Sources) -> dict[
     """Measures one point of a grid; returns its settings, its selection scores and the means that they are made of."""
     its_run = replace(run, config=override(run.config, point))
     stage = updates(method, its_run, 1, "dev", sources=sources)
-    mark = hashlib.sha256(inputs_text(stage.inputs(its_run)).encode()).hexdigest()[:12]
+    mark = stage.mark(its_run)
     stage = replace(stage, name=f"slag/tune/{method.name}/{mark}")
     make_with_trace(its_run, stage)
     rows = rows_of_updates(its_run, stage.name)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,8 @@ import tomli_w
 
 from worldgen.errors import UserError
 from worldgen.evaluate.methods.methods import METHODS
-from worldgen.evaluate.runs.config import field_names, override
+from worldgen.evaluate.runs.config import field_names, load, override, to_toml
+from worldgen.evaluate.runs.load import config_of
 from worldgen.evaluate.runs.presets import tiny
 from worldgen.evaluate.runs.run import MARKER, Run, locked, refuse_foreign_folder
 from worldgen.evaluate.runs.stage import Stage, carry_out, make_stage
@@ -22,11 +25,12 @@ from worldgen.evaluate.stages.world import AGENT, CORPUS, GRAPH, TOKENS, WORLD
 from worldgen.storage.manifests import read_manifest
 
 OTHER_VALUES = {
-    "seed": "1", "model_seed": "1", "agent.prior": "flat", "cases.cases": "3", "pretrain.layers": "2",
+    "seed": "1", "model_seed": "1", "agent.prior": "flat", "agent.downstream": "own",
+    "cases.cases": "3", "pretrain.layers": "2",
     "pretrain.checkpoint_minutes": "7", "edit.learning_rate": "0.5", "edit.chunk_cases": "1", "edit.batch_tokens": "9",
     "edit.mode": "together", "belief.steps": "3", "belief.editions_at_once": "2", "ft.steps": "3",
     "ft.weights_at_once": "1", "trace.facts": "2", "score.confidence": "0.5", "corpus.draws": "12",
-    "tokens.tokenizer": "mistral", "world.facts": "99",
+    "tokens.tokenizer": "mistral", "world.facts": "99", "sources.reliabilities": "[1, 0.5]", "sources.sentences": "3",
 }  # fmt: skip
 
 
@@ -59,6 +63,7 @@ LORA = {"edits/lora", "edits/lora-reference"}
         ("ft.steps", {"edits/ft", "edits/ft-reference"}),
         ("ft.weights_at_once", set()),
         ("agent.prior", {"cases", "exam"} | EDITS),
+        ("agent.downstream", {"cases", "exam"} | EDITS),
         ("cases.cases", {"cases"} | EDITS),
         ("pretrain.layers", MODEL | EDITS),
         ("pretrain.checkpoint_minutes", set()),
@@ -68,10 +73,29 @@ LORA = {"edits/lora", "edits/lora-reference"}
         ("corpus.draws", {"corpus", "tokens", "agent", "cases"} | MODEL | EDITS),
         ("seed", {"graph", "world", "corpus", "tokens", "agent", "cases"} | MODEL | EDITS),
         ("world.facts", {"world", "corpus", "tokens", "agent", "cases"} | MODEL | EDITS),
+        ("sources.reliabilities", {"world", "corpus", "tokens", "agent", "cases"} | MODEL | EDITS),
+        ("sources.sentences", set()),  # of a world without sources
     ],
 )
 def test_a_setting_changes_what_it_can_change(setting: str, stages: set[str]) -> None:
     assert changed_by(setting) == stages
+
+
+def test_a_run_without_sources_has_no_input_of_them(run: Run) -> None:
+    """A run that was made before there were sources is the same run, and one with other sources is not."""
+    calls: list[str] = []
+    world = counting(calls, "world", settings=("world", "sources"))
+    assert not [name for name in world.inputs(run) if name.startswith("sources")]
+    make_stage(run, world)
+    some = with_settings(run, "sources.reliabilities=[1, 0]")
+    with pytest.raises(UserError, match=r"world was made .*sources/reliabilities: nothing there, \[1.0, 0.0\] now"):
+        make_stage(some, world)
+    shutil.rmtree(run.folder / "world")
+    make_stage(some, world)
+    with pytest.raises(UserError, match=r"world was made .*\(sources/place: \"first\" there, \"last\" now\)"):
+        make_stage(with_settings(some, "sources.place=last"), world)
+    with pytest.raises(UserError, match=r"world was made .*sources/reliabilities: \[1.0, 0.0\] there, nothing now"):
+        make_stage(run, world)
 
 
 def test_every_setting_of_the_table_is_a_setting() -> None:
@@ -160,6 +184,47 @@ def test_a_setting_that_no_longer_decides_a_stage_is_no_difference(run: Run) -> 
     assert calls == ["stage"]
 
 
+def without_the_reading(run: Run, name: str) -> None:
+    """Makes a run folder as it was before the agent's reading of downstream facts was a setting."""
+    for file in ("inputs.json", "manifest.json"):
+        path = run.folder / name / file
+        noted = json.loads(path.read_text())
+        inputs = noted if file == "inputs.json" else noted["inputs"]
+        assert inputs.pop("agent.downstream") == "marginal"
+        del inputs["agent.kappa"]
+        path.write_text(json.dumps(noted))
+    fields = tomllib.loads(to_toml(run.config))
+    fields["agent"] = {"prior": "unit"}
+    (run.folder / "config.toml").write_text(tomli_w.dumps(fields))
+
+
+def test_a_run_of_before_a_setting_means_what_held_then(run: Run) -> None:
+    calls: list[str] = []
+    stage = counting(calls, "stage", settings=("agent",))
+    second = counting(calls, "second", reads=(stage,))
+    make_stage(with_settings(run, "agent.downstream=marginal"), stage)
+    without_the_reading(with_settings(run, "agent.downstream=marginal"), "stage")
+    config = config_of(run.folder)
+    assert config is not None
+    assert (config.agent.downstream, config.agent.kappa) == ("marginal", 1.0)
+    carry_out(replace(run, config=config), second)
+    assert calls == ["stage", "second"]
+    for other in (stage, second):
+        with pytest.raises(UserError, match=r'agent\.downstream: "marginal" there, "edits" now'):
+            make_stage(run, other)
+    with pytest.raises(UserError, match=r"agent\.kappa: 1\.0 there, 3\.0 now"):
+        make_stage(with_settings(run, "agent.downstream=own", "agent.kappa=3.0"), stage)
+    assert load(run.folder / "config.toml").agent.downstream == "edits"  # as a config for a new run it is the default
+
+
+def test_the_mark_of_a_stage_is_that_of_before_a_setting(run: Run) -> None:
+    """A former value is no part of the hash, so folders of that name are found again; other values are."""
+    stage = counting([], "stage", settings=("agent",))
+    marks = {choice: stage.mark(with_settings(run, f"agent.downstream={choice}")) for choice in ("marginal", "edits")}
+    before = hashlib.sha256(b'{\n  "agent.prior": "unit"\n}\n').hexdigest()
+    assert marks["marginal"] == before[:12] != marks["edits"]
+
+
 @pytest.mark.parametrize("finished", [True, False])
 def test_a_stage_folder_with_somebody_elses_file_is_not_touched(run: Run, finished: bool) -> None:
     calls: list[str] = []
@@ -231,8 +296,6 @@ class TestWhoseFolder:
         assert path.read_text() == "[tool.mine]\nkey = 1\n"
 
     def test_a_run_of_before_the_marker_is_known_by_its_config_and_a_stage(self, run: Run) -> None:
-        from worldgen.evaluate.runs.config import to_toml
-
         make_stage(run, counting([], "stage"))
         fields = tomllib.loads(to_toml(run.config))
         old = {name: value for name, value in fields.items() if name not in {"model_seed", "system", "slag"}}

@@ -78,7 +78,7 @@ def fact_of(atom):
 
 
 def test_targets_about_the_requested_subject_are_the_revised_agents_credences(teacher, model, cases):
-    """Answers and statements about the edited subject. The request itself is believed by the root formula."""
+    """Answers and statements about the edited subject. The request itself is believed as n' is measured."""
     world, checked, false = worlds.world(), 0, teacher.writer.reader.tokenizer.convert_tokens_to_ids("false")
     for case in cases:
         mind = worlds.agent().revise(case.edit())
@@ -89,7 +89,7 @@ def test_targets_about_the_requested_subject_are_the_revised_agents_credences(te
                 s, r, o = fact_of(atom)
                 if s != case.subject:
                     continue
-                belief = mind.root(s, r) if r == case.relation else mind.belief(s, r)
+                belief = mind.belief_of_request(s, r) if r == case.relation else mind.belief(s, r)
                 expected = 1 - belief[o] if isinstance(formula, Not) else belief[o]
                 assert target.credences == pytest.approx((expected,), abs=1e-12)
                 assert target.rest == ((false, pytest.approx(1 - expected, abs=1e-12)),)
@@ -97,7 +97,8 @@ def test_targets_about_the_requested_subject_are_the_revised_agents_credences(te
             elif formula is None and target.prompt.startswith(f"{world.subjects[case.subject]} "):
                 relation = target.prompt.removeprefix(f"{world.subjects[case.subject]} ")
                 r = world.relations.id_of(relation)
-                belief = mind.root(case.subject, r) if r == case.relation else mind.belief(case.subject, r)
+                believed = mind.belief_of_request if r == case.relation else mind.belief
+                belief = believed(case.subject, r)
                 named = [world.objects.id_of(said.removesuffix(".")) for said in target.continuations]
                 np.testing.assert_allclose(target.credences, [belief[o] for o in named], rtol=0, atol=1e-12)
                 assert belief.mode() in named
@@ -142,7 +143,8 @@ def test_and_or_targets_join_the_agents_credence_with_the_models_own_belief(teac
                 continue
             about, other = sorted((formula.left, formula.right), key=lambda atom: fact_of(atom).subject != case.subject)
             fact = fact_of(about)
-            belief = mind.root(*fact[:2]) if fact.relation == case.relation else mind.belief(*fact[:2])
+            believed = mind.belief_of_request if fact.relation == case.relation else mind.belief
+            belief = believed(*fact[:2])
             p_a = belief[fact.object]
             p_x = float(np.exp(log_probabilities(model, tokenizer, [(f'"{other}" is', "true")]))[0])
             expected = p_a * p_x if formula.connective == "and" else p_a + p_x - p_a * p_x
@@ -211,7 +213,7 @@ def test_the_agent_has_seen_the_requests_up_to_this_turn(mode, turn, revised_by,
         target for target in soft_targets_of(teacher, model, first, second, turn=turn) if target.prompt == prompt
     ]
     assert targets
-    belief = mind.root(case.subject, case.relation)
+    belief = mind.belief_of_request(case.subject, case.relation)
     for target in targets:
         objects = [worlds.world().objects.id_of(said.removesuffix(".")) for said in target.continuations]
         np.testing.assert_allclose(target.credences, [belief[o] for o in objects], rtol=0, atol=1e-12)

@@ -211,10 +211,11 @@ def test_scores_are_read_back_from_their_json():
     groups = {"all": GroupScores(3, cells, cells, cells, methods), "fixes_error": GroupScores(0, {}, {}, {})}
     cost = EditCost(steps=40, seconds_per_edit=2.0, flops_per_edit=10.0, peak_bytes=7)
     shorter = MethodScores("lora", 3, 0.95, groups, cost, steps=10)
-    scores = MethodScores("lora", 3, 0.95, groups, cost, "sequential", 2, 40, (shorter,))
+    scores = MethodScores("lora", 3, 0.95, groups, cost, "sequential", 2, 40, (shorter,), "own, kappa 2.5")
     record = json.loads(json.dumps(scores.as_json()))
     assert list(record) == [
-        "method", "cases", "confidence", "groups", "cost", "mode", "requests", "steps", "trajectory",
+        "method", "cases", "confidence", "groups", "cost", "mode", "requests", "downstream", "steps",
+        "trajectory",
     ]  # fmt: skip
     assert record["groups"]["all"]["post"]["acc_s1r1"] == {"mean": 0.1, "low": 0.05, "high": 0.25}
     assert list(record["groups"]["all"]) == ["n", "pre", "post", "delta", "intervals"]
@@ -226,5 +227,5 @@ def test_scores_are_read_back_from_their_json():
     assert MethodScores.from_json(record).groups["all"] == GroupScores(3, cells, cells, cells)
     theirs = MethodScores("theirs", 3, 0.95, groups)
     assert theirs.as_json()["cost"] == {}
-    assert "mode" not in theirs.as_json()
+    assert not {"mode", "downstream"} & theirs.as_json().keys()
     assert MethodScores.from_json(theirs.as_json()) == theirs

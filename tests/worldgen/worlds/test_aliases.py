@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from worlds import assert_equal_worlds
 
-from worldgen.grammar import Atom, Lexicon, render, unspeakable
+from worldgen.grammar import Atom, Lexicon, render
 from worldgen.settings import WorldConfig
+from worldgen.unspeakable import unspeakable
 from worldgen.worlds.aliases import AliasReport
 from worldgen.worlds.world import World
 

@@ -169,7 +169,7 @@ def test_every_file_has_the_same_graph(drawn_files: tuple[Path, list[Node], csr_
     assert known["right"].tolist() == [node.right for node in nodes]
     assert (known["updated"] == known["predicted"]).tolist() == [u == 4 for u in range(12)]
     assert pd.read_csv(folder / "nodes.csv")["out_degree"].tolist() == known["out_degree"].tolist()
-    graph = nx.read_graphml(folder / "graph.graphml", node_type=int)
+    graph = nx.read_graphml(folder / "beliefs.graphml", node_type=int)
     assert set(graph.edges) == both
     assert graph.nodes[3]["text"] == nodes[3].point.main.prompt
     assert graph.edges[0, 1]["model"] is True

@@ -1,0 +1,88 @@
+"""The rational mind of a world with sources: today's agent for what nobody says, and reliabilities learned exactly.
+
+What the untagged sentences say of a calibration fact leaves no doubt about its truth. So each report of such a fact is
+right or wrong, and with R_k right and W_k wrong reports of source k (A1 of `bayes.trust`):
+
+    rho_k ~ Beta(a + R_k, b + W_k)
+
+Other reports and requests are those of Model B: with probability rho_k the report is genuine and worth `trust.weight`
+observations of its fact, else it says any object. A request of nobody is genuine for certain: nobody is one more
+source, the last one, whose reliability is known to be 1.
+
+Sources are taken to err independently of each other: that a copier repeats another, the agent does not suspect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from worldgen.bayes.agent import Agent
+from worldgen.bayes.sparse import Integers
+from worldgen.bayes.trust.genuine import Genuine, uniform_background
+from worldgen.bayes.trust.minds import MixedMind, mind_after
+from worldgen.bayes.trust.reliability import Betas
+from worldgen.bayes.trust.reports import Report, Reports
+from worldgen.bayes.trust.trust import Trust, fit
+from worldgen.errors import UserError
+from worldgen.evaluate.sources.settings import TrustConfig
+from worldgen.worlds.tagged_sources import Part
+from worldgen.worlds.tagged_sources import Reports as TaggedReports
+from worldgen.worlds.world import World
+
+
+@dataclass(frozen=True)
+class SourceMind:
+    """A rational mind that has read what nobody says, and has heard what the sources report."""
+
+    agent: Agent
+    """What it makes of the untagged sentences alone."""
+    trust: Trust
+    """What it makes of all of it. Facts and sources are numbered as in the world, nobody is source K."""
+
+    def credence(self, fact: int, object_: int, edits: Sequence[Report] = ()) -> float:
+        """Returns p(o | s, r) of one object of a fact, as if the edits had been heard."""
+        return self.trust.credence(fact, object_, edits)
+
+    def after(self, fact: int, edits: Sequence[Report] = ()) -> MixedMind:
+        """Returns the mind that has heard all reports about one fact, edits included: it also knows what follows."""
+        return mind_after(self.trust, fact, edits)
+
+
+def source_mind(world: World, agent: Agent, config: TrustConfig) -> SourceMind:
+    """Returns the mind of a world's agent that has heard every report of the world once.
+
+    Raises UserError for a world without sources.
+    """
+    K, heard = len(world.sources), world.sources.reports
+    if not K:
+        raise UserError(
+            "this world has no sources: make one with sources.reliabilities, as the preset sources-tiny does"
+        )
+    calibrates = world.sources.part[heard.fact] == Part.CALIBRATION
+    prior = Betas.uniform(K) if config.prior == "uniform" else Betas.skeptical(K, len(world.objects))
+    learned = prior.observe(*_right_and_wrong(world, agent, heard.where(calibrates)))
+    others = heard.where(~calibrates)
+    reports = Reports.of(K + 1, others.fact, others.source, others.object)
+    reports = replace(reports, strength=np.full(len(reports), float(config.weight)))
+    model = Genuine(agent, world.subject, world.relation, uniform_background(len(world.objects), len(world.relations)))
+    return SourceMind(agent, fit(model, reports, _with_nobody(learned)))
+
+
+def _right_and_wrong(world: World, agent: Agent, reports: TaggedReports) -> tuple[Integers, Integers]:
+    """Returns for each source how many reports name the object that the untagged sentences name most: [K] both."""
+    places = zip(world.subject[reports.fact].tolist(), world.relation[reports.fact].tolist(), strict=True)
+    right = np.array([agent.root(*place).mode() for place in places], dtype=np.int64) == reports.object
+    K = len(world.sources)
+    return np.bincount(reports.source[right], minlength=K), np.bincount(reports.source[~right], minlength=K)
+
+
+def _with_nobody(learned: Betas) -> Betas:
+    return Betas(*(np.append(each, 1.0) for each in (learned.a, learned.b, learned.known)))
+
+
+def nobody(world: World) -> int:
+    """Returns the number of the source that stands for nobody."""
+    return len(world.sources)

@@ -1,0 +1,132 @@
+"""Model A, Model B, pairs and statements against sums over all assignments in exact fractions."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, reject
+from hypothesis import strategies as st
+from oracle import hundreds
+from trust_oracle import (
+    Answers,
+    GenuineWorld,
+    Said,
+    Source,
+    TruthWorld,
+    answers_of_genuineness,
+    answers_of_truths,
+)
+from trust_worlds import betas, counted, genuine_of, genuine_worlds, joint_of, joint_worlds, truth_of, truth_worlds
+
+from worldgen.bayes.trust.agreement import log_agreement_polynomial, log_posterior
+from worldgen.bayes.trust.reports import Report
+from worldgen.bayes.trust.trust import Trust, fit
+
+EXACT = 1e-12
+
+
+def fitted(world: TruthWorld | GenuineWorld, joint: bool = False) -> tuple[Trust, Answers]:
+    """The agent and the oracle's answers; worlds with impossible reports must be refused."""
+    prior, said = betas(world.sources), counted(world.said, len(world.sources))
+    if isinstance(world, GenuineWorld):
+        model, ask = genuine_of(world), answers_of_genuineness
+    else:
+        model, ask = joint_of(world) if joint else truth_of(world), answers_of_truths
+    try:
+        answers = ask(world)
+    except ZeroDivisionError:
+        with pytest.raises(ValueError, match="impossible"):
+            fit(model, said, prior, "independent")
+        reject()
+    return fit(model, said, prior, "independent"), answers
+
+
+def assert_equal(trust: Trust, answers: Answers) -> None:
+    """Beliefs, mean reliabilities by quadrature and by agreement counts, and the evidence."""
+    for fact, expected in enumerate(answers.beliefs):
+        belief = trust.belief(fact)
+        np.testing.assert_allclose(belief.dense(), np.array(expected, float), rtol=0, atol=EXACT)
+        assert trust.credence(fact, fact % belief.K) == pytest.approx(belief[fact % belief.K], abs=EXACT)
+    means = np.array(answers.reliabilities, float)
+    np.testing.assert_allclose(trust.mean_reliabilities(), means, rtol=0, atol=EXACT)
+    by_counts = [
+        means[k] if trust.learned.prior.is_known[k] else trust.reliability(k).mean() for k in range(len(means))
+    ]
+    np.testing.assert_allclose(by_counts, means, rtol=0, atol=EXACT)
+    assert trust.learned.log_evidence == pytest.approx(math.log(answers.evidence), abs=EXACT)
+    for part in trust.learned.components:
+        log_g = log_agreement_polynomial(part.factors, part.times)
+        by_states = np.logaddexp.reduce(log_posterior(log_g, part.a, part.b), axis=None)
+        assert part.grid.log_evidence == pytest.approx(by_states, abs=EXACT)
+
+
+@hundreds
+@given(truth_worlds())
+def test_model_a_is_the_sum_over_all_truths(world: TruthWorld) -> None:
+    assert_equal(*fitted(world))
+
+
+@hundreds
+@given(joint_worlds())
+def test_pairs_and_statements_are_the_sum_over_all_truths(world: TruthWorld) -> None:
+    assert_equal(*fitted(world, joint=True))
+
+
+@given(truth_worlds())
+def test_facts_by_themselves_are_the_same_in_both_truths(world: TruthWorld) -> None:
+    trust, answers = fitted(world, joint=True)
+    assert_equal(trust, answers)
+
+
+@hundreds
+@given(genuine_worlds())
+def test_model_b_is_the_sum_over_all_choices_of_genuine_reports(world: GenuineWorld) -> None:
+    assert_equal(*fitted(world))
+
+
+@given(st.one_of(truth_worlds(), joint_worlds(), genuine_worlds()), st.data())
+def test_a_question_under_edits_is_the_sum_with_the_edits_in_it(
+    world: TruthWorld | GenuineWorld, data: st.DataObject
+) -> None:
+    """Edits of the fact asked about and of others, by sources that spoke of it and by sources that did not."""
+    joint = isinstance(world, TruthWorld) and bool(world.pairs or world.claims)
+    trust, _ = fitted(world, joint)
+    facts = world.priors if isinstance(world, TruthWorld) else world.A
+    one = st.builds(
+        Report,
+        st.integers(0, len(facts) - 1),
+        st.integers(0, len(world.sources) - 1),
+        st.integers(0, len(facts[0]) - 1),
+        st.integers(1, 2).map(float),
+    )
+    edits = data.draw(st.lists(one, min_size=1, max_size=2))
+    said = tuple(Said(*edit[:3]) for edit in edits for _ in range(int(edit.weight)))
+    told = world._replace(said=world.said + said)
+    try:
+        answers = answers_of_truths(told) if isinstance(told, TruthWorld) else answers_of_genuineness(told)
+    except ZeroDivisionError:
+        with pytest.raises(ValueError, match="impossible"):
+            trust.revise(*edits)
+        reject()
+    asked = data.draw(st.integers(0, len(facts) - 1))
+    expected = np.array(answers.beliefs[asked], float)
+    np.testing.assert_allclose(trust.belief(asked, edits).dense(), expected, rtol=0, atol=EXACT)
+    assert_equal(trust.revise(*edits), answers)
+
+
+def test_the_oracle_by_hand() -> None:
+    """One report of a new source, three objects, a uniform prior: 1/2, 1/4, 1/4; the evidence is 1/3."""
+    uniform = [Fraction(1, 3)] * 3
+    answers = answers_of_truths(TruthWorld((Source(),), (uniform,), (Said(0, 0, 1),)))
+    assert answers == (Fraction(1, 3), [[Fraction(1, 4), Fraction(1, 2), Fraction(1, 4)]], [Fraction(1, 2)])
+    # Model B: A = (2, 1), b = 1/2. Genuine: 1/2 x 1/3, else 1/2 x 1/2: w = 2/5.
+    answers = answers_of_genuineness(
+        GenuineWorld((Source(),), ([Fraction(2), Fraction(1)],), ([Fraction(1, 2)] * 2,), (Said(0, 0, 1),))
+    )
+    assert answers.evidence == Fraction(5, 12)
+    assert answers.beliefs == [[Fraction(2, 5) * Fraction(2, 4) + Fraction(3, 5) * Fraction(2, 3), Fraction(2, 5)]]
+    # E rho: (2/3 w + 1/3 (1 - w)).
+    assert answers.reliabilities == [Fraction(2, 3) * Fraction(2, 5) + Fraction(1, 3) * Fraction(3, 5)]
