@@ -12,6 +12,8 @@ from worldgen.evaluate.commands.agent_commands import ask_command
 from worldgen.evaluate.commands.convert_command import convert_points_command
 from worldgen.evaluate.commands.export_command import export_command
 from worldgen.evaluate.commands.fetch_command import fetch_command
+from worldgen.evaluate.commands.learned.train_editor import train_editor_command
+from worldgen.evaluate.commands.seeds.seeds_command import seeds_command
 from worldgen.evaluate.commands.showing import config_command, describe_command, verify_command
 from worldgen.evaluate.commands.slag.graph_command import graph_command
 from worldgen.evaluate.commands.sources import trust_commands
@@ -42,8 +44,10 @@ for command in (
     beliefs.detect_command,
     beliefs.update_command,
     graph_command,
+    train_editor_command,
     trust_commands.sources_command,
     trust_commands.trust_command,
+    seeds_command,
     ask_command,
     describe_command,
     export_command,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worldgen.evaluate.commands.stage_command import METHOD_OPTION, stage_command
+from worldgen.evaluate.commands.stage_command import UNTRAINED_OPTION, stage_command
 from worldgen.evaluate.methods.methods import METHODS
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @stage_command("run")
-@METHOD_OPTION
+@UNTRAINED_OPTION
 def run_command(run: Run, method: str) -> tuple[dict[str, Any], str]:
     """Make every stage in order. Finished stages are skipped, a half-done one goes on where it was.
 

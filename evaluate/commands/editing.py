@@ -24,8 +24,9 @@ def edit_command(run: Run, method: str) -> tuple[dict[str, Any], str]:
     """
     from worldgen.evaluate.commands import summary
     from worldgen.evaluate.stages import testbed
+    from worldgen.evaluate.stages.slag.optimizers import trained_for
 
-    testbed.edit(run, METHODS[method])
+    testbed.edit(run, METHODS[method], trained_for(run, METHODS[method]))
     return summary.stages(run.folder)
 
 
@@ -41,9 +42,10 @@ def tune_command(run: Run, method: str, grid: tuple[str, ...]) -> tuple[dict[str
     Example: worldgen tune runs/demo --method ft --grid ft.learning_rate=1e-5,1e-4 --grid ft.steps=20,100
     """
     from worldgen.evaluate.methods.tune import in_words
+    from worldgen.evaluate.stages.slag.optimizers import training_of
     from worldgen.evaluate.stages.tuning import tune
 
-    found = tune(run, METHODS[method], grid)
+    found = tune(run, METHODS[method], grid, training_of(run, METHODS[method]))
     return found, in_words(found)
 
 

@@ -24,9 +24,17 @@ from worldgen.evaluate.commands.options import (
     with_options,
 )
 from worldgen.evaluate.commands.output import print_result
-from worldgen.evaluate.methods.methods import METHODS
+from worldgen.evaluate.methods.methods import LEARNED, METHODS
 
-METHOD_OPTION = click.option("--method", type=click.Choice(list(METHODS)), default="lora", show_default=True)
+
+def method_option(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Returns the option `--method` for these methods."""
+    return click.option("--method", type=click.Choice(names), default="lora", show_default=True)
+
+
+METHOD_OPTION = method_option(*METHODS)
+UNTRAINED_OPTION = method_option(*(name for name in METHODS if name not in LEARNED))
+"""The methods that edit a model as it is, without a training of their own before."""
 
 
 def stage_command(name: str) -> Callable[[Callable[..., Any]], click.Command]:

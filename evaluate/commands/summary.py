@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from worldgen.evaluate.runs.config import RunConfig
 from worldgen.evaluate.testbed.scores import read_scores
 from worldgen.storage.manifests import MANIFEST, read_manifest
+
+if TYPE_CHECKING:
+    from worldgen.evaluate.slag.scoring import BeliefScores
 
 Summary = tuple[dict[str, Any], str]
 
@@ -48,23 +51,29 @@ def trace(run_folder: Path, config: RunConfig) -> Summary:
 
 def beliefs(run_folder: Path, config: RunConfig, with_page: bool = False) -> Summary:
     """Returns the tables of beliefs, before any update and after every method's updates, and the path of the page."""
-    from worldgen.evaluate.report.belief_tables import beliefs_as_text, in_order
-    from worldgen.evaluate.slag.detection import BELIEF_METRICS
     from worldgen.evaluate.slag.scoring import read_belief_scores
-    from worldgen.evaluate.slag.update_metrics import UPDATE_METRICS
 
     folder = run_folder / "slag" / "scores"
     detected, updated = (read_belief_scores(folder / f"{name}.json") for name in ("detection", "updates"))
-    updated, confidence = in_order(updated), config.score.confidence
-    texts = [
-        beliefs_as_text("Beliefs before any update, test points", detected, BELIEF_METRICS, confidence),
-        beliefs_as_text("After updates of wrong beliefs", updated, UPDATE_METRICS, confidence),
-        f"All other metrics: {folder}/*.csv; of a run's own points and model also the page (worldgen report).",
-    ]
+    rest = f"All other metrics: {folder}/*.csv; of a run's own points and model also the page (worldgen report)."
+    texts = [*belief_tables(detected, updated, config.score.confidence), rest]
     if with_page:
         texts.append(_page(run_folder))
     found = {"detection": detected, "updates": updated}
-    return {name: [row.as_json() for row in rows] for name, rows in found.items()}, "\n\n".join(filter(None, texts))
+    return {name: [row.as_json() for row in rows] for name, rows in found.items()}, "\n\n".join(texts)
+
+
+def belief_tables(detected: list[BeliefScores], updated: list[BeliefScores], confidence: float) -> list[str]:
+    """Returns the tables of beliefs for a terminal, without those that have no row."""
+    from worldgen.evaluate.report.belief_tables import beliefs_as_text, in_order
+    from worldgen.evaluate.slag.detection import BELIEF_METRICS
+    from worldgen.evaluate.slag.update_metrics import UPDATE_METRICS
+
+    texts = [
+        beliefs_as_text("Beliefs before any update, test points", detected, BELIEF_METRICS, confidence),
+        beliefs_as_text("After updates of wrong beliefs", in_order(updated), UPDATE_METRICS, confidence),
+    ]
+    return [text for text in texts if text]
 
 
 def trust(run_folder: Path, config: RunConfig, with_page: bool = False) -> Summary:

@@ -6,6 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from worldgen.lm.editors.learned.settings import (
+    ConstrainedConfig,
+    KeConfig,
+    LearnedConfig,
+    OptimizerConfig,
+    RationalConfig,
+)
 from worldgen.lm.editors.settings import (
     BeliefConfig,
     ConstrainedFineTuningConfig,
@@ -53,6 +60,9 @@ class Method:
     """Makes the editor of any causal language model, of which nothing but model and tokenizer is known; None for a
     method that needs the run's world, its corpus or its kind of model."""
 
+    is_trained: bool = False
+    """Whether it is trained for the run's model before it edits (`worldgen train-editor`)."""
+
     @property
     def settings(self) -> tuple[str, ...]:
         """Its settings as `--set` takes them: "ft.learning_rate"."""
@@ -60,8 +70,8 @@ class Method:
 
     @property
     def steps(self) -> str | None:
-        """The setting that bounds its steps; None for a method that takes none."""
-        return f"{self.section}.steps" if "steps" in self.fields else None
+        """The setting that bounds its steps; None for a method that takes none or is trained for them."""
+        return f"{self.section}.steps" if "steps" in self.fields and not self.is_trained else None
 
 
 def _fields(section: type[Section]) -> tuple[str, ...]:
@@ -148,6 +158,21 @@ def _unedited(_: ModelBench) -> Editor[PreTrainedModel]:
     return Unedited()
 
 
+def _learned(section: str, kind: type[OptimizerConfig]) -> Method:
+    """Returns the learned optimizer whose settings are in a section; its name is the section's, without "_editor"."""
+    name = section.removesuffix("_editor").replace("_", "-")
+
+    def make(bench: Workbench) -> Editor[MistralForCausalLM]:
+        from worldgen.lm.editors.learned.learned_editor import LearnedEditor
+        from worldgen.lm.editors.learned.saved import load_optimizer
+        from worldgen.lm.editors.learned.training import FINAL
+
+        network, config = load_optimizer(bench.optimizer / FINAL, bench.model)
+        return LearnedEditor(config, bench.edit.mode, bench.tokenizer, network, name)
+
+    return Method(name, make, section, _fields(kind), is_trained=True)
+
+
 def _needs_of_rewriting(settings: Section) -> tuple[Need, ...]:
     """The corpus for the keys' covariance; the trace, unless both token and layer are set."""
     assert isinstance(settings, RomeConfig)
@@ -170,8 +195,14 @@ _EVERY = (
     Method("retrain", _retrain, "retrain", _fields(RetrainConfig), lambda _: ("corpus",)),
     Method("rome", _rome, "rome", _fields(RomeConfig), _needs_of_rewriting),
     Method("memit", _memit, "memit", _fields(MemitConfig), _needs_of_rewriting),
+    _learned("slag_editor", LearnedConfig),
+    _learned("ke", KeConfig),
+    _learned("ke_constrained", ConstrainedConfig),
+    _learned("rational", RationalConfig),
     Method("none", _unedited, make_for_any=_unedited),
 )  # fmt: skip
 METHODS: dict[str, Method] = {method.name: method for method in _EVERY}
+LEARNED = tuple(name for name, method in METHODS.items() if method.is_trained)
+"""The methods that are trained before they edit."""
 # Every edit depends on these: how many requests the edited model holds, and how they are made.
 TASK = ("edit.mode", "edit.requests")

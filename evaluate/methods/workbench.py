@@ -86,6 +86,9 @@ class Workbench:
     tokens: Path
     """The folder of the corpus's tokens."""
 
+    optimizer: Path
+    """The folder of the method's trained optimizer, for a method that is trained."""
+
     keeps: Path
     """The folder of the method's measurements, where it may keep files."""
 

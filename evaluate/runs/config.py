@@ -20,6 +20,7 @@ from worldgen.errors import UserError
 from worldgen.evaluate.settings import CasesConfig, EditConfig, ScoreConfig, TrajectoryConfig, TuneConfig
 from worldgen.evaluate.slag.settings import SlagConfig
 from worldgen.evaluate.sources.settings import TrustConfig
+from worldgen.lm.editors.learned.settings import ConstrainedConfig, KeConfig, LearnedConfig, RationalConfig
 from worldgen.lm.editors.settings import (
     BeliefConfig,
     ConstrainedFineTuningConfig,
@@ -64,6 +65,10 @@ class RunConfig(Section):
     trajectory: TrajectoryConfig = TrajectoryConfig()
     score: ScoreConfig = ScoreConfig()
     slag: SlagConfig = SlagConfig()
+    slag_editor: LearnedConfig = LearnedConfig()
+    ke: KeConfig = KeConfig()
+    ke_constrained: ConstrainedConfig = ConstrainedConfig()
+    rational: RationalConfig = RationalConfig()
     trust: TrustConfig = TrustConfig()
 
     @property

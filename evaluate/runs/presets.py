@@ -8,6 +8,7 @@ from worldgen.evaluate.runs.config import RunConfig
 from worldgen.evaluate.settings import CasesConfig, EditConfig, TuneConfig
 from worldgen.evaluate.slag.settings import SlagConfig
 from worldgen.evaluate.sources.settings import TrustConfig
+from worldgen.lm.editors.learned.settings import SMALL, ConstrainedConfig, KeConfig, LearnedConfig, RationalConfig
 from worldgen.lm.editors.settings import (
     BeliefConfig,
     ConstrainedFineTuningConfig,
@@ -59,6 +60,10 @@ def tiny() -> RunConfig:
         rome=RomeConfig(contexts=4),
         memit=MemitConfig(contexts=4, layers=2),
         retrain=RetrainConfig(learning_rate=2e-4, steps=20, rows_per_step=1),
+        slag_editor=LearnedConfig(**SMALL, updates=4000, sequences=8),
+        ke=KeConfig(**SMALL, updates=4000, sequences=8),
+        ke_constrained=ConstrainedConfig(**SMALL, updates=4000, sequences=8, warmup_steps=50),
+        rational=RationalConfig(**SMALL, updates=2400, sequences=8, learning_rate=1e-3),
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -52,18 +52,36 @@ def belief_scores(
     task: str, who: str, table: RatioTable, config: ScoreConfig, seed: int, about: Mapping[str, Any] | None = None
 ) -> BeliefScores:
     """Returns the row of a table: intervals resample its points or blocks."""
-    values = table.values.dropna(axis="columns", how="all")
-    resampling = Resampling(config.bootstrap_samples, config.confidence, "sample")
+    return belief_scores_of_seeds(task, who, [table], config, seed, about)
+
+
+def belief_scores_of_seeds(
+    task: str, who: str, tables: Sequence[RatioTable], config: ScoreConfig, seed: int,
+    about: Mapping[str, Any] | None = None,
+) -> BeliefScores:  # fmt: skip
+    """Returns the row of a table over several seeds of the model: intervals resample points or blocks, and seeds.
+
+    A row of one table is that of another if both have its name. Where a seed has no such row, it has a gap there.
+    """
+    of_seeds = [table.values for table in tables]
+    names = list(dict.fromkeys(str(name) for values in of_seeds for name in values))
+    rows = list(dict.fromkeys(row for values in of_seeds for row in values.index))
+    values = np.stack([each.reindex(index=rows, columns=names).to_numpy(float).T for each in of_seeds], axis=2)
+    known = ~np.isnan(values).all(axis=(1, 2))
+    names, values = [name for name, is_known in zip(names, known, strict=True) if is_known], values[known]
+    resampling = Resampling(config.bootstrap_samples, config.confidence, "sample" if len(tables) == 1 else "both")
     draw = generator(seed, f"slag {task} intervals")
-    found = (
-        mean_intervals(values.to_numpy(float).T[:, :, None], [_bounds(str(name)) for name in values], resampling, draw)
-        if values.size
-        else []
-    )
-    means = {str(name): each.interval for name, each in zip(values, found, strict=True)}
-    pooled = {str(name): float(value) for name, value in table.pooled.items() if np.isfinite(value)}
-    counts = {str(name): int(count) for name, count in values.notna().sum().items()}
-    return BeliefScores(task, who, len(values), means, counts, pooled, dict(about or {}))
+    found = mean_intervals(values, [_bounds(name) for name in names], resampling, draw) if names else []
+    means = {name: each.interval for name, each in zip(names, found, strict=True)}
+    pooled = {name: _pooled(tables, name) for name in names}
+    counts = {name: int((~np.isnan(its)).any(axis=1).sum()) for name, its in zip(names, values, strict=True)}
+    return BeliefScores(task, who, len(rows), means, counts, pooled, dict(about or {}))
+
+
+def _pooled(tables: Iterable[RatioTable], name: str) -> float:
+    """Returns the pooled ratio of a metric over all tables."""
+    its = [table.columns[name] for table in tables if name in table.columns]
+    return float(sum(ratios.hits.sum() for ratios in its) / sum(ratios.trials.sum() for ratios in its))
 
 
 def _bounds(metric: str) -> Bounds:

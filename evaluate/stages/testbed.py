@@ -57,26 +57,29 @@ def write_cases(run: Run, folder: Path, count: int, apart_from: Iterable[Case] =
 CASES = Stage("cases", _make_cases, CASE_FILES, settings=("seed", "agent", "cases"), reads=(WORLD, AGENT))
 
 
-def edits(method: Method, run: Run, cases: Stage = CASES, name: str | None = None) -> Stage:
+def edits(
+    method: Method, run: Run, cases: Stage = CASES, name: str | None = None, training: Stage | None = None
+) -> Stage:
     """Returns the stage in which a method edits the model for every case, and the model is asked before and after.
 
     The method's own settings decide it, and those of what it needs; no other method's do. `cases` is the stage of the
-    cases, `name` the stage's folder (by default RUN/edits/METHOD).
+    cases, `name` the stage's folder (by default RUN/edits/METHOD), `training` that in which a learned optimizer was
+    trained.
     """
     needed = tuple(NEEDED[need] for need in method.needs(getattr(run.config, method.section)))
     adapters = ("edit.keep_adapters",) if method.keeps_adapters else ()
     return Stage(
         name or f"edits/{method.name}",
-        _measuring(method, cases),
+        _measuring(method, cases, training),
         EDIT_FILES,
         settings=("model_seed", *TASK, *adapters, *method.settings),
-        reads=(WORLD, TOKENS, cases, LM, *needed),
+        reads=(WORLD, TOKENS, cases, LM, *needed, *((training,) if training else ())),
         also=lambda _: {"method": method.name},
         resumes=True,
     )
 
 
-def _measuring(method: Method, cases: Stage) -> Callable[[Run, Path], Mapping[str, Any]]:
+def _measuring(method: Method, cases: Stage, training: Stage | None) -> Callable[[Run, Path], Mapping[str, Any]]:
     """Edits the model for every case of a stage, and keeps what it says before and after."""
 
     def measure_edits(run: Run, folder: Path) -> Mapping[str, Any]:
@@ -86,6 +89,8 @@ def _measuring(method: Method, cases: Stage) -> Callable[[Run, Path], Mapping[st
         from worldgen.evaluate.testbed.case_trials import make_trials
 
         bench = workbench_of(run, method, folder, run.folder / cases.name)
+        if training:
+            bench = replace(bench, optimizer=run.folder / training.name)
         questions = load_questions(run.folder / cases.name / "probes.parquet")
         trials = make_trials(bench.world, bench.cases, questions, bench.edit.requests, bench.seed)
         files = ChunkedFiles(folder, max(1, bench.edit.chunk_cases // bench.edit.requests))
@@ -96,9 +101,9 @@ def _measuring(method: Method, cases: Stage) -> Callable[[Run, Path], Mapping[st
     return measure_edits
 
 
-def edit(run: Run, method: Method) -> None:
-    """Edits the model for every case."""
-    make_with_trace(run, edits(method, run))
+def edit(run: Run, method: Method, training: Stage | None = None) -> None:
+    """Edits the model for every case; `training` as in `edits`."""
+    make_with_trace(run, edits(method, run, training=training))
 
 
 def record_trajectory(run: Run, method: Method) -> None:

@@ -33,8 +33,10 @@ def _hold_cases_out(run: Run, folder: Path) -> Mapping[str, Any]:
 HELD_OUT = Stage("tune/cases", _hold_cases_out, CASE_FILES, settings=("tune",), reads=(CASES,), cheap=True)
 
 
-def tune(run: Run, method: Method, grid: Sequence[str]) -> dict[str, Any]:
+def tune(run: Run, method: Method, grid: Sequence[str], training: Stage | None = None) -> dict[str, Any]:
     """Measures every point of a grid, and writes RUN/tune/METHOD.json (which is returned) and METHOD.csv.
+
+    `training` is the stage in which a learned optimizer is trained: every point trains its own.
 
     Raises UserError for a bad grid before anything is done, and where no point has a score.
     """
@@ -44,7 +46,7 @@ def tune(run: Run, method: Method, grid: Sequence[str]) -> dict[str, Any]:
     rows = []
     for number, (point, its_run) in enumerate(zip(points, runs, strict=True), start=1):
         run.say(f"point {number} of {len(points)}: {' '.join(point)}")
-        rows.append({"settings": list(point)} | _measured(its_run, method))
+        rows.append({"settings": list(point)} | _measured(its_run, method, training))
     best = best_of(rows)
     options = " ".join(f"--set {shlex.quote(setting)}" for setting in best["settings"])
     found = {"method": method.name, "cases": run.config.tune.cases, "points": rows, "best": best, "options": options}
@@ -53,9 +55,12 @@ def tune(run: Run, method: Method, grid: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _measured(run: Run, method: Method) -> dict[str, Any]:
+def _measured(run: Run, method: Method, training: Stage | None) -> dict[str, Any]:
     """A point's score, its parts, and the cost of an edit."""
-    stage = edits(method, run, HELD_OUT)
+    if training:
+        training = replace(training, name=f"tune/{method.name}/optimizer-{training.mark(run)}")
+        make_stage(run, training)
+    stage = edits(method, run, HELD_OUT, training=training)
     mark = stage.mark(run)
     stage = replace(stage, name=f"tune/{method.name}/{mark}")
     make_with_trace(run, stage)

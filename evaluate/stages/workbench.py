@@ -30,6 +30,7 @@ def workbench_of(run: Run, method: Method, keeps: Path, cases: Path | None) -> W
         cases=load_cases(cases / "cases.parquet") if cases else [],
         corpus=run.folder / CORPUS.name,
         tokens=run.folder / TOKENS.name,
+        optimizer=run.folder / "optimizers" / method.name,
         keeps=keeps,
         agent=lambda: load_agent(run.folder, world, config.agent),
         effects=lambda: load_effects(finished(run.folder / TRACE.name)),

@@ -91,7 +91,7 @@ def make_cases(
     stream and numbered after them. Raises UserError if no fact of the world has a second subject with the same two
     relations, or none is left.
     """
-    maker = _CaseMaker(world, agent, config, generator(seed, "held-out cases" if apart_from else "cases"))
+    maker = CaseMaker(world, agent, config, generator(seed, "held-out cases" if apart_from else "cases"))
     taken = {(case.subject, case.relation) for case in apart_from}
     cases: list[Case] = []
     while len(cases) < config.cases:
@@ -117,7 +117,7 @@ _TRIES = 20
 
 
 @dataclass(frozen=True)
-class _CaseMaker:
+class CaseMaker:
     world: World
     agent: Agent
     config: CasesConfig

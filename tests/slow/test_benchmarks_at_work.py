@@ -1,4 +1,4 @@
-"""benchmarks/paper.py, pretrain.py and slag.py at work: a reproduction in pieces, contenders that agree, a floor."""
+"""benchmarks/paper.py, pretrain.py, slag.py and learned.py at work: in pieces, contenders that agree, a floor."""
 
 import json
 import shutil
@@ -69,3 +69,16 @@ def test_a_few_updates_of_beliefs_and_their_floor():
     too_many = updated("--points", "4000", "--random", "0", "--method", "none")
     assert too_many.returncode == 1
     assert "wrong beliefs for 4000 points" in too_many.stderr
+
+
+def test_a_learned_optimizer_is_measured_both_ways():
+    command = [sys.executable, benchmark_files.FOLDER / "learned.py", "--sequences", "2", "--random", "2"]
+    options = ["--pairs", "1", "--most", "2", "--device", "cpu", "--json"]
+    done = subprocess.run([*map(str, command), *options], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert 0 < said["gradient_difference"] < 1e-5  # float32 in another order
+    assert said["factor"] > 0
+    assert len({each["entries"] for each in said["kept_for_backward"].values()}) == 1
+    five, one, lora = said["mflop_of_an_edit"].values()
+    assert 0 < one < five < lora

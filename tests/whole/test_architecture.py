@@ -35,7 +35,9 @@ MAY_IMPORT = {
     "lm.editors.lowrank": "worldgen lm lm.editors",
     "lm.editors.tuning": "worldgen lm lm.editors",
     "lm.editors.rewriting": "worldgen lm lm.inspection lm.editors",
+    "lm.editors.learned": "worldgen lm lm.training lm.editors lm.editors.tuning",
     "lm.editors.belief": "worldgen lm lm.editors lm.editors.lowrank lm.editors.rewriting",
+    "lm.editors.learned.taught": "lm lm.editors.belief lm.editors.learned lm.editors.tuning",
     # Where both meet. Systems (testbed) do not import each other; teaching reads the testbed's `Case`.
     "evaluate": "worldgen lm lm.editors",
     "evaluate.statistics": "worldgen evaluate",
@@ -50,12 +52,13 @@ MAY_IMPORT = {
     "evaluate.slag.graphs": """worldgen storage worlds bayes bayes.batch evaluate.statistics evaluate.asking
         evaluate.slag evaluate.slag.making evaluate.slag.updating""",
     "evaluate.slag.converters": "worldgen graphs graphs.reading evaluate.slag",
+    "evaluate.slag.learning": "worldgen lm lm.editors.learned evaluate.slag",
     "evaluate.sources": """worldgen storage worlds bayes bayes.trust lm
         evaluate evaluate.statistics evaluate.asking""",
     "evaluate.teaching": """worldgen worlds corpus bayes bayes.batch lm lm.editors lm.editors.belief
-        evaluate evaluate.asking evaluate.testbed""",
+        lm.editors.learned lm.editors.learned.taught evaluate evaluate.asking evaluate.testbed""",
     "evaluate.methods": """worldgen storage worlds corpus bayes lm lm.inspection
-        lm.editors lm.editors.lowrank lm.editors.rewriting lm.editors.tuning lm.editors.belief
+        lm.editors lm.editors.lowrank lm.editors.rewriting lm.editors.tuning lm.editors.belief lm.editors.learned
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.teaching""",
     "evaluate.inquiry": "worldgen graphs worlds corpus bayes bayes.trust",
     "evaluate.report.figures": "worldgen storage evaluate evaluate.statistics",
@@ -64,23 +67,30 @@ MAY_IMPORT = {
         evaluate.report.figures""",
     # A run joins the settings of all rooms and loads what its stages made: the rooms above never see it.
     "evaluate.runs": """worldgen storage graphs graphs.builtin graphs.reading worlds bayes lm lm.editors
-        evaluate evaluate.slag evaluate.sources""",
+        lm.editors.learned evaluate evaluate.slag evaluate.sources""",
     "evaluate.stages": """worldgen storage graphs worlds corpus export bayes bayes.batch lm lm.training lm.editors
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.teaching evaluate.methods
         evaluate.inquiry evaluate.report evaluate.sources evaluate.runs""",
-    "evaluate.stages.slag": """worldgen storage worlds bayes lm evaluate evaluate.statistics evaluate.asking
-        evaluate.slag evaluate.slag.making evaluate.slag.updating evaluate.slag.graphs evaluate.methods evaluate.runs
-        evaluate.stages""",
+    "evaluate.stages.learned": """lm.editors.learned lm.editors.learned.taught evaluate.asking evaluate.testbed
+        evaluate.teaching evaluate.methods evaluate.runs evaluate.stages""",
+    "evaluate.stages.slag": """worldgen storage worlds bayes lm lm.editors.learned evaluate evaluate.statistics
+        evaluate.asking evaluate.slag evaluate.slag.making evaluate.slag.updating evaluate.slag.learning
+        evaluate.slag.graphs evaluate.methods evaluate.runs evaluate.stages evaluate.stages.learned""",
     "evaluate.stages.sources": """worldgen storage worlds bayes.trust lm evaluate evaluate.statistics evaluate.asking
         evaluate.sources evaluate.methods evaluate.runs evaluate.stages""",
     "evaluate.commands": """worldgen storage graphs graphs.fetching worlds corpus export lm lm.training
         evaluate evaluate.asking evaluate.testbed evaluate.slag evaluate.slag.converters evaluate.sources
         evaluate.methods evaluate.inquiry evaluate.report evaluate.runs evaluate.stages evaluate.stages.slag
         evaluate.stages.sources""",
+    "evaluate.commands.learned": """worldgen evaluate.methods evaluate.runs evaluate.commands
+        evaluate.stages.slag""",
     "evaluate.commands.sources": """worldgen evaluate.methods evaluate.sources evaluate.inquiry evaluate.report
         evaluate.runs evaluate.stages.sources evaluate.commands""",
+    "evaluate.commands.seeds": """worldgen storage evaluate.report evaluate.runs evaluate.stages evaluate.stages.slag
+        evaluate.commands""",
     "evaluate.commands.slag": "worldgen evaluate.methods evaluate.runs evaluate.stages.slag evaluate.commands",
-    "cli": "worldgen evaluate.commands evaluate.commands.slag evaluate.commands.sources",
+    "cli": """worldgen evaluate.commands evaluate.commands.slag evaluate.commands.learned evaluate.commands.sources
+        evaluate.commands.seeds""",
 }
 
 

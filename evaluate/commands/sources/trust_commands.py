@@ -10,7 +10,7 @@ import click
 
 from worldgen.evaluate.commands.options import JSON_OPTION, RUN_ARGUMENT, existing_config
 from worldgen.evaluate.commands.output import print_result
-from worldgen.evaluate.commands.stage_command import METHOD_OPTION, stage_command
+from worldgen.evaluate.commands.stage_command import UNTRAINED_OPTION, stage_command
 from worldgen.evaluate.methods.methods import METHODS
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def sources_command(run: Path, as_json: bool) -> None:
 
 
 @stage_command("trust")
-@METHOD_OPTION
+@UNTRAINED_OPTION
 def trust_command(run: Run, method: str) -> tuple[dict[str, Any], str]:
     """Have a method make the requests of every source, and see whom it trusts.
 

@@ -107,14 +107,14 @@ def detection_rows(run: Run, task: Task) -> list[BeliefScores]:
     named = {"model": test.predictions} | references
     return [
         belief_scores(
-            task.value, who, _detected(test.questions, said), run.config.score, run.config.seed,
+            task.value, who, detection_table(test.questions, said), run.config.score, run.config.seed,
             _independence(test.questions, said, run.config.seed),
         )
         for who, said in named.items()
     ]  # fmt: skip
 
 
-def _detected(questions: PointQuestions, predictions: Predictions) -> RatioTable:
+def detection_table(questions: PointQuestions, predictions: Predictions) -> RatioTable:
     """Returns all metrics of detection, and the entailment accuracy of each rule: "entailment R1", ..."""
     detected, by_rule = detect(questions, predictions), entailment_by_rule(questions, predictions)
     rules = {rule_metric(rule).name: ratios for rule, ratios in by_rule.columns.items()}

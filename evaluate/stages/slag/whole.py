@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from itertools import chain
 
 from worldgen.evaluate.methods.methods import Method
@@ -12,6 +13,7 @@ from worldgen.evaluate.runs.stage import carry_out, make_stage
 from worldgen.evaluate.slag.points import Task
 from worldgen.evaluate.stages.language_model import EXAM, make_with_trace
 from worldgen.evaluate.stages.page import make_page
+from worldgen.evaluate.stages.slag.optimizers import trained_for
 from worldgen.evaluate.stages.slag.points import BASE, BEAM, POINTS
 from worldgen.evaluate.stages.slag.scores import SCORES, scores
 from worldgen.evaluate.stages.slag.sources import OWN, Sources
@@ -36,13 +38,15 @@ def update(run: Run, method: Method, sources: Sources = OWN) -> None:
     """
     for stage in (sources.points, sources.base, *((BEAM,) if run.config.slag.protocol == "beam" else ())):
         make_stage(run, stage)
-    asked = _checked(run, method, sources)
+    asked, tables = _checked(run, method, sources), scores(sources)
+    if training := trained_for(run, method):
+        sources = replace(sources, reads=(*sources.reads, training))
     its_run = tuned(run, method, sources)
     for r in run.config.slag.r:
         for task in (task for task, number in asked.items() if number < r):
             run.say(f"r = {r}: {task.value} is left out, it has {asked[task]} points to update")
         make_with_trace(its_run, updates(method, its_run, r, sources=sources))
-    make_stage(run, scores(sources))
+    make_stage(run, tables)
 
 
 def _checked(run: Run, method: Method, sources: Sources) -> dict[Task, int]:

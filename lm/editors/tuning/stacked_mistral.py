@@ -6,7 +6,7 @@ Shapes: S editions, R texts of an edition, T tokens of a text, M = R T, N asked 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from worldgen.lm.editors.tuning.matrices import Blocks, all_blocks, as_matrices,
 from worldgen.lm.editors.tuning.stacked_texts import StackedTexts
 
 Matrices = Mapping[str, torch.Tensor]  # a block's name -> [S, out, in], the editions' own
+Product = Callable[[str, torch.Tensor], torch.Tensor]  # (a block's name, [S, M, in]) -> [S, M, out]
 
 
 class StackedMistral:
@@ -45,13 +46,17 @@ class StackedMistral:
         the gradients of `weights`. No edition's logits depend on another's weights: the gradient of a sum over editions
         is each edition's own gradient.
         """
-        _, R, T = texts.ids.shape
 
         def product(name: str, inputs: torch.Tensor) -> torch.Tensor:
             if name in weights:
                 return _Product.apply(inputs, weights[name], gradients[name])
             return functional.linear(inputs, self.shared[name])
 
+        return self.logits_by(product, states, texts)
+
+    def logits_by(self, product: Product, states: torch.Tensor, texts: StackedTexts) -> torch.Tensor:
+        """Returns the logits [S, N, V] of a model whose blocks multiply as `product` does; `states` as in `logits`."""
+        _, R, T = texts.ids.shape
         cos, sin = self.model.model.rotary_emb(states, torch.arange(T, device=states.device)[None])
         for number, layer in enumerate(self.model.model.layers):
             heads = product(f"{number}.attention", _rms(layer.input_layernorm, states))

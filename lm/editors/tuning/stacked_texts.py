@@ -67,3 +67,8 @@ def stack_texts(texts: Sequence[Sequence[Text]], device: torch.device) -> Stacke
             weights[edition, begin:end] = 1 / (len(own) * text.asked)
             begin = end
     return StackedTexts(*(tensor.to(device) for tensor in (ids, asked, targets, rows, weights)))
+
+
+def stack_each(texts: Sequence[Text], device: torch.device) -> StackedTexts:
+    """Returns the texts side by side, one for each edition."""
+    return stack_texts([[text] for text in texts], device)

@@ -38,5 +38,11 @@ def learned_texts(
     Shapes: N asked tokens: `logits` [N, V]; `log_p`, `targets` and `rows`, a token's text, [N].
     """
     if config.stop == "predicted":
-        return group_sums((logits.argmax(dim=-1) != targets).float(), rows, count) == 0
+        return predicted_texts(logits, targets, rows, count)
     return group_sums(log_p, rows, count).exp() > config.stop_probability
+
+
+@torch.no_grad()
+def predicted_texts(logits: torch.Tensor, targets: torch.Tensor, rows: torch.Tensor, count: int) -> torch.Tensor:
+    """Returns whether the model predicts each of `count` texts: every asked token is the argmax; as `learned_texts`."""
+    return group_sums((logits.argmax(dim=-1) != targets).float(), rows, count) == 0

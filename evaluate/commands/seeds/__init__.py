@@ -1,0 +1,1 @@
+"""The command of several models of one world."""

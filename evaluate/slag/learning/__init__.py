@@ -1,0 +1,1 @@
+"""Points as what a learned optimizer is trained on."""

@@ -1,0 +1,1 @@
+"""The training of the optimizer that the agent teaches, as a stage."""
