@@ -15,6 +15,7 @@ from worldgen.evaluate.commands.fetch_command import fetch_command
 from worldgen.evaluate.commands.learned.train_editor import train_editor_command
 from worldgen.evaluate.commands.seeds.seeds_command import seeds_command
 from worldgen.evaluate.commands.showing import config_command, describe_command, verify_command
+from worldgen.evaluate.commands.slag.graph_command import graph_command
 from worldgen.evaluate.commands.sources import trust_commands
 from worldgen.evaluate.commands.stage_command import is_full_disk
 
@@ -42,6 +43,7 @@ for command in (
     editing.report_command,
     beliefs.detect_command,
     beliefs.update_command,
+    graph_command,
     train_editor_command,
     trust_commands.sources_command,
     trust_commands.trust_command,

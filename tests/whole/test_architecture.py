@@ -49,6 +49,8 @@ MAY_IMPORT = {
     "evaluate.slag.making": "worldgen worlds bayes bayes.batch evaluate.asking evaluate.slag",
     "evaluate.slag.updating": """worldgen worlds bayes bayes.batch lm
         evaluate.asking evaluate.slag evaluate.slag.making""",
+    "evaluate.slag.graphs": """worldgen storage worlds bayes bayes.batch evaluate.statistics evaluate.asking
+        evaluate.slag evaluate.slag.making evaluate.slag.updating""",
     "evaluate.slag.converters": "worldgen graphs graphs.reading evaluate.slag",
     "evaluate.slag.learning": "worldgen lm lm.editors.learned evaluate.slag",
     "evaluate.sources": """worldgen storage worlds bayes bayes.trust lm
@@ -73,7 +75,7 @@ MAY_IMPORT = {
         evaluate.teaching evaluate.methods evaluate.runs evaluate.stages""",
     "evaluate.stages.slag": """worldgen storage worlds bayes lm lm.editors.learned evaluate evaluate.statistics
         evaluate.asking evaluate.slag evaluate.slag.making evaluate.slag.updating evaluate.slag.learning
-        evaluate.methods evaluate.runs evaluate.stages evaluate.stages.learned""",
+        evaluate.slag.graphs evaluate.methods evaluate.runs evaluate.stages evaluate.stages.learned""",
     "evaluate.stages.sources": """worldgen storage worlds bayes.trust lm evaluate evaluate.statistics evaluate.asking
         evaluate.sources evaluate.methods evaluate.runs evaluate.stages""",
     "evaluate.commands": """worldgen storage graphs graphs.fetching worlds corpus export lm lm.training
@@ -86,7 +88,8 @@ MAY_IMPORT = {
         evaluate.runs evaluate.stages.sources evaluate.commands""",
     "evaluate.commands.seeds": """worldgen storage evaluate.report evaluate.runs evaluate.stages evaluate.stages.slag
         evaluate.commands""",
-    "cli": """worldgen evaluate.commands evaluate.commands.learned evaluate.commands.sources
+    "evaluate.commands.slag": "worldgen evaluate.methods evaluate.runs evaluate.stages.slag evaluate.commands",
+    "cli": """worldgen evaluate.commands evaluate.commands.slag evaluate.commands.learned evaluate.commands.sources
         evaluate.commands.seeds""",
 }
 

@@ -45,7 +45,7 @@ def test_config_is_toml_that_reads_back(worldgen, tmp_path):
     "command",
     [
         "run", "build", "generate", "pretrain", "trace", "edit", "score", "report", "ask", "verify", "describe",
-        "export", "config", "convert-points",
+        "export", "config", "convert-points", "graph",
     ],
 )  # fmt: skip
 def test_every_command_has_help_with_an_example(worldgen, command):

@@ -1,0 +1,1 @@
+"""Commands of SLAG that have a file of their own."""
