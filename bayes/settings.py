@@ -12,7 +12,7 @@ from worldgen.settings import Section
 
 
 class AgentConfig(Section):
-    """What the agent takes for granted (docs/rational-agent.md).
+    """The assumptions of the agent (docs/rational-agent.md).
 
     `prior`: `unit` has a = 1/K (the strength of one observation) in every Dirichlet, `flat` has a = 1.
     `downstream` says by what a downstream fact is believed. `marginal`: by its upstream fact alone (the paper).

@@ -49,7 +49,7 @@ KINDS = {"side by side": side_by_side, "one at a time": OneAtATime}
 
 @dataclass(frozen=True)
 class Bench:
-    """What is measured on."""
+    """Everything that both ways of training get."""
 
     model: MistralForCausalLM
     tokenizer: PreTrainedTokenizerFast

@@ -17,7 +17,7 @@ class Section(BaseModel):
     """Fields that say how the work is done and change no result: they never decide whether a stage is made anew."""
 
     former: ClassVar[Mapping[str, Any]] = {}
-    """What held before a field was one, where that is not its default: a run folder that lacks the field means this."""
+    """The meaning of a run folder without a field, where that is not the field's default."""
 
 
 class GraphConfig(Section):

@@ -131,7 +131,7 @@ def independence_of(rows: Sequence[BeliefScores]) -> list[Independence]:
 
 
 class Cost(NamedTuple):
-    """What a block of updates costs on average; FLOPs are None where nobody counted them."""
+    """The mean cost of a block of updates; FLOPs are None where nobody counted them."""
 
     group: str
     row: str

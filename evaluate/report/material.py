@@ -87,4 +87,4 @@ class ReportMaterial:
     methods: Sequence[MeasuredMethod]
     beliefs: BeliefMaterial | None
     trust: Sequence[TrustScores]
-    """Whom the model and the methods trust."""
+    """The trust of the model and of the methods in each source."""

@@ -108,7 +108,7 @@ FORMER: Final[Mapping[str, Any]] = {
     if isinstance(field.default, Section)
     for name, value in field.default.former.items()
 }
-"""What held before a setting was one: the name of the setting -> its value in runs of older versions."""
+"""The meaning of a setting before it was one: the name of the setting -> its value in runs of older versions."""
 
 
 def to_toml(config: RunConfig) -> str:

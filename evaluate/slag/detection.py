@@ -45,7 +45,7 @@ BELIEF_METRICS: Final = (
     *_split("entailment", "Entailment accuracy"),
     _single("contrapositive", "Contrapositive accuracy", "contra"),
 )
-"""What the paper's Tables 2, 3 and 14 tell of a model."""
+"""The columns of the paper's Tables 2, 3 and 14."""
 PARAPHRASE_METRICS: Final = (
     *_split("para_accuracy", "Paraphrase accuracy"),
     *_split("para_equality", "Paraphrase equality"),

@@ -59,7 +59,7 @@ class SourceCase:
 
 
 class _Drawn(NamedTuple):
-    """What all sources request of one fact."""
+    """One fact, and what all sources request of it."""
 
     kind: Kind
     fact: int

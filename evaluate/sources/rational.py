@@ -38,9 +38,9 @@ class SourceMind:
     """A rational mind that has read what nobody says, and has heard what the sources report."""
 
     agent: Agent
-    """What it makes of the untagged sentences alone."""
+    """The agent that has read the untagged sentences alone."""
     trust: Trust
-    """What it makes of all of it. Facts and sources are numbered as in the world, nobody is source K."""
+    """The mind that has heard the reports as well. Facts and sources have the world's numbers, nobody is source K."""
 
     def credence(self, fact: int, object_: int, edits: Sequence[Report] = ()) -> float:
         """Returns p(o | s, r) of one object of a fact, as if the edits had been heard."""

@@ -19,7 +19,7 @@ from worldgen.evaluate.statistics.block_bootstrap import Floats
 
 @dataclass(frozen=True)
 class SaidOfCases:
-    """What somebody said of C cases; NaN where there is no such question."""
+    """The answers of somebody to C cases; NaN where there is no such question."""
 
     requested: Floats
     """[C]: p(o* | "s r")."""

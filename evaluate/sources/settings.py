@@ -10,10 +10,10 @@ from worldgen.settings import Section
 
 
 class TrustConfig(Section):
-    """Whom the agent may trust, and the requests by which editing methods are asked whom they trust."""
+    """The agent's prior of reliabilities, and the requests by which editing methods show whom they trust."""
 
     prior: Literal["uniform", "skeptical"] = "uniform"
-    """What the agent believes of a reliability beforehand. "uniform": Beta(1, 1).
+    """The agent's belief about a reliability beforehand. "uniform": Beta(1, 1).
 
     "skeptical": a Beta of the same weight whose mean is that of a guess among all objects.
     """

@@ -36,7 +36,7 @@ class Part(IntEnum):
 
 @dataclass(frozen=True)
 class Reports:
-    """What the sources claim, sorted by (fact, source). Facts are numbered as in the world."""
+    """The claims of the sources, sorted by (fact, source). Facts are numbered as in the world."""
 
     fact: Ids  # [N]
     source: Ids  # [N]

@@ -23,7 +23,7 @@ class Node:
     statement: Statement
     """The statement as the agent reads it."""
     predicted: str
-    """What the model predicts before any update: "true" or "false"."""
+    """The model's prediction before any update: "true" or "false"."""
 
     @property
     def right(self) -> bool:

@@ -25,7 +25,7 @@ class PointReader:
 
     reader: ModelReader
     asked: Mapping[tuple[str, str], Asked]
-    """What each question of kind ANSWER asks, by what it is about and its form."""
+    """The `Asked` behind each question of kind ANSWER, by its `about` and `form`."""
 
     @staticmethod
     def of(reader: ModelReader, points: Iterable[Point]) -> PointReader:

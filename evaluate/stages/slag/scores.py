@@ -137,7 +137,7 @@ def _independence(questions: PointQuestions, predictions: Predictions, seed: int
 
 
 class Updated(NamedTuple):
-    """What a method's updates of one task achieved: the metrics of each block."""
+    """The metrics of each block of a method's updates of one task."""
 
     task: Task
     method: str

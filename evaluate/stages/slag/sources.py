@@ -43,7 +43,7 @@ class Sources:
     measure: Measure
     """Makes blocks of updates, and keeps what the model says before and after."""
     identity: Inputs = field(default_factory=dict)
-    """What decides a result beside settings and stages: the hashes of points and model that are not the run's."""
+    """Further inputs that decide a result: the hashes of points and model that are not the run's."""
     check: Callable[[Sequence[PointUpdate]], None] = lambda _: None
     """Raises UserError for updates that the model cannot be asked for."""
 

@@ -1,4 +1,4 @@
-"""What the trained model made of the reports that it has read: RUN/sources/heard."""
+"""The trained model's trust in the reports that it has read: RUN/sources/heard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom the model and the methods trust: the tables in RUN/sources/scores."""
+"""The tables of trust, by model and by method: RUN/sources/scores."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ Lesson = TypeVar("Lesson", bound=Asked, contravariant=True)
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of S sequences of r updates: means over the updates."""
+    """Measurements of S sequences of r updates: means over the updates."""
 
     taught: float
     """Of the loss's first part, summed over the steps whose losses count."""

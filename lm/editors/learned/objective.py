@@ -66,7 +66,7 @@ def wide_log_softmax(logits: torch.Tensor) -> torch.Tensor:
 
 
 class TokenWeights(NamedTuple):
-    """What each asked token weighs in both parts of its update's loss, [S, N] each; padding weighs nothing."""
+    """The weight of each asked token in both parts of its update's loss, [S, N] each; padding weighs nothing."""
 
     taught: torch.Tensor
     kept: torch.Tensor

@@ -56,7 +56,7 @@ class Observers:
 
 @dataclass(frozen=True)
 class Course(Generic[Lesson]):
-    """What a training teaches, and how."""
+    """The subject of a training, and its settings."""
 
     of_step: Callable[[int], Sequence[Sequence[Lesson]]]
     """Returns the sequences of the step with this number, counted from 0: a function of the number alone."""

@@ -1,4 +1,4 @@
-"""What a learned optimizer is taught about one request: what it reads, and what the changed model is then to say."""
+"""A lesson about one request: what a learned optimizer reads, and what the changed model is then to say."""
 
 from __future__ import annotations
 
