@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worldgen.evaluate.commands.stage_command import METHOD_OPTION, stage_command
+from worldgen.evaluate.commands.stage_command import UNTRAINED_OPTION, stage_command
 from worldgen.evaluate.methods.methods import METHODS
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @stage_command("graph")
-@METHOD_OPTION
+@UNTRAINED_OPTION
 @click.option(
     "--points", type=click.IntRange(min=2), metavar="N", help="Random test points of TF.  [default: all, at most 300]"
 )

@@ -114,7 +114,11 @@ def graph(method: Method, wanted: Wanted, flipping: Stage) -> Stage:
 
 def _check_method(run: Run, method: Method, wanted: Wanted) -> None:
     if method.name == "none" or Task.TF not in tasks_of(run, method):
-        able = ", ".join(name for name, each in METHODS.items() if name != "none" and Task.TF in tasks_of(run, each))
+        able = ", ".join(
+            name
+            for name, each in METHODS.items()
+            if name != "none" and not each.is_trained and Task.TF in tasks_of(run, each)
+        )
         raise UserError(f"{method.name} cannot flip a belief, because it makes no statement false: take {able}")
     if wanted.entailed and method.section in ("rome", "memit"):
         raise UserError(f"{method.name} needs one subject in a statement: leave --entailed out, or take another method")
