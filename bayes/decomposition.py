@@ -67,7 +67,7 @@ class Mixture:
     count: float
     """The observations of the object that count beside the marginal."""
     total: float
-    """Those of all objects; 0 where nothing counts beside the marginal."""
+    """The observations of all objects that count beside the marginal; 0 where there are none."""
 
     @property
     def shares(self) -> NDArray[np.float64]:

@@ -40,7 +40,7 @@ class JointTruth:
     """Facts in twos and by themselves, and what sources claim of statements. A group has its lowest fact's number."""
 
     priors: Priors
-    """Those of downstream facts are not used."""
+    """The prior of each fact; the priors of downstream facts are not used."""
     pairs: tuple[Pair, ...] = ()
     claims: tuple[Claim, ...] = ()
 

@@ -56,7 +56,7 @@ class SlagConfig(Section):
     random_gen: int = Field(30, ge=0)
     """The number of random points that a measurement asks about in GEN."""
     random_tf: int = Field(200, ge=0)
-    """The same in TF."""
+    """The number of random points that each measurement asks in TF."""
     chunk_points: int = Field(250, ge=1)
     """The number of points that are measured and saved together: the most that a killed run loses."""
 

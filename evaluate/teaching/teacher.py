@@ -19,6 +19,7 @@ from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 from worldgen.bayes.agent import Agent, Edit
 from worldgen.bayes.distribution import Distribution
 from worldgen.evaluate.asking.answers import AnswerReader
+from worldgen.evaluate.asking.questions import fact_prompt
 from worldgen.evaluate.teaching.drawing import Place, drawn_of, drawn_of_others, relations_of
 from worldgen.evaluate.teaching.target_writer import TRUE, TargetWriter
 from worldgen.evaluate.testbed.cases import Case
@@ -79,7 +80,7 @@ class Teacher:
         closed = self._closed_subjects(requests, map(_fact_of, edition.requests))
         claims = [self._claims(mind, fact, draw) for fact in requests]
         answers = tuple(target for fact in requests for target in self._answers(mind, fact))
-        answers += tuple(self._as_it_is_said(request) for request in parts[turn] if request.source is not None)
+        answers += tuple(self._as_it_is_said(request) for request in parts[turn] if self._has_tag(request))
         truths = tuple(target for said in claims for claim in said for target in self._truths(*claim))
         joined = self._joined(model, requests, claims, closed | edited, draw)
         kept = self._kept(before, requests, closed, edited - closed, draw)
@@ -106,6 +107,10 @@ class Teacher:
         """Yields the target for the answer to "s r", for every relation r of the request's subject s."""
         for relation in relations_of(self.world, request.subject):
             yield self.writer.answer(request.subject, relation, self._belief(mind, request, relation))
+
+    def _has_tag(self, request: Request) -> bool:
+        """Returns whether the request is made after a tag. Without one, its prompt has the mind's belief for target."""
+        return request.prompt != fact_prompt(self.world, *_fact_of(request)[:2])
 
     def _as_it_is_said(self, request: Request) -> SoftTarget:
         """Returns the target that the model says the request after its source's tag, whoever the source is."""

@@ -80,8 +80,7 @@ def test_means_of_two_models_are_those_of_their_values(runs: tuple[Run, Run]) ->
         assert cell["mean"] == pytest.approx(np.mean([pre[name]["mean"] for pre in edited]))
 
 
-def test_two_models_leave_more_open_than_one_with_the_same_answers(runs: tuple[Run, Run], tmp_path: Path) -> None:
-    """A run beside its own copy: the means are its own."""
+def test_a_run_beside_its_own_copy_has_its_own_means(runs: tuple[Run, Run], tmp_path: Path) -> None:
     copy = shutil.copytree(runs[0].folder, tmp_path / "copy")
     done = json.loads(seeds(runs[0].folder, copy).stdout)
     alone = read_belief_scores(copy / "slag" / "scores" / "updates.json")

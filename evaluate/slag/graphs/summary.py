@@ -84,7 +84,7 @@ class GraphSummary:
     transitivity: Interval
     """Grandchildren that are children too: the paper's text, and its Table 8."""
     descendant_transitivity: Interval
-    """The same over all descendants: the paper's code."""
+    """The transitivity over all descendants, as the paper's code has it."""
     on_wrong: Interval
     """The share of (flip, wrong belief) pairs in which the belief changes."""
     on_right: Interval

@@ -30,11 +30,11 @@ class Measured:
     """Measurements of S sequences of r updates: means over the updates."""
 
     taught: float
-    """Of the loss's first part, summed over the steps whose losses count."""
+    """The mean of the loss's first part, summed over the steps whose losses count."""
     kept: float
-    """Of its second part, not multiplied by the price."""
+    """The mean of its second part, not multiplied by the price."""
     steps: float
-    """Of the number of steps."""
+    """The mean number of steps."""
     learned: float
     """The share of updates whose label is what the model predicts at the end, teacher-forced. It is 0 for lessons,
     which have all steps whatever is predicted."""
