@@ -20,7 +20,7 @@ from worldgen.evaluate.runs.run import Run, keeping_config, locked
 from worldgen.evaluate.sources.cases import load_cases
 from worldgen.evaluate.sources.scoring import read_trust_scores
 from worldgen.evaluate.stages.sources import whole
-from worldgen.evaluate.stages.sources.heard import mind_of
+from worldgen.evaluate.stages.sources.heard import HEARD, mind_of
 from worldgen.evaluate.stages.sources.requests import edits
 
 SETTINGS = (
@@ -125,6 +125,13 @@ def test_a_method_does_not_depend_on_how_others_are_set(run: Run) -> None:
     other = override(run.config, ["belief.steps=3", "trust.prior=skeptical"])
     theirs = edits(METHODS["ft"], run).inputs(replace(run, config=other))
     assert {key for key in mine if mine[key] != theirs[key]} == {"trust.prior"}
+
+
+def test_what_the_mind_makes_of_reports_depends_on_all_that_it_is_made_of(run: Run) -> None:
+    mine = HEARD.inputs(run)
+    for setting in ("trust.prior=skeptical", "trust.weight=7", "agent.downstream=marginal"):
+        theirs = HEARD.inputs(replace(run, config=override(run.config, [setting])))
+        assert {key for key in mine if mine[key] != theirs[key]} == {setting.partition("=")[0]}
 
 
 def test_a_world_without_sources_is_refused(tmp_path) -> None:

@@ -74,7 +74,7 @@ def _believed(mind: SourceMind, facts: Ids, objects: Ids) -> NDArray[np.float64]
 
 
 HEARD = Stage(
-    "sources/heard", _ask_about_reports, (HEARD_FILE,), settings=("agent", "trust.prior"),
+    "sources/heard", _ask_about_reports, (HEARD_FILE,), settings=("agent", "trust.prior", "trust.weight"),
     reads=(WORLD, AGENT, TOKENS, LM),
 )  # fmt: skip
 
