@@ -74,7 +74,7 @@ def trust_section(rows: Sequence[TrustScores], figures: FigureFolder) -> TrustSe
         if some
     }
     described = "Trust in each source against rational trust"
-    figure = figures.add("trust", described, (3.3 * len(panels), 3.5), partial(draw_trust, panels=panels))
+    figure = figures.add("trust", described, (3.3 * len(panels), 3.7), partial(draw_trust, panels=panels))
     known = {kind: some for kind, some in of_kinds.items() if some}
     return TrustSection(
         [_page_table(kind, some, _by_source(some)) for kind, some in known.items()],
