@@ -54,14 +54,14 @@ def describe_command(run: Path, as_json: bool) -> None:
 @RUN_ARGUMENT
 @JSON_OPTION
 def verify_command(run: Path, as_json: bool) -> None:
-    """Compare every file of the finished stages with its recorded hash.
+    """Compare config.toml and every file of the stages with its recorded hash.
 
     Example: worldgen verify runs/demo
     """
-    from worldgen.storage.manifests import MANIFEST, verify
+    from worldgen.storage.manifests import INPUTS, MANIFEST, verify
 
     existing_config(run)
-    stages = sorted(path.parent for path in run.rglob(MANIFEST))
+    stages = sorted({path.parent for name in (MANIFEST, INPUTS) for path in run.rglob(name)})
     wrong = {str(folder.relative_to(run)): verify(folder) for folder in stages}
     lines = [f"{name}: {'as recorded' if not faults else '; '.join(faults)}" for name, faults in wrong.items()]
     print_result(wrong, "\n".join(lines), as_json)

@@ -7,6 +7,7 @@ the verbosity are not.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -111,6 +112,12 @@ FORMER: Final[Mapping[str, Any]] = {
 """The meaning of a setting before it was one: the name of the setting -> its value in runs of older versions."""
 
 
+SECTIONS_OF_ALL_VERSIONS: Final = frozenset(
+    ("seed", "graph", "world", "corpus", "tokens", "agent", "cases", "pretrain", "edit", "score")
+)
+"""Settings that the config of every run has, however old."""
+
+
 def to_toml(config: RunConfig) -> str:
     """Returns the whole config as TOML that `from_toml` reads back."""
     return tomli_w.dumps(config.model_dump(mode="json"))
@@ -129,12 +136,30 @@ def load(path: Path) -> RunConfig:
     return from_toml(_text_of(path), str(path))
 
 
+_SEAL: Final = "# SHA-256 of what follows: "
+
+
+def sealed_toml(config: RunConfig) -> str:
+    """Returns the text of a run folder's config: its hash as a comment, then the config."""
+    text = to_toml(config)
+    return f"{_SEAL}{hashlib.sha256(text.encode()).hexdigest()}\n{text}"
+
+
 def load_of_run(path: Path) -> RunConfig:
     """Reads the config of a run folder: a setting that came later stands for what held before it (`FORMER`).
 
-    Raises UserError as `load` does.
+    Raises UserError as `load` does, and for a text that has changed since it was written: it says so by its hash, or,
+    without a hash, by the sections that it lacks.
     """
-    fields = _parsed(_text_of(path), str(path))
+    seal, _, text = (whole := _text_of(path)).partition("\n")
+    if seal.startswith("#") and seal != f"{_SEAL}{hashlib.sha256(text.encode()).hexdigest()}":
+        raise UserError(
+            f"{path} has changed since worldgen wrote it: change settings by --set; if it is right as it is, delete its "
+            "first line"
+        )
+    fields = _parsed(whole, str(path))
+    if missing := sorted(SECTIONS_OF_ALL_VERSIONS - set(fields)):
+        raise UserError(f"{path} is cut or not of a run: it says nothing of {missing[0]!r}; put the whole file back")
     for setting, value in FORMER.items():
         section, _, name = setting.partition(".")
         if isinstance(values := fields.setdefault(section, {}), dict):

@@ -17,7 +17,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from worldgen.errors import UserError
-from worldgen.evaluate.runs.config import RunConfig, to_toml
+from worldgen.evaluate.runs.config import SECTIONS_OF_ALL_VERSIONS, RunConfig, sealed_toml
 from worldgen.evaluate.runs.load import CONFIG
 from worldgen.storage.engines import Engine, Local
 from worldgen.storage.files import write_text
@@ -28,10 +28,6 @@ LOCK: Final = ".lock"
 _MARK: Final = (
     "This folder belongs to a worldgen run. config.toml says which; worldgen writes and removes files here.\n"
 )
-_SECTIONS_BEFORE_MARKER: Final = frozenset(
-    ("seed", "graph", "world", "corpus", "tokens", "agent", "cases", "pretrain", "edit", "score")
-)
-"""Settings that the config of every run older than the marker has."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +77,7 @@ def _is_run_without_marker(folder: Path) -> bool:
         fields = tomllib.loads((folder / CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return set(fields) >= _SECTIONS_BEFORE_MARKER and any(folder.glob(f"*/{INPUTS}"))
+    return set(fields) >= SECTIONS_OF_ALL_VERSIONS and any(folder.glob(f"*/{INPUTS}"))
 
 
 @contextmanager
@@ -116,7 +112,7 @@ def keeping_config(run: Run) -> Iterator[None]:
     In a new folder it is written at the start, so that a killed run goes on with it, and removed if nothing came of
     it; in an old one at the end, so that a refused command changes nothing.
     """
-    path, text = run.folder / CONFIG, to_toml(run.config)
+    path, text = run.folder / CONFIG, sealed_toml(run.config)
     is_new = not path.exists()
     if is_new:
         write_text(path, text)

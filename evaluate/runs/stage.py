@@ -7,7 +7,6 @@ its folder was made with others: nothing is reused silently and nothing is destr
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from worldgen.storage.manifests import (
     differing,
     finish,
     inputs_text,
+    noted_inputs,
     read_manifest,
 )
 
@@ -98,7 +98,7 @@ def make_stage(run: Run, stage: Stage) -> None:
     folder, inputs = run.folder / stage.name, stage.inputs(run)
     _refuse_foreign_files(folder, stage)
     is_done = read_manifest(folder) is not None
-    changed = _differences(_noted(folder), inputs)
+    changed = _differences(noted_inputs(folder), inputs)
     if changed and not stage.cheap and (is_done or (stage.resumes and _has_files(folder))):
         raise _made_with_others(folder, changed)
     if is_done and not changed:
@@ -144,12 +144,6 @@ def in_order(goals: tuple[Stage, ...]) -> Iterator[Stage]:
 
     for goal in goals:
         yield from visit(goal)
-
-
-def _noted(folder: Path) -> Inputs | None:
-    """The inputs that a stage noted when it began, finished or not."""
-    path = folder / INPUTS
-    return json.loads(path.read_text()) if path.exists() else None
 
 
 def _differences(noted: Inputs | None, inputs: Inputs) -> list[str]:

@@ -1,10 +1,14 @@
-"""Checkpoints on disk: tensors as safetensors, the rest as JSON; a folder is complete or does not exist."""
+"""Checkpoints on disk: tensors as safetensors, the rest as JSON; a folder is complete or does not exist.
+
+Each holds the hashes of its files. One that a disk has damaged is not gone on with: the one before it is.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -13,9 +17,13 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from torch.distributed.tensor import DTensor, distribute_tensor
+from tqdm import tqdm
+
+from worldgen.storage.files import sha256
 
 PARTIAL = ".partial"  # suffix of the folder while it is being written
 MODEL, OPTIMIZER, POSITION = "model.safetensors", "optimizer.safetensors", "position.json"
+HASHES = "sha256.json"
 GENERATOR = "torch_generator"  # name of torch's random state among the optimizer's tensors
 
 
@@ -64,6 +72,8 @@ def save_checkpoint(
 ) -> Path:
     """Writes folder/checkpoint-STEP and removes all but the `keep` latest checkpoints. Returns the path.
 
+    A checkpoint of a later step is removed, too: training did not go on with it, so it is damaged.
+
     Every process must call it, because tensors that are spread over the processes are put together first. The process
     that `writes` then writes alone.
     """
@@ -74,8 +84,11 @@ def save_checkpoint(
             save_file(weights, partial / MODEL)
             save_file({**moments, GENERATOR: torch.get_rng_state()}, partial / OPTIMIZER)
             (partial / POSITION).write_text(json.dumps(asdict(position)), encoding="utf-8")
-        for old in checkpoints(folder)[:-keep]:
-            shutil.rmtree(old)
+            (partial / HASHES).write_text(json.dumps(_hashes(partial)), encoding="utf-8")
+        until_now = [path for path in checkpoints(folder) if path <= target]
+        for path in checkpoints(folder):
+            if path not in until_now[-keep:]:
+                shutil.rmtree(path)
     return target
 
 
@@ -85,8 +98,28 @@ def whole_tensors(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
-    """Returns the checkpoint with the most steps, or None if there is no checkpoint."""
-    return max(checkpoints(folder), default=None)
+    """Returns the undamaged checkpoint with the most steps, or None if there is none; tells of each damaged one."""
+    for path in reversed(checkpoints(folder)):
+        if _is_whole(path):
+            return path
+        tqdm.write(f"{path} is damaged: training goes on from the checkpoint before it", file=sys.stderr)
+    return None
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    """Returns whether the files are those that were written; a checkpoint of before there were hashes counts as whole."""
+    try:
+        noted = json.loads((checkpoint / HASHES).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return all((checkpoint / name).exists() for name in (MODEL, OPTIMIZER, POSITION))
+    except ValueError:
+        return False
+    return noted == _hashes(checkpoint)
+
+
+def _hashes(checkpoint: Path) -> dict[str, str]:
+    """Returns the SHA-256 of each file but that of the hashes."""
+    return {path.name: sha256(path) for path in sorted(checkpoint.iterdir()) if path.name != HASHES}
 
 
 def remove_partial(folder: Path) -> None:

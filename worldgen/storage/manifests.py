@@ -1,7 +1,8 @@
 """Manifests: a finished stage's record of its inputs, its results and the hash of every file that it made.
 
 A stage first writes `inputs.json`, so that an unfinished stage of another config can be recognised. It writes
-`manifest.json` last: the stage is complete if and only if this file exists.
+`manifest.json` last: the stage is complete if and only if this file exists. Whoever reads a finished stage reads its
+manifest first, and that compares every file with its hash, once in a process: a damaged file is never used.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +51,54 @@ class Manifest:
     peak_memory_bytes: int
     versions: dict[str, str]
 
+    checksum: str = ""
+    """The SHA-256 of the text of all the rest; manifests of before it was noted have none."""
+
+
+_intact: set[tuple[Path, str]] = set()
+"""The stages whose files this process has compared with their hashes, or has just made: folder, manifest's text."""
+
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """Returns the manifest of the stage in this folder, or None if the stage is not finished."""
-    path = folder / MANIFEST
-    return Manifest(**json.loads(path.read_text())) if path.exists() else None
+    """Returns the manifest of the stage in this folder, or None if the stage is not finished.
+
+    Raises UserError where the manifest is damaged, and where a file is missing, has changed, or is not the stage's.
+    """
+    if not (folder / MANIFEST).exists():
+        return None
+    text = _text_of(folder / MANIFEST)
+    manifest = _parsed(folder, text)
+    if (folder.resolve(), text) not in _intact:
+        if wrong := _faults(folder, manifest):
+            raise UserError(f"{folder}: {wrong[0]}: {_MEND.format(folder)}")
+        _intact.add((folder.resolve(), text))
+    return manifest
+
+
+_MEND = "delete {} and what follows it, then run the same command again to make it anew"
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read {path} ({error}): {_MEND.format(path.parent)}") from None
+
+
+def _parsed(folder: Path, text: str) -> Manifest:
+    """Raises UserError for a text that is not what was written."""
+    try:
+        manifest = Manifest(**json.loads(text))
+        is_whole = not manifest.checksum or manifest.checksum == _checksum(manifest)
+    except (ValueError, TypeError):
+        is_whole = False
+    if not is_whole:
+        raise UserError(f"{folder / MANIFEST} is damaged: {_MEND.format(folder)}")
+    return manifest
+
+
+def _checksum(manifest: Manifest) -> str:
+    return hashlib.sha256(_json(asdict(replace(manifest, checksum=""))).encode()).hexdigest()
 
 
 def begin(folder: Path, inputs: Inputs) -> float:
@@ -70,7 +114,9 @@ def begin(folder: Path, inputs: Inputs) -> float:
 def finish(folder: Path, stage: str, inputs: Inputs, rows: Mapping[str, Any], started: float) -> None:
     """Finishes a stage: hashes the files in its folder and writes its manifest."""
     files = {str(path.relative_to(folder)): sha256(path) for path in stage_files(folder)}
-    write_text(folder / MANIFEST, manifest_text(stage, inputs, rows, files, started))
+    text = manifest_text(stage, inputs, rows, files, started)
+    write_text(folder / MANIFEST, text)
+    _intact.add((folder.resolve(), text))
 
 
 def manifest_text(stage: str, inputs: Inputs, rows: Mapping[str, Any], files: Mapping[str, str], started: float) -> str:
@@ -85,7 +131,7 @@ def manifest_text(stage: str, inputs: Inputs, rows: Mapping[str, Any], files: Ma
         peak_memory_bytes=peak_memory(),
         versions=versions(),
     )
-    return _json(asdict(manifest))
+    return _json(asdict(replace(manifest, checksum=_checksum(manifest))))
 
 
 def inputs_text(inputs: Inputs) -> str:
@@ -98,8 +144,25 @@ def differences(folder: Path, inputs: Inputs) -> list[str]:
 
     The stage there may be unfinished. A folder without `inputs.json` differs in nothing.
     """
+    noted = noted_inputs(folder)
+    return [] if noted is None else differing(noted, inputs)
+
+
+def noted_inputs(folder: Path) -> Inputs | None:
+    """Returns the inputs that a stage noted when it began, finished or not; None where there is no note.
+
+    Raises UserError for a damaged note.
+    """
     path = folder / INPUTS
-    return differing(json.loads(path.read_text()), inputs) if path.exists() else []
+    if not path.exists():
+        return None
+    try:
+        noted = json.loads(_text_of(path))
+    except ValueError:
+        noted = None
+    if not isinstance(noted, dict):
+        raise UserError(f"{path} is damaged: {_MEND.format(folder)}")
+    return noted
 
 
 def differing(noted: Inputs, inputs: Inputs) -> list[str]:
@@ -114,16 +177,19 @@ def differing(noted: Inputs, inputs: Inputs) -> list[str]:
 
 
 def verify(folder: Path) -> list[str]:
-    """Returns the faults of a finished stage's files: one is missing, has changed, or is not in the manifest.
+    """Returns the faults of a stage: a file is missing, has changed, or is not in the manifest; it is not finished."""
+    if not (folder / MANIFEST).exists():
+        return ["it is not finished"]
+    try:
+        return _faults(folder, _parsed(folder, _text_of(folder / MANIFEST)))
+    except UserError:
+        return [f"{MANIFEST} is damaged"]
 
-    Raises UserError if the stage is not finished.
-    """
-    manifest = read_manifest(folder)
-    if manifest is None:
-        raise UserError(f"{folder} is not finished: run the stage first")
-    wrong = [f"{name} is missing" for name in manifest.files if not (folder / name).exists()]
-    for path in stage_files(folder):
-        name = str(path.relative_to(folder))
+
+def _faults(folder: Path, manifest: Manifest) -> list[str]:
+    there = {str(path.relative_to(folder)): path for path in stage_files(folder)}
+    wrong = [f"{name} is missing" for name in manifest.files if name not in there]
+    for name, path in there.items():
         if name not in manifest.files:
             wrong.append(f"{name} is not in the manifest")
         elif sha256(path) != manifest.files[name]:

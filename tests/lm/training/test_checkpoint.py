@@ -49,6 +49,22 @@ def test_the_latest_are_kept(tmp_path):
     assert latest_checkpoint(tmp_path) == tmp_path / "checkpoint-000000100"
 
 
+def test_a_damaged_one_is_told_of_and_the_one_before_it_is_taken(tmp_path, capsys):
+    model, optimizer = learner(0)
+    steps(model, optimizer, 1)
+    good = save_checkpoint(tmp_path, model, optimizer, Position(1), keep=1)
+    for name in sorted(path.name for path in good.iterdir()):
+        bad = save_checkpoint(tmp_path, model, optimizer, Position(2), keep=2)
+        content = bytearray((bad / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (bad / name).write_bytes(content)
+        assert latest_checkpoint(tmp_path) == good
+        assert "checkpoint-000000002 is damaged" in capsys.readouterr().err
+    # Training goes on from step 1 and saves sooner than before: the damaged one must not push out good ones.
+    again = save_checkpoint(tmp_path, model, optimizer, Position(1), keep=1)
+    assert list(tmp_path.iterdir()) == [again]
+
+
 def test_a_half_written_one_is_ignored_and_removed(tmp_path):
     model, optimizer = learner(0)
     path = save_checkpoint(tmp_path, model, optimizer, Position(1), keep=2)
