@@ -76,15 +76,25 @@ def main() -> None:
         click.echo("interrupted: run the same command again to go on", err=True)
         code = 130
     except OSError as error:
-        if not is_full_disk(error):
+        if is_full_disk(error):
+            code = _refuse("the disk is full: make room and run the same command again, nothing finished is lost")
+        elif error.filename is not None:  # a fault of ours in a stage has been kept in RUN/logs before it comes here
+            code = _refuse(f"{error.filename}: {str(error.strerror).lower()}: give another path")
+        else:
             raise
-        code = _refuse("the disk is full: make room and run the same command again, nothing that was finished is lost")
     sys.exit(code)
 
 
 def _refuse(message: str) -> int:
-    click.echo(f"worldgen: {' '.join(message.split())}", err=True)
+    """Prints a message in one line; of one that echoes a very long input, only the beginning and the end."""
+    line = " ".join(message.split())
+    if len(line) > _LONGEST_LINE:
+        line = f"{line[: _LONGEST_LINE // 2]} ... {line[-_LONGEST_LINE // 2 :]}"
+    click.echo(f"worldgen: {line}", err=True)
     return 2
+
+
+_LONGEST_LINE = 600  # characters
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -22,6 +22,7 @@ def files_of(source: str) -> Mapping[str, str]:
 
     Raises UserError for a path where no folder is, and for an id that nobody knows.
     """
+    _refuse_nameless(source)
     folder = Path(source)
     if folder.is_dir():
         return {path.name: sha256(path) for path in sorted(folder.iterdir()) if path.is_file()}
@@ -36,19 +37,25 @@ def files_of(source: str) -> Mapping[str, str]:
 def load_causal(source: str, device: str) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """Loads a model and its tokenizer from a folder, or by its id on Hugging Face's hub.
 
-    The network is used for an id only. Code that comes with a model is not run. Raises UserError for a source that
-    cannot be loaded or lacks weights, for a model that reads ahead, and for a tokenizer that is not a fast one or does
-    not spell a text word by word.
+    The network is used for an id only. Code that comes with a model is not run, and weights are read from safetensors
+    alone, because a pickled file can run code. Raises UserError for a source that cannot be loaded, for weights that
+    are not the model's or no numbers, for a model that reads ahead, and for a tokenizer that is not a fast one, is
+    another model's or does not spell a text word by word.
     """
+    _refuse_nameless(source)
     local = Path(source).is_dir()
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=local)
-        loaded: Any = AutoModelForCausalLM.from_pretrained(source, local_files_only=local, output_loading_info=True)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            source, local_files_only=local, output_loading_info=True, use_safetensors=True
+        )
     except _FAILURES as error:
         raise _no_model(source, error) from None
     model: PreTrainedModel = loaded[0]
-    if missing := sorted(loaded[1]["missing_keys"]):
-        raise UserError(f"{source} holds no causal language model: there are no weights for its {missing[0]}")
+    _refuse_wrong_weights(source, model, loaded[1])
+    words, rows = len(tokenizer), cast(torch.nn.Embedding, model.get_input_embeddings()).num_embeddings
+    if words > rows:
+        raise UserError(f"the tokenizer of {source} has {words:,} tokens and the model {rows:,}: it is another model's")
     model = model.to(torch.device(device)).eval()  # type: ignore[arg-type]  # transformers wraps the method
     if _reads_ahead(model):
         raise UserError(f"{source} holds no causal language model: its predictions depend on the words that follow")
@@ -59,6 +66,22 @@ def load_causal(source: str, device: str) -> tuple[PreTrainedModel, PreTrainedTo
     tokenizer.backend_tokenizer.no_truncation()
     continuations(tokenizer, [])  # raises UserError for a tokenizer that does not spell word by word
     return model, tokenizer
+
+
+def _refuse_nameless(source: str) -> None:
+    if not source.strip():  # the path "" would be the folder that the user happens to be in
+        raise UserError(f"--model {source!r} names no model: give a folder, or an id of Hugging Face's hub")
+
+
+def _refuse_wrong_weights(source: str, model: PreTrainedModel, loading: Mapping[str, Any]) -> None:
+    """Raises UserError where the file lacks weights of the model or has others, and where a weight is no number."""
+    if missing := sorted(loading["missing_keys"]):
+        raise UserError(f"{source} holds no causal language model: there are no weights for its {missing[0]}")
+    if unexpected := sorted(loading["unexpected_keys"]):
+        raise UserError(f"{source} holds weights that are not of its model ({unexpected[0]}): save the model anew")
+    for name, weight in model.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise UserError(f"{source} is damaged or was trained too fast: not all of its {name} are numbers")
 
 
 @torch.inference_mode()

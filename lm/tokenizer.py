@@ -18,8 +18,9 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from worldgen.errors import UserError
+from worldgen.unspeakable import RESERVED_WORDS
 
-UNKNOWN, BOS, EOS = SPECIAL_TOKENS = ("<unk>", "<s>", "</s>")
+UNKNOWN, BOS, EOS = SPECIAL_TOKENS = RESERVED_WORDS
 LANGUAGE = ('"', ".", "is", "true", "false", "not", "and", "or")
 
 

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Section(BaseModel):
-    """A section of the config. It is frozen and refuses unknown names."""
+    """A section of the config. It is frozen and refuses unknown names, and numbers that are not finite."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     work_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields that say how the work is done and change no result: they never decide whether a stage is made anew."""

@@ -8,6 +8,11 @@ from dataclasses import dataclass
 
 from worldgen.grammar import CONJUNCTION, Lexicon, splits
 
+RESERVED_WORDS = ("<unk>", "<s>", "</s>")
+"""Words that tokenizers keep for themselves."""
+
+_LONGEST_LABEL = 1000  # characters
+
 
 @dataclass(frozen=True)
 class Unspeakable:
@@ -50,6 +55,10 @@ def _misspelt(label: str) -> str:
     # `isprintable` refuses all white space but the blank.
     if not label.isprintable() or "  " in label or label[0] == " " or label[-1] == " ":
         return "has white space other than single blanks, or a control character"
+    if len(label) > _LONGEST_LABEL:
+        return f"has more than {_LONGEST_LABEL:,} characters"
+    if any(word in label for word in RESERVED_WORDS):
+        return "has a word that tokenizers keep for themselves"
     return ""
 
 

@@ -25,7 +25,7 @@ def read_table(path: Path) -> pd.DataFrame:
         ".parquet": pd.read_parquet,
         # A label may be "NA", or look like a number.
         ".csv": lambda path: pd.read_csv(path, dtype=str, keep_default_na=False),
-        ".jsonl": lambda path: pd.DataFrame([json.loads(line) for line in path.read_text("utf-8").splitlines()]),
+        ".jsonl": lambda path: pd.DataFrame(_json_lines(path.read_text("utf-8"))),
     }
     if path.suffix not in readers:
         raise UserError(f"{path}: measurements are read from .parquet, .csv or .jsonl")
@@ -33,6 +33,20 @@ def read_table(path: Path) -> pd.DataFrame:
         return readers[path.suffix](path)
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read {path}: {str(error).strip().partition(chr(10))[0]}") from None
+
+
+def _json_lines(text: str) -> list[dict[str, object]]:
+    """Raises ValueError, with the number of the line, for a line that is no JSON object."""
+    rows = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise ValueError(f"line {number}: {error}") from None
+        if not isinstance(row, dict):
+            raise ValueError(f"line {number} is no JSON object")
+        rows.append(row)
+    return rows
 
 
 def checked(table: pd.DataFrame, questions: Sequence[Question], path: Path) -> Measurements:
@@ -53,7 +67,8 @@ def checked(table: pd.DataFrame, questions: Sequence[Question], path: Path) -> M
     is_free = np.array([question.kind is QuestionKind.ANSWER for question in questions])
 
     def probabilities(column: str) -> NDArray[np.float64]:
-        values = pd.to_numeric(ordered[column], errors="coerce").to_numpy(float)
+        numbers = ordered[column].where(~ordered[column].map(lambda value: isinstance(value, bool | np.bool_)))
+        values = pd.to_numeric(numbers, errors="coerce").to_numpy(float)
         bad = ~is_free & ~((values >= 0) & (values <= 1))
         _refuse(path, f"has no probability as {column!r} of", [wanted[i] for i in np.flatnonzero(bad)], "0 to 1")
         return np.where(is_free, np.nan, values)

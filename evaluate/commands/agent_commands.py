@@ -99,6 +99,10 @@ def _check_question(options: AskOptions) -> None:
         raise UserError("--statement stands alone: leave out SUBJECT, RELATION, --given, --object and --explain")
     if not options["statements"] and options["relation"] is None:
         raise UserError("say what to ask for: SUBJECT and RELATION, or --statement 'subject | relation | object'")
+    weighs, credence, source = options["weight"] != "auto", options["credence"], options["source"]
+    if not options["edits"] and (weighs or credence is not None or source is not None):
+        name = "--weight" if weighs else "--source" if credence is None else "--credence"
+        raise UserError(f"{name} says how an edit counts: give the edit, too, or leave it out")
 
 
 def _sourced_belief(

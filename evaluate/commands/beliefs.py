@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from worldgen.evaluate.commands.options import with_options
+from worldgen.evaluate.commands.options import InputFile, with_options
 from worldgen.evaluate.commands.stage_command import METHOD_OPTION, stage_command
 from worldgen.evaluate.methods.methods import METHODS
 
@@ -19,7 +19,7 @@ _OTHERS = [
     click.option("--model", metavar="PATH_OR_ID", help="A causal model of transformers.  [default: the run's model]"),
     click.option(
         "--points",
-        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        type=InputFile(),
         metavar="FILE.jsonl",
         help="Points of your own (docs/points-files.md).  [default: those of the run's world]",
     ),

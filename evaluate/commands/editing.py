@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from worldgen.errors import UserError
+from worldgen.evaluate.commands.options import InputFile
 from worldgen.evaluate.commands.stage_command import METHOD_OPTION, stage_command
 from worldgen.evaluate.methods.methods import METHODS
 
@@ -65,7 +66,7 @@ def trajectory_command(run: Run, method: str) -> tuple[dict[str, Any], str]:
 
 @stage_command("score")
 @click.option(
-    "--measurements", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+    "--measurements", type=InputFile(), metavar="FILE",
     help="Score what another program measured, too: .parquet, .csv or .jsonl (docs/other-programs.md).",
 )  # fmt: skip
 @click.option("--model", metavar="PATH_OR_ID", help="Ask a causal model of transformers, too, which nobody edits.")
@@ -80,13 +81,13 @@ def score_command(
     from worldgen.evaluate.commands import summary
     from worldgen.evaluate.stages import other_programs, testbed
 
-    if measurements and model:
+    if measurements is not None and model is not None:
         raise UserError("--measurements and --model are two things to score: give one of them at a time")
-    if measurements:
+    if measurements is not None:
         other_programs.take_measurements(run, measurements, name)
-    elif model:
+    elif model is not None:
         other_programs.probe_model(run, model, name)
-    elif name:
+    elif name is not None:
         raise UserError("--name goes with --measurements or --model")
     testbed.score_methods(run)
     return summary.scores(run.folder, with_page=False)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,13 +16,42 @@ from worldgen.evaluate.runs import config as configs
 from worldgen.evaluate.runs import presets
 from worldgen.evaluate.runs.load import config_of
 
-RUN_ARGUMENT = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
+
+class InputFile(click.Path):
+    """A file that is there to be read: not a folder, and neither a pipe nor a device, which may never end."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Returns the path; fails as click does for a path of another kind."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if not path.is_file():
+            self.fail(f"{str(path)!r} is no regular file: save what it gives in one", param, ctx)
+        return path
+
+
+class RunFolder(click.Path):
+    """The folder of a run. Its name must be text, because files in it say where they are from."""
+
+    def __init__(self) -> None:
+        super().__init__(file_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Returns the path; fails as click does for a name that is no text."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if not str(path).isprintable():
+            self.fail(f"{str(path)!r} has a name that cannot be printed: give another", param, ctx)
+        return path
+
+
+RUN_ARGUMENT = click.argument("run", type=RunFolder())
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
 QUIET_OPTION = click.option("--quiet", is_flag=True, help="No progress on stderr.")
 CONFIG_OPTIONS = [
     click.option("--preset", type=click.Choice(sorted(presets.PRESETS)), help="Sizes to start from."),
     click.option("--size", type=click.Choice(list(presets.SIZES)), help="A model of the paper's family."),
-    click.option("--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), help="A TOML config."),
+    click.option("--config", "config_file", type=InputFile(), help="A TOML config."),
     click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change one setting (repeatable)."),
     click.option("--kg", metavar="builtin|DIR|FILE", help="Where the facts come from; FILE may be a Wikidata dump."),
     click.option("--seed", type=int, help="Seed of every random draw."),

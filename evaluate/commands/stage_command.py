@@ -80,6 +80,16 @@ def is_full_disk(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
+def is_bad_path(error: BaseException) -> bool:
+    """Returns whether an error says that a path is no place to read from, or to write to."""
+    return isinstance(error, OSError) and error.filename is not None and error.errno in _BAD_PATHS
+
+
+_BAD_PATHS = (
+    errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST,
+)  # fmt: skip
+
+
 def _hush_libraries() -> None:
     """Keeps libraries' progress bars and notes to themselves out of the terminal."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
@@ -96,7 +106,7 @@ def _logged(run: Path) -> Iterator[None]:
     except (UserError, Paused, KeyboardInterrupt, click.ClickException):
         raise
     except Exception as error:
-        if is_full_disk(error):
+        if is_full_disk(error) or is_bad_path(error):
             raise
         log = run / "logs" / "error.log"
         log.parent.mkdir(exist_ok=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from worldgen.bayes.agent import Agent, Edit
 from worldgen.errors import UserError
-from worldgen.evaluate.inquiry.user_text import fact_text, read_edits
+from worldgen.evaluate.inquiry.user_text import check_weight, fact_text, read_edits
 from worldgen.worlds.world import World
 
 
@@ -44,8 +44,9 @@ class EditWeight:
     def of(weight: str, target: float | None, usual_target: float) -> EditWeight:
         """Returns the weight that a user asks for; without a target of the user's, `usual_target` is the target.
 
-        Raises UserError for a target that is no credence, and for a target beside a number as the weight.
+        Raises UserError for a weight or a target that cannot be, and for a target beside a number as the weight.
         """
+        check_weight(weight)
         if target is not None and not 0 < target < 1:
             raise UserError(f"--credence {target:g}: give a number between 0 and 1, both excluded")
         if target is not None and weight != "auto":

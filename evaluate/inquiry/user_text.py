@@ -12,10 +12,23 @@ from worldgen.errors import UnknownNameError, UserError
 from worldgen.facts import Fact
 from worldgen.worlds.world import World
 
+MOST_OBSERVATIONS = 1e12
+"""The heaviest edit: beyond it, sums of weights and counts would lose single observations to rounding."""
+
+_LONGEST_TEXT = 10_000  # characters
+
 
 def names_in(text: str) -> list[str]:
-    """Returns the parts between the bars."""
-    return [name.strip() for name in text.split("|")]
+    """Returns the parts between the bars; a bar that is part of a name is written as "\\|".
+
+    Raises UserError for a text of more than 10,000 characters.
+    """
+    if len(text) > _LONGEST_TEXT:
+        raise UserError(f"a fact or statement of {len(text):,} characters: give at most {_LONGEST_TEXT:,}")
+    return [name.strip().replace(r"\|", "|") for name in _BAR.split(text)]
+
+
+_BAR = re.compile(r"(?<!\\)\|")  # a bar without a backslash before it
 
 
 def read_fact(world: World, text: str) -> Fact:
@@ -28,15 +41,17 @@ def read_fact(world: World, text: str) -> Fact:
 
 def fact_text(world: World, fact: Fact | Edit) -> str:
     """Returns a fact, or the fact of an edit, as `read_fact` reads it."""
-    return f"{world.subjects[fact[0]]} | {world.relations[fact[1]]} | {world.objects[fact[2]]}"
+    names = world.subjects[fact[0]], world.relations[fact[1]], world.objects[fact[2]]
+    return " | ".join(name.replace("|", r"\|") for name in names)
 
 
 def read_edits(world: World, agent: Agent, texts: Sequence[str], weight: str, target: float) -> tuple[Edit, ...]:
     """Reads edits in order, each "S | R | O" or "S | R | O | weight"; an edit without a weight of its own has `weight`.
 
     The weight "auto" is n', the least weight with which the agent's credence in the request reaches the target, after
-    the edits before it.
+    the edits before it. Raises UserError for an edit or a weight that cannot be read.
     """
+    check_weight(weight)
     edits: list[Edit] = []
     for text in texts:
         fact, own_weight = text.rsplit("|", 1) if len(names_in(text)) == 4 else (text, weight)
@@ -46,19 +61,23 @@ def read_edits(world: World, agent: Agent, texts: Sequence[str], weight: str, ta
             raise
         except UserError:
             raise UserError(f"--edit {text!r}: write it as 'subject | relation | object', or with '| weight'") from None
-        edits.append(Edit(*requested, _weight(agent.revise(*edits), requested, own_weight.strip(), target)))
+        number = check_weight(own_weight.strip())
+        edit = Edit(*requested, agent.weight_for(*requested, target) if number is None else number)
+        agent = agent.revise(edit)
+        edits.append(edit)
     return tuple(edits)
 
 
-def _weight(agent: Agent, fact: Fact, text: str, target: float) -> float:
+def check_weight(text: str) -> float | None:
+    """Returns the weight that a text says, None for "auto". Raises UserError for any other text."""
     if text == "auto":
-        return agent.weight_for(*fact, target)
+        return None
     try:
         number = float(text)
     except ValueError:
         number = -1.0
-    if not 0 <= number < float("inf"):
-        raise UserError(f"--weight {text!r}: give a number that is not negative, or auto")
+    if not 0 <= number <= MOST_OBSERVATIONS:
+        raise UserError(f"--weight {text!r}: give a number from 0 to {MOST_OBSERVATIONS:g}, or auto")
     return number
 
 

@@ -154,8 +154,8 @@ def load_of_run(path: Path) -> RunConfig:
     seal, _, text = (whole := _text_of(path)).partition("\n")
     if seal.startswith("#") and seal != f"{_SEAL}{hashlib.sha256(text.encode()).hexdigest()}":
         raise UserError(
-            f"{path} has changed since worldgen wrote it: change settings by --set; if it is right as it is, delete its "
-            "first line"
+            f"{path} has changed since worldgen wrote it: put it back, and change settings by --set; "
+            "if it is right as it is, delete its first line"
         )
     fields = _parsed(whole, str(path))
     if missing := sorted(SECTIONS_OF_ALL_VERSIONS - set(fields)):

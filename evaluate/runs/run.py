@@ -60,9 +60,11 @@ class Run:
 
 
 def refuse_foreign_folder(folder: Path) -> None:
-    """Raises UserError for a folder that holds files and is no run: nothing in it has been touched."""
+    """Raises UserError for what is no folder, and for one that holds files and is no run; nothing is touched."""
     if not folder.exists() or (folder / MARKER).exists():
         return
+    if not folder.is_dir():
+        raise UserError(f"{folder} is no folder: give the name of a new folder, or of an empty one")
     others = sorted(path.name for path in folder.iterdir() if path.name != LOCK)
     if others and not _is_run_without_marker(folder):
         raise UserError(

@@ -107,7 +107,7 @@ def latest_checkpoint(folder: Path) -> Path | None:
 
 
 def _is_whole(checkpoint: Path) -> bool:
-    """Returns whether the files are those that were written; a checkpoint of before there were hashes counts as whole."""
+    """Returns whether the files are those that were written; an old checkpoint, without hashes, counts as whole."""
     try:
         noted = json.loads((checkpoint / HASHES).read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     Gemma2Config,
@@ -142,6 +144,44 @@ def test_a_tokenizer_that_does_not_keep_words_apart_is_refused():
 def test_a_folder_without_a_model_is_refused(tmp_path):
     with pytest.raises(UserError, match="holds no causal language model that transformers can load") as refusal:
         load_causal(str(tmp_path), "cpu")
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("a tensor is missing", "there are no weights for its"),
+        ("a tensor too many", r"holds weights that are not of its model \(score.weight\)"),
+        ("not a number", "not all of its .* are numbers"),
+        ("another's tokenizer", "has 9,999 tokens and the model .*: it is another model's"),
+        ("cut", "holds no causal language model that transformers can load"),
+        ("pickled", "holds no causal language model that transformers can load"),
+    ],
+)
+def test_a_damaged_model_is_refused_in_one_line(saved, tmp_path, fault, message):
+    folder = shutil.copytree(saved, tmp_path / "model")
+    file = folder / "model.safetensors"
+    tensors = load_file(file)
+    name = next(name for name, tensor in tensors.items() if tensor.ndim == 2 and "embed" not in name and "w" in name)
+    match fault:
+        case "a tensor is missing":
+            del tensors[name]
+        case "a tensor too many":
+            tensors["score.weight"] = torch.zeros(2, 2)
+        case "not a number":
+            tensors[name][0, 0] = float("nan")
+        case "another's tokenizer":
+            whole = load_causal(str(saved), "cpu")[1]
+            whole.add_tokens([f"<{n}>" for n in range(9_999 - len(whole))])
+            whole.save_pretrained(folder)
+    save_file(tensors, file, metadata={"format": "pt"})
+    if fault == "cut":
+        file.write_bytes(file.read_bytes()[:-100])
+    if fault == "pickled":
+        file.unlink()
+        torch.save(tensors, folder / "pytorch_model.bin")
+    with pytest.raises(UserError, match=message) as refusal:
+        load_causal(str(folder), "cpu")
     assert "\n" not in str(refusal.value)
 
 

@@ -93,7 +93,7 @@ def speakable_graph(
     if not len(connected):
         raise UserError(
             f"no subject of this graph keeps two of the selected relations ({report.first_reasons()}): "
-            f"lower graph.min_cooccurrence or mend the labels"
+            f"raise graph.relations or mend the labels"
         )
     return _graph(connected, roles), report
 

@@ -56,10 +56,7 @@ def select(source: Source, config: GraphConfig, spelling: Spelling) -> tuple[Kno
     selected, left_out = _selected(table, config)
     table = replace(table, rows=selected)  # the other rows of all Wikidata5m would take 0.2 GB until the end
     if not len(selected):
-        raise UserError(
-            f"no subject has two of the {config.relations} most frequent relations: raise graph.relations or "
-            f"graph.min_cooccurrence"
-        )
+        raise UserError(f"no subject has two of the {config.relations} most frequent relations: raise graph.relations")
     graph, label_report = speakable_graph(selected, table, source, config.max_object_tokens, spelling)
     if len(graph.relations) < config.relations:
         raise UserError(

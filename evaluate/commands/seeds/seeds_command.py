@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 
 from worldgen.errors import UserError
-from worldgen.evaluate.commands.options import JSON_OPTION, existing_config
+from worldgen.evaluate.commands.options import JSON_OPTION, RunFolder, existing_config
 from worldgen.evaluate.commands.output import print_result
 from worldgen.evaluate.commands.summary import belief_tables
 from worldgen.storage.manifests import read_manifest
 
 
 @click.command("seeds")
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path, file_okay=False))
+@click.argument("runs", nargs=-1, required=True, type=RunFolder())
 @JSON_OPTION
 def seeds_command(runs: tuple[Path, ...], as_json: bool) -> None:
     """Show several models of one world in one table, with intervals over cases and models.

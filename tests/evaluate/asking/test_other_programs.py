@@ -129,12 +129,21 @@ def test_a_table_with_a_wrong_row_is_refused_in_one_line(run, perfect, tmp_path,
     assert not (run.folder / "edits" / "theirs").exists()
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl"])
+def test_a_truth_value_is_no_probability(run, perfect, tmp_path, suffix):
+    said = perfect["after"].map(lambda value: None if np.isnan(value) else value > 0.5)
+    path = write(perfect.assign(after=said), tmp_path / f"theirs.{suffix}")
+    with pytest.raises(UserError, match=r"has no probability as 'after' of case 0, \S+"):
+        take_measurements(run, path, None)
+
+
 @pytest.mark.parametrize(
     ("file", "text", "message"),
     [
         ("theirs.xlsx", "", "measurements are read from .parquet, .csv or .jsonl"),
         ("theirs.parquet", "no parquet", "cannot read"),
-        ("theirs.jsonl", "{", "cannot read"),
+        ("theirs.jsonl", '{"case": 0}\n{', "cannot read .*: line 2: "),
+        ("theirs.jsonl", '{"case": 0}\n[0]', "cannot read .*: line 2 is no JSON object"),
         ("theirs.csv", "", "cannot read"),
     ],
 )

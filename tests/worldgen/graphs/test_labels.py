@@ -146,7 +146,7 @@ def test_a_graph_without_labels_is_refused(graph_of_text: Build) -> None:
 
 
 def test_a_graph_without_a_usable_subject_is_refused(graph_of_text: Build) -> None:
-    with pytest.raises(UserError, match=r"no subject .* \('not s' begins with \"not\"\): lower graph.min_cooccurrence"):
+    with pytest.raises(UserError, match=r"no subject .* \('not s' begins with \"not\"\): raise graph.relations"):
         graph_of_text("s r a; s q b", s="not s")
 
 

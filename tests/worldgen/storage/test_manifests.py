@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from worldgen.errors import UserError
 from worldgen.storage.files import sha256, write_text
 from worldgen.storage.machine import versions
 from worldgen.storage.manifests import begin, differences, finish, read_manifest, stage_files, verify

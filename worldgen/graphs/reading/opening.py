@@ -24,7 +24,7 @@ def open_graph(path: Path, language: str = "en", properties: Collection[str] = (
     """
     if path.is_dir():
         return FileGraph(*_wikidata5m_files(path))
-    if not path.exists():
+    if not path.is_file():  # a pipe or a device may never end
         raise UserError(
             f"--kg {path}: no such folder or file: give `builtin`, a Wikidata5m folder, a .tsv of triples or a dump of "
             "Wikidata's (.json.gz, .nt.bz2)"
