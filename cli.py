@@ -75,6 +75,8 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted: run the same command again to go on", err=True)
         code = 130
+    except MemoryError as error:
+        code = _refuse(f"there is not enough memory ({error}): lower the setting that asks for so much")
     except OSError as error:
         if is_full_disk(error):
             code = _refuse("the disk is full: make room and run the same command again, nothing finished is lost")

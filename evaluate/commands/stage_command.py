@@ -103,7 +103,7 @@ def _logged(run: Path) -> Iterator[None]:
     """Keeps the traceback of a fault of ours in RUN/logs."""
     try:
         yield
-    except (UserError, Paused, KeyboardInterrupt, click.ClickException):
+    except (UserError, Paused, KeyboardInterrupt, click.ClickException, MemoryError):
         raise
     except Exception as error:
         if is_full_disk(error) or is_bad_path(error):

@@ -101,6 +101,11 @@ def test_settings_are_finite(worldgen, tmp_path: Path, setting: str, value: str)
     assert not (tmp_path / "run").exists()
 
 
+def test_more_than_memory_holds(worldgen, run: Path, tmp_path: Path) -> None:
+    line = refused(worldgen("build", tmp_path / "run", *miniature.OPTIONS, "--set", "corpus.draws=1000000000000"))
+    assert "not enough memory (Unable to allocate" in line
+
+
 def test_an_empty_model_is_not_the_folder_one_is_in(worldgen, run: Path) -> None:
     assert "names no model" in refused(worldgen("score", run, "--model", ""))
     assert "names no model" in refused(worldgen("detect", run.with_name("mine"), "--model", ""))
