@@ -42,8 +42,8 @@ def export_corpus(run_folder: Path, format_: Format, out: Path, say: Callable[[s
     The same call completes an export that was killed, and leaves a finished one as it is. Raises UserError if there is
     no corpus, and for a folder that holds anything else.
     """
-    corpus = read_manifest(run_folder / "corpus")
-    if corpus is None:
+    corpus, its_world = (read_manifest(run_folder / stage) for stage in ("corpus", "world"))
+    if corpus is None or its_world is None:
         raise UserError(f"{run_folder} has no finished corpus: run `worldgen build {run_folder}` first")
 
     def write() -> dict[str, int]:
