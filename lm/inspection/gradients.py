@@ -50,8 +50,7 @@ def inner_products(model: PreTrainedModel, one: Ids, others: Sequence[Ids]) -> t
     of_others = _padded(others, model.device)
     with _measured(model):
         gradient = grad(lambda weights: _losses(model, weights, ids, labels)[0])(parameters)
-        _, derivatives = jvp(lambda weights: _losses(model, weights, *of_others), (parameters,), (gradient,))
-    return derivatives
+        return jvp(lambda weights: _losses(model, weights, *of_others), (parameters,), (gradient,))[1]
 
 
 def _parameters(model: PreTrainedModel) -> dict[str, torch.Tensor]:
