@@ -112,7 +112,7 @@ def _judged(
     if not np.array_equal(np.isnan(first), np.isnan(second)):
         return resampled.interval, BOOTSTRAP, resampled.as_extreme
     pairs, as_extreme = first - second, resampled.as_extreme
-    if _all_equal(pairs):
+    if all_equal(pairs):
         as_extreme = max(as_extreme, int(resampled.samples * 2.0 ** (1 - _units(pairs, resampling))))
     return *choose_interval(pairs, _of_a_difference(bounds), resampling, resampled.interval), as_extreme
 
@@ -136,7 +136,7 @@ def choose_interval(
     if bounds is None:
         return bootstrapped, BOOTSTRAP
     present = values[~np.isnan(values)]
-    if _all_equal(values):
+    if all_equal(values):
         u = 1 - ((1 - resampling.confidence) / 2) ** (1 / _units(values, resampling))
         c, (least, greatest) = bootstrapped.mean, bounds
         return Interval(c, c - max(c - least, 0.0) * u, c + max(greatest - c, 0.0) * u), EXACT
@@ -172,7 +172,7 @@ def _of_a_difference(bounds: Bounds | None) -> Bounds | None:
     return -width, width
 
 
-def _all_equal(values: Floats) -> bool:
+def all_equal(values: Floats) -> bool:
     """Returns whether all values are one, but for the rounding of the subtractions that they come from."""
     least, greatest = float(np.nanmin(values)), float(np.nanmax(values))
     return greatest - least <= _ROUNDING * max(abs(least), abs(greatest))

@@ -7,7 +7,7 @@ Shapes: B questions, T tokens of the longest question, D draws of noise, H hidde
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Literal, NamedTuple
 
@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 from torch.nn import Module
 from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
+from worldgen.lm.inspection.hooks import Change, hooked
 from worldgen.lm.log_p import log_p_of_texts
 from worldgen.lm.texts import PaddedTexts, pad, texts_of
 from worldgen.lm.tokenizer import encode
 
 Token = Literal["subject", "relation"]
 Kind = Literal["state", "mlp", "attention"]
-Change = Callable[[torch.Tensor], torch.Tensor]  # from a module's output to its new output, both [B, T, H]
-Output = torch.Tensor | tuple[torch.Tensor, ...]
 TOKENS: tuple[Token, ...] = ("subject", "relation")
 KINDS: tuple[Kind, ...] = ("state", "mlp", "attention")
 
@@ -89,7 +88,7 @@ def trace(
     with _recorded(model, columns, clean):
         without_noise = _probabilities(model, batch)
     many, added = _repeated(batch, draws), _noise(model, tokenizer, questions, batch, noise, draws)
-    with _hooked(model.model.embed_tokens, lambda embedded: embedded + added):
+    with hooked(model.model.embed_tokens, lambda embedded: embedded + added):
         corrupted = _mean(_probabilities(model, many), draws)
         restored = {}
         for site in sites_of(len(model.model.layers)):
@@ -165,7 +164,7 @@ def _recorded(
 
     with ExitStack() as hooks:
         for site in sites_of(len(model.model.layers)):
-            hooks.enter_context(_hooked(_module(model, site.kind, site.layer), noting(site)))
+            hooks.enter_context(hooked(_module(model, site.kind, site.layer), noting(site)))
         yield
 
 
@@ -189,19 +188,5 @@ def _restored_site(
     with ExitStack() as hooks:
         for layer in range(max(0, first), min(len(model.model.layers), first + window)):
             states = clean[site._replace(layer=layer)]
-            hooks.enter_context(_hooked(_module(model, site.kind, layer), putting(states)))
+            hooks.enter_context(hooked(_module(model, site.kind, layer), putting(states)))
         yield
-
-
-@contextmanager
-def _hooked(module: Module, change: Change) -> Iterator[None]:
-    """Applies `change` to the module's output, or to the first of its outputs."""
-
-    def hook(_: Module, __: tuple[torch.Tensor, ...], output: Output) -> Output:
-        return (change(output[0]), *output[1:]) if isinstance(output, tuple) else change(output)
-
-    handle = module.register_forward_hook(hook)
-    try:
-        yield
-    finally:
-        handle.remove()

@@ -55,6 +55,7 @@ MAY_IMPORT = {
     "evaluate.slag.learning": "worldgen lm lm.editors.learned evaluate.slag",
     "evaluate.sources": """worldgen storage worlds bayes bayes.trust lm
         evaluate evaluate.statistics evaluate.asking""",
+    "evaluate.digit_grids": "worldgen storage bayes bayes.trust lm.training",
     "evaluate.teaching": """worldgen worlds corpus bayes bayes.batch lm lm.editors lm.editors.belief
         lm.editors.learned lm.editors.learned.taught evaluate evaluate.asking evaluate.testbed""",
     "evaluate.methods": """worldgen storage worlds corpus bayes lm lm.inspection

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import benchmark_files
 import miniature
 import pandas as pd
 import pytest
@@ -139,3 +140,16 @@ def test_a_world_without_sources_is_refused(tmp_path) -> None:
     plain = Run(tmp_path / "plain", config, device="cpu", quiet=True)
     with pytest.raises(UserError, match="this world has no sources"):
         whole.run_everything(plain, [METHODS["ft"]])
+
+
+def test_gradients_of_requests_are_aligned_source_by_source(run: Run) -> None:
+    benchmark = benchmark_files.load("source_alignment")
+    found = benchmark.aligned_requests(run.folder)
+    cases = load_cases(run.folder / "sources" / "cases" / "cases.parquet")
+    assert list(zip(found.fact, found.source, strict=True)) == [(c.fact, c.source) for c in cases if c.source < 7]
+    one_question = found.groupby("fact").question_l2
+    assert (one_question.max() - one_question.min() <= 1e-4 * one_question.max()).all()  # whoever says it
+    assert found.cosine.nunique() > 6
+    printed = CliRunner().invoke(benchmark.main, [str(run.folder)])
+    assert printed.exit_code == 0, printed.output
+    assert [printed.output.count(f"\n| {kind} | ") for kind in ("told", "reported")] == [7, 7]
