@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "bayes": "worldgen storage worlds corpus",
     "bayes.batch": "worldgen bayes",
     "bayes.trust": "worldgen bayes bayes.batch",
+    "bayes.variables": "worldgen bayes bayes.trust",
     # The language model: never meets the agent.
     "lm": "worldgen storage worlds corpus",
     "lm.training": "worldgen storage lm",
