@@ -54,14 +54,14 @@ MAY_IMPORT = {
         evaluate.slag evaluate.slag.making evaluate.slag.updating""",
     "evaluate.slag.converters": "worldgen graphs graphs.reading evaluate.slag",
     "evaluate.slag.learning": "worldgen lm lm.editors.learned evaluate.slag",
-    "evaluate.sources": """worldgen storage worlds bayes bayes.trust lm
+    "evaluate.sources": """worldgen storage worlds corpus bayes bayes.trust bayes.variables lm
         evaluate evaluate.statistics evaluate.asking""",
     "evaluate.teaching": """worldgen worlds corpus bayes bayes.batch lm lm.editors lm.editors.belief
         lm.editors.learned lm.editors.learned.taught evaluate evaluate.asking evaluate.testbed""",
     "evaluate.methods": """worldgen storage worlds corpus bayes lm lm.inspection
         lm.editors lm.editors.lowrank lm.editors.rewriting lm.editors.tuning lm.editors.belief lm.editors.learned
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.teaching""",
-    "evaluate.inquiry": "worldgen graphs worlds corpus bayes bayes.trust",
+    "evaluate.inquiry": "worldgen graphs worlds corpus bayes bayes.trust bayes.variables",
     "evaluate.report.figures": "worldgen storage evaluate evaluate.statistics",
     "evaluate.report": """worldgen storage worlds corpus
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.sources evaluate.inquiry
