@@ -214,8 +214,6 @@ def test_an_export_tells_who_defines_what(run: Run, worldgen: Command, tmp_path:
         (["definitions.defined_percent=60"], "the percents of definitions are 110 together, more than 100"),
         (["definitions.entities=500"], "definitions.entities is 500, but only"),
         (["definitions.variable_letters=1"], "variables need a name each, but only"),
-        (["definitions.tag_letters=1", f"definitions.reliabilities={[1] * 30}", "definitions.told_percent=0",
-          "definitions.defined_percent=70"], "31 tags need a name each, but only"),
         (["definitions.reliabilities=[0.93, 0]"], "a single definition of tag 0 would be wrong"),
         (["definitions.entities=10"], "10 entities are 1, too few for each of 2 tags"),
         (["definitions.order=TVE"], "definitions.order"),
