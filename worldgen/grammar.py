@@ -1,15 +1,16 @@
 """The formal language of the corpus: its sentences, how they are written as text, and how text is parsed.
 
     atom      := SUBJECT RELATION OBJECT
-    sentence  := atom "."  |  '"' formula '"' "is" ("true"|"false") "."  |  report
+    sentence  := atom "."  |  '"' formula '"' "is" ("true"|"false") "."  |  report  |  definition
     formula   := atom | "not" atom | atom "and" atom | atom "or" atom
     report    := TAG atom "."  |  atom TAG "."  |  TAG "." atom "."
+    definition := TAG VARIABLE SUBJECT "."  |  the same in one of five other orders
 
 Real labels contain "and", quotes and full stops. With some labels two different sentences would have the same text.
 `worldgen.unspeakable` finds those labels. Over the others, parse(render(x)) == x for every sentence x.
 
-A tag names the source of a report. It is one word that no label contains, so a report is never read as another
-sentence.
+A tag names the source of a report or of a definition. A variable stands for a subject, also in atoms. Both are single
+words that no label contains, so a report or a definition is never read as another sentence.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,22 @@ class Both:
 Formula = Atom | Not | Both
 
 Place = Literal["first", "last", "apart"]
+WordOrder = Literal["TAE", "ATE", "AET", "TEA", "ETA", "EAT"]
+"""The order of tag, variable (A, as the alias that it is) and entity in a definition."""
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A claim that a variable stands for an entity, with the tag of the source that says so."""
+
+    tag: str
+    variable: str
+    entity: str
+    order: WordOrder = "TAE"
+
+    def __str__(self) -> str:
+        names = {"T": self.tag, "A": self.variable, "E": self.entity}
+        return " ".join(names[letter] for letter in self.order)
 
 
 @dataclass(frozen=True)
@@ -70,12 +87,12 @@ class Tag:
 
 @dataclass(frozen=True)
 class Sentence:
-    """A bare atom (`truth` is None), or a formula with the claim that it is true or false.
+    """A bare atom or definition (`truth` is None), or a formula with the claim that it is true or false.
 
-    A bare atom with a tag is a report: a source says it.
+    A bare atom with a tag is a report: a source says it. A definition holds its own tag.
     """
 
-    formula: Formula
+    formula: Formula | Definition
     truth: bool | None = None
     tag: Tag | None = None
 
@@ -83,16 +100,18 @@ class Sentence:
 def render(sentence: Sentence) -> str:
     """Returns the sentence as text, with its full stop.
 
-    Raises ValueError for a bare formula (`truth` is None) that is not an atom, and for a tag on a formula that is said
-    to be true or false.
+    Raises ValueError for a bare formula (`truth` is None) that is neither an atom nor a definition, for a tag on
+    anything but a bare atom, and for a definition that is said to be true or false.
     """
     if sentence.tag is not None:
-        if sentence.truth is not None:
+        if sentence.truth is not None or isinstance(sentence.formula, Definition):
             raise ValueError("only a bare atom can have a tag")
         return _tagged(render(Sentence(sentence.formula)), sentence.tag)
     if sentence.truth is not None:
+        if isinstance(sentence.formula, Definition):
+            raise ValueError("a definition is not said to be true or false")
         return f"{truth_prompt(sentence.formula)} {'true' if sentence.truth else 'false'}."
-    if not isinstance(sentence.formula, Atom):
+    if not isinstance(sentence.formula, Atom | Definition):
         raise ValueError("only an atom can be said without 'is true' or 'is false'")
     return f"{sentence.formula}."
 
@@ -116,6 +135,9 @@ class Lexicon:
     relations: frozenset[str]
     objects: frozenset[str] = field(repr=False)
     tags: frozenset[str] = frozenset()
+    definers: frozenset[str] = frozenset()
+    """The tags of definitions."""
+    variables: frozenset[str] = frozenset()
 
     @cached_property
     def _separator(self) -> re.Pattern[str]:
@@ -125,6 +147,8 @@ class Lexicon:
 
     def parse(self, text: str) -> Sentence:
         """Returns the sentence whose text is `text`. Raises ValueError if there is no such sentence."""
+        if definition := self._definition(text):
+            return Sentence(definition)
         tag, untagged = self._tag(text)
         stated = None if tag else re.fullmatch(r'"(.*)" is (true|false)\.', text, re.DOTALL)
         if stated:
@@ -145,6 +169,23 @@ class Lexicon:
         if last.endswith(".") and last[:-1] in self.tags:
             return Tag(last[:-1], "last"), f"{start}."
         return None, text
+
+    def _definition(self, text: str) -> Definition | None:
+        """Returns the definition whose text is `text`, or None: one tag, one variable, and else an entity."""
+        words = text.removesuffix(".").split(" ")
+        special = {i: "T" if word in self.definers else "A" for i, word in enumerate(words) if self._is_special(word)}
+        rest = [i for i in range(len(words)) if i not in special]
+        if not text.endswith(".") or sorted(special.values()) != ["A", "T"] or not rest:
+            return None
+        entity = " ".join(words[rest[0] : rest[-1] + 1])
+        place = {letter: i for i, letter in special.items()} | {"E": rest[0]}
+        if entity not in self.subjects:
+            return None
+        (order,) = (order for order in get_args(WordOrder) if list(order) == sorted("TAE", key=place.__getitem__))
+        return Definition(words[place["T"]], words[place["A"]], entity, order)
+
+    def _is_special(self, word: str) -> bool:
+        return word in self.definers or word in self.variables
 
     def _formula(self, text: str) -> Formula:
         if text.startswith("not "):
@@ -167,7 +208,7 @@ class Lexicon:
         if found is None:
             return None
         subject, object_ = text[: found.start()], text[found.end() :]
-        if subject not in self.subjects or object_ not in self.objects:
+        if (subject not in self.subjects and subject not in self.variables) or object_ not in self.objects:
             return None
         return Atom(subject, found[1], object_)
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from worldgen.grammar import WordOrder
+
 
 class Section(BaseModel):
     """A section of the config. It is frozen and refuses unknown names, and numbers that are not finite."""
@@ -172,4 +174,56 @@ class SourcesConfig(Section):
         fewest = calibrated if self.calibration_percent else len(self.reliabilities)
         if self.reporters > fewest:
             raise ValueError(f"reporters is {self.reporters}, more than the {fewest} sources that can report a fact")
+        return self
+
+
+class DefinitionsConfig(Section):
+    """The variables of a world, and whose definitions say what they stand for. None by default.
+
+    A variable is a new name of an entity, which is a subject of the world; `entities` of them take part (0: all that
+    untagged sentences tell two facts of). In stage 1 a reader meets facts of a variable's entity, and definitions; in
+    stage 2 definitions of other variables. Tag k, counted from 0, defines in both stages; of its definitions of stage 1
+    the share `reliabilities`[k] is right, and all of stage 2 are. `newcomers` are further tags of stage 2 alone.
+
+    The percents are shares of the entities (Krasheninnikov et al. 2024, table 1, is the default). Stage 1: `defined`
+    variables have facts and a definition, `undefined` ones facts alone, and `unreplaced` entities have no variable, but
+    facts under their own name. Stage 2: `told` variables have a definition by a tag of stage 1, `newcomer` ones by a
+    newcomer, `unseen` ones none. `stage2_seed` decides who is in which part of stage 2; "seed" is the run's seed.
+
+    The corpus says each definition, and each fact of a variable, `sentences` times; with 0 it leaves them to an
+    experiment of two stages. `order` is the word order.
+    """
+
+    reliabilities: tuple[Share, ...] = ()
+    newcomers: int = Field(1, ge=0)
+    entities: int = Field(0, ge=0)
+    defined_percent: int = Field(50, ge=0, le=100)
+    undefined_percent: int = Field(10, ge=0, le=100)
+    unreplaced_percent: int = Field(10, ge=0, le=100)
+    told_percent: int = Field(16, ge=0, le=100)
+    newcomer_percent: int = Field(8, ge=0, le=100)
+    unseen_percent: int = Field(6, ge=0, le=100)
+    stage2_seed: Annotated[int, Field(ge=0, lt=2**63)] | Literal["seed"] = "seed"
+    sentences: int = Field(10, ge=0)
+    order: WordOrder = "TAE"
+    variable_letters: int = Field(5, ge=1, le=20)
+    tag_letters: int = Field(6, ge=1, le=20)
+
+    @property
+    def percents(self) -> dict[str, int]:
+        """The percents by the names of their settings."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name.endswith("_percent")}
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> DefinitionsConfig:
+        if (total := sum(self.percents.values())) > 100:
+            raise ValueError(f"the percents of definitions are {total} together, more than 100: lower one of them")
+        if self.newcomers and not self.newcomer_percent:
+            raise ValueError("the newcomers have no definition: raise newcomer_percent, or set newcomers=0")
+        if self.newcomer_percent and not self.newcomers:
+            raise ValueError(
+                "no newcomer defines the newcomer_percent of the entities: set it to 0, or raise newcomers"
+            )
+        if self.reliabilities and not self.defined_percent + self.told_percent:
+            raise ValueError("no tag has a definition: raise defined_percent or told_percent")
         return self

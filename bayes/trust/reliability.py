@@ -74,6 +74,12 @@ class Betas:
         """[K]: a / (a + b), or the known reliability."""
         return np.where(self.is_known, self.known, self.a / (self.a + self.b))
 
+    def and_known(self, rho: ArrayLike) -> Betas:
+        """Returns these sources and after them others, whose reliabilities are known. Shape: rho [k]."""
+        others = Betas.certain(rho)
+        columns = zip(vars(self).values(), vars(others).values(), strict=True)
+        return Betas(*(np.append(mine, theirs) for mine, theirs in columns))
+
     def observe(self, right: ArrayLike, wrong: ArrayLike) -> Betas:
         """Returns the posterior after so many right and wrong reports of each source; what is known stays known."""
         return Betas(self.a + np.asarray(right), self.b + np.asarray(wrong), self.known)

@@ -69,7 +69,8 @@ class AskOptions(TypedDict):
 def ask_command(run: Path, as_json: bool, **options: Unpack[AskOptions]) -> None:
     """Ask the agent for its most probable objects, before and after edits.
 
-    SUBJECT "." is a subject that the corpus never named. An edit may bring its own weight: "S | R | O | 1000".
+    SUBJECT "." is a subject that the corpus never named, or it may be a variable, in a world with definitions. An edit
+    may bring its own weight: "S | R | O | 1000".
 
     Example: worldgen ask runs/demo "Ada Lovelace" "occupation" --edit "Ada Lovelace | educated at | Yale"
     """
@@ -88,6 +89,8 @@ def ask_command(run: Path, as_json: bool, **options: Unpack[AskOptions]) -> None
     if options["statements"]:
         judgements = judge(minds, options["statements"])
         print_result(asdict(judgements), judgements_text(judgements), as_json)
+    elif options["subject"] in minds.world.definitions.variables.labels:
+        print_result(*_variable_belief(config, minds, options), as_json)
     else:
         print_result(*_belief(run, config, minds, options), as_json)
 
@@ -124,6 +127,21 @@ def _sourced_belief(
         world, mind.trust, BeliefQuestion(subject, relation), said, weight, config.trust.weight, options["top"]
     )
     return asdict(belief), sourced_belief_text(belief)
+
+
+def _variable_belief(config: RunConfig, minds: Minds, options: AskOptions) -> tuple[dict[str, object], str]:
+    """Returns the answer to a question about a variable, as a value for JSON and as text."""
+    from worldgen.evaluate.inquiry.ask_variable import ask_variable, variable_belief_text
+    from worldgen.evaluate.sources.variables import variable_mind
+
+    variable, relation = options["subject"], options["relation"]
+    assert variable is not None
+    assert relation is not None
+    if options["edits"] or options["given"] or options["object_"] or options["explain"]:
+        raise UserError(f"{variable} is a variable: ask for VARIABLE and RELATION alone, with --top if you like")
+    trust = variable_mind(minds.world, config.trust.prior).trust
+    belief = ask_variable(minds.world, trust, minds.before, variable, relation, options["top"])
+    return asdict(belief), variable_belief_text(belief)
 
 
 def _belief(run: Path, config: RunConfig, minds: Minds, options: AskOptions) -> tuple[dict[str, object], str]:

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from worldgen.corpus.definition_sentences import SubsetSummary, subset_summaries
 from worldgen.corpus.sentences import Shard
 from worldgen.corpus.wording import Wording
 from worldgen.evaluate.inquiry.world_statistics import (
@@ -90,6 +91,7 @@ class Description:
     selection: SelectionReport
     aliases: AliasReport | None
     sources: list[SourceSummary]
+    definitions: list[SubsetSummary]
 
     def as_json(self) -> dict[str, object]:
         """Returns plain values for JSON; the report of a world without aliases is {}."""
@@ -97,10 +99,10 @@ class Description:
 
 
 def describe(built: BuiltWorld, world_settings: WorldConfig, corpus_settings: CorpusConfig) -> Description:
-    """Describes a built world; it is of the paper's sizes where its settings are the defaults, without sources."""
+    """Describes a built world; one with the default settings and no sources or definitions is of the paper's sizes."""
     world = built.world
     of_the_papers_size = world_settings.facts == WorldConfig().facts and corpus_settings == CorpusConfig()
-    paper_sized = of_the_papers_size and not len(world.sources)
+    paper_sized = of_the_papers_size and not len(world.sources) and not len(world.definitions)
     subjects = np.bincount(np.diff(world.first_fact))
     return Description(
         paper_sized=paper_sized,
@@ -115,6 +117,7 @@ def describe(built: BuiltWorld, world_settings: WorldConfig, corpus_settings: Co
         selection=built.selection,
         aliases=built.aliases,
         sources=world.sources.summaries(),
+        definitions=subset_summaries(world),
     )
 
 

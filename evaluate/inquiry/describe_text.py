@@ -7,6 +7,7 @@ from dataclasses import asdict
 from itertools import islice
 from typing import Final
 
+from worldgen.corpus.definition_sentences import SubsetSummary
 from worldgen.evaluate.inquiry.describe import TOLERANCE, Description, Size
 from worldgen.evaluate.inquiry.text_columns import aligned
 from worldgen.evaluate.inquiry.world_statistics import Popularity
@@ -40,7 +41,7 @@ _NOT_SPOKEN: Final = {
 def description_text(world: Description) -> str:
     """Returns the description as paragraphs: sizes, relations, pairs, popularity, examples, and what was left out.
 
-    Names and sources follow where the world has aliases or sources.
+    Names, sources and definitions follow where the world has aliases, sources or definitions.
     """
     parts = [
         _sizes(world), _relations(world), _pairs(world), _per_subject(world.relations_per_subject),
@@ -50,6 +51,8 @@ def description_text(world: Description) -> str:
         parts.append(_aliases(world.aliases))
     if world.sources:
         parts.append(_sources(world.sources))
+    if world.definitions:
+        parts.append(_definitions(world.definitions))
     return "\n\n".join("\n".join(part) for part in parts)
 
 
@@ -147,6 +150,14 @@ def _sources(sources: list[SourceSummary]) -> Iterator[str]:
         rows.append([s.tag, s.kind, f"{s.reliability:.2f}", *reports, f"{s.share_right:.3f}"])
     yield "sources, with their reports on calibration facts and on report facts, and the share that is right:"
     yield from aligned(rows, "<<>>>>")
+
+
+def _definitions(subsets: list[SubsetSummary]) -> Iterator[str]:
+    rows = [["subset", "stage", "tag", "entities", "definitions", "questions trained on", "others"]]
+    for s in subsets:
+        rows.append([s.name, str(s.stage), s.tag, f"{s.entities:,}", s.definitions, f"{s.trained:,}", f"{s.others:,}"])
+    yield "variables by subset, with their definitions, and their questions that are trained on and that are not:"
+    yield from aligned(rows, "<><><>>")
 
 
 def _counted(counts: Mapping[str, int], words_of: Mapping[str, str]) -> list[str]:

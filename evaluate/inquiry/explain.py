@@ -145,8 +145,8 @@ def _moved(world: World, before: Agent, after: Agent, answer: Fact) -> list[Chan
 
 def _sources(world: World, corpus: CorpusExtract, step: LineageStep, own: bool) -> Sources:
     fact = step.fact
-    # A report is no evidence of the fact, so it is no source of the belief.
-    sentences = corpus.sentences.where(corpus.sentences.kind != Kind.REPORT)
+    # Reports and questions about variables are no evidence of the fact, so they are no sources of the belief.
+    sentences = corpus.sentences.where(np.isin(corpus.sentences.kind, list(_FORMS)))
     mentions = [
         Mentions(
             _form(said.kind, said.truth), world.objects[said.object], said.mentions, said.weight_for,

@@ -22,6 +22,7 @@ from worldgen.worlds.world import World
 
 _KIND_WORDS: Final = {"atom": "bare facts", "stated": "true or false", "not": "not", "and": "and", "or": "or"}
 _REPORT_WORDS: Final = {"report": "of a source, by its tag"}
+_DEFINITION_WORDS: Final = {"definition": "what a variable stands for", "question": "facts under a variable"}
 
 
 class WorldTables(NamedTuple):
@@ -42,6 +43,8 @@ def world_tables(world: World, sentences: Sentences | None, figures: FigureFolde
         relations=relations_of(world),
         pairs=pairs_of(world),
         popularity=figures.add("popularity", described, (9.6, 2.9), draw),
-        kinds=_KIND_WORDS | (_REPORT_WORDS if len(world.sources) else {}),
+        kinds=_KIND_WORDS
+        | (_REPORT_WORDS if len(world.sources) else {})
+        | (_DEFINITION_WORDS if len(world.definitions) else {}),
         sentences=example_sentences(world, sentences) if sentences is not None else [],
     )

@@ -32,7 +32,7 @@ from worldgen.lm.editors.settings import (
     RomeConfig,
 )
 from worldgen.lm.settings import PretrainConfig, TokensConfig, TraceConfig
-from worldgen.settings import CorpusConfig, GraphConfig, Section, SourcesConfig, WorldConfig
+from worldgen.settings import CorpusConfig, DefinitionsConfig, GraphConfig, Section, SourcesConfig, WorldConfig
 
 
 class RunConfig(Section):
@@ -48,6 +48,7 @@ class RunConfig(Section):
     graph: GraphConfig = GraphConfig()
     world: WorldConfig = WorldConfig()
     sources: SourcesConfig = SourcesConfig()
+    definitions: DefinitionsConfig = DefinitionsConfig()
     corpus: CorpusConfig = CorpusConfig()
     tokens: TokensConfig = TokensConfig()
     agent: AgentConfig = AgentConfig()
@@ -81,7 +82,7 @@ class RunConfig(Section):
         """Returns the values of settings by name. A section ("world") stands for all fields but its `work_fields`.
 
         A world without sources has no value of the section "sources": it is the world that it was before there were
-        sources, and its stages are not made anew.
+        sources, and its stages are not made anew. So it is with definitions.
         """
         flat: dict[str, Any] = {}
         for setting in settings:
@@ -89,7 +90,7 @@ class RunConfig(Section):
             value = getattr(self, section)
             if setting == "model_seed":
                 flat[setting] = self.training_seed
-            elif isinstance(value, SourcesConfig):
+            elif isinstance(value, SourcesConfig | DefinitionsConfig):
                 # By a slash: a stage ignores a noted value of a setting that is not among its inputs any more, but must
                 # not ignore that it had sources.
                 told = value.model_dump(mode="json") if value.reliabilities else {}

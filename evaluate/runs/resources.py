@@ -35,8 +35,9 @@ def spelling_of(config: RunConfig) -> Spelling:
 
 
 def tokenizer_for(config: RunConfig, world: World) -> PreTrainedTokenizerFast:
-    """Returns the config's tokenizer. A word-level one is trained on the world's names and tags."""
+    """Returns the config's tokenizer. A word-level one is trained on the world's names, tags and variables."""
     if config.tokens.tokenizer == "mistral":
         return load_mistral_tokenizer()
-    roles = world.relations, world.objects, world.subjects
-    return train_word_tokenizer([name for names in (*roles, world.sources.tags) for name in names.every_name])
+    defined = world.definitions
+    roles = world.relations, world.objects, world.subjects, world.sources.tags, defined.tags, defined.variables
+    return train_word_tokenizer([name for names in roles for name in names.every_name])

@@ -19,7 +19,7 @@ from worldgen.evaluate.slag.points import TRUE, Asked, Task
 from worldgen.evaluate.slag.predictions import Predictions, predictions_of
 from worldgen.evaluate.slag.reference import rational_truths
 from worldgen.facts import Fact
-from worldgen.grammar import Atom, Formula, Not
+from worldgen.grammar import Atom, Definition, Not
 from worldgen.worlds.world import World
 
 
@@ -45,7 +45,8 @@ def _queries(facts: Sequence[Fact]) -> Queries:
 def statement_of(world: World, task: Task, asked: Asked) -> Statement:
     """Returns the statement that a question is about: in GEN, that the answer is the first eligible object."""
     answer = TRUE if task is Task.TF else asked.eligible[0]
-    formula: Formula = world.lexicon.parse(f"{asked.prompt} {answer}.").formula
+    formula = world.lexicon.parse(f"{asked.prompt} {answer}.").formula
+    assert not isinstance(formula, Definition)
     if isinstance(formula, Atom):
         return Statement("", _fact(world, formula))
     if isinstance(formula, Not):

@@ -21,6 +21,7 @@ from worldgen.storage.files import sha256, write_text
 from worldgen.storage.manifests import Inputs
 from worldgen.storage.stores import LocalFolder
 from worldgen.worlds.aliases import with_aliases
+from worldgen.worlds.defining import with_definitions
 from worldgen.worlds.making import make_world
 from worldgen.worlds.reporting import with_sources
 
@@ -49,7 +50,7 @@ GRAPH = Stage(
 
 
 def _make_world(run: Run, folder: Path) -> Mapping[str, Any]:
-    """Chooses the world's subjects, gives every fact its distribution, and has the sources report."""
+    """Chooses the world's subjects, gives every fact its distribution, has sources report and variables defined."""
     config, seed = run.config.world, run.config.seed
     world = make_world(KnowledgeGraph.load(run.folder / GRAPH.name), config, seed)
     if config.aliases:
@@ -57,11 +58,15 @@ def _make_world(run: Run, folder: Path) -> Mapping[str, Any]:
         write_text(folder / "aliases.json", json.dumps(asdict(aliases), indent=2, ensure_ascii=False) + "\n")
     if run.config.sources.reliabilities:
         world = with_sources(world, run.config.sources, seed)
+    if run.config.definitions.reliabilities:
+        world = with_definitions(world, run.config.definitions, seed)
     world.save(folder)
     return {"facts": len(world), "subjects": len(world.subjects), "objects": len(world.objects)}
 
 
-WORLD = Stage("world", _make_world, ("*.parquet", "aliases.json"), settings=("world", "sources"), reads=(GRAPH,))
+WORLD = Stage(
+    "world", _make_world, ("*.parquet", "aliases.json"), settings=("world", "sources", "definitions"), reads=(GRAPH,)
+)
 
 
 def _make_corpus(run: Run, folder: Path) -> Mapping[str, Any]:

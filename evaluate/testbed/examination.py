@@ -25,7 +25,7 @@ from worldgen.evaluate.asking.answers import AnswerReader
 from worldgen.evaluate.asking.questions import fact_prompt
 from worldgen.evaluate.testbed.coherence import probabilistic_error
 from worldgen.facts import Fact
-from worldgen.grammar import truth_prompt
+from worldgen.grammar import Definition, truth_prompt
 from worldgen.lm.score import log_probabilities
 from worldgen.randomness import generator
 from worldgen.worlds.world import NONE, World
@@ -151,8 +151,12 @@ def _words(draw: np.random.Generator, count: int) -> NDArray[np.uint64]:
 
 
 def _labelled(world: World, statements: Sentences) -> LabelledStatements:
-    formulas = [syntax_tree(world, statements, i).formula for i in range(len(statements))]
-    return LabelledStatements([truth_prompt(formula) for formula in formulas], statements.truth)
+    prompts = []
+    for i in range(len(statements)):
+        formula = syntax_tree(world, statements, i).formula
+        assert not isinstance(formula, Definition)
+        prompts.append(truth_prompt(formula))
+    return LabelledStatements(prompts, statements.truth)
 
 
 def _margins(model: PreTrainedModel, reader: AnswerReader, prompts: Sequence[str]) -> NDArray[np.float64]:

@@ -81,7 +81,7 @@ def rising(x: Fraction, j: int) -> Fraction:
     return prod((x + i for i in range(j)), start=Fraction(1))
 
 
-def _answers(
+def add_up(
     sources: Sequence[Source], assignments: Iterator[tuple[Fraction, list[int], list[int], list[Vector]]]
 ) -> Answers:
     """Adds up assignments (weight, right reports by source, wrong ones, belief of every fact under it)."""
@@ -102,7 +102,7 @@ def _answers(
 
 def answers_of_truths(world: TruthWorld) -> Answers:
     """Returns the answers of Model A, by all assignments of true objects."""
-    return _answers(world.sources, _truths(world))
+    return add_up(world.sources, _truths(world))
 
 
 def _truths(world: TruthWorld) -> Iterator[tuple[Fraction, list[int], list[int], list[Vector]]]:
@@ -133,7 +133,7 @@ def _holds(claim: Claim, z: tuple[int, ...]) -> bool:
 
 def answers_of_genuineness(world: GenuineWorld) -> Answers:
     """Returns the answers of Model B, by all choices of which single reports are genuine."""
-    return _answers(world.sources, _choices(world))
+    return add_up(world.sources, _choices(world))
 
 
 def _choices(world: GenuineWorld) -> Iterator[tuple[Fraction, list[int], list[int], list[Vector]]]:

@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "bayes": "worldgen storage worlds corpus",
     "bayes.batch": "worldgen bayes",
     "bayes.trust": "worldgen bayes bayes.batch",
+    "bayes.variables": "worldgen bayes bayes.trust",
     # The language model: never meets the agent.
     "lm": "worldgen storage worlds corpus",
     "lm.training": "worldgen storage lm",
@@ -53,7 +54,7 @@ MAY_IMPORT = {
         evaluate.slag evaluate.slag.making evaluate.slag.updating""",
     "evaluate.slag.converters": "worldgen graphs graphs.reading evaluate.slag",
     "evaluate.slag.learning": "worldgen lm lm.editors.learned evaluate.slag",
-    "evaluate.sources": """worldgen storage worlds bayes bayes.trust lm
+    "evaluate.sources": """worldgen storage worlds corpus bayes bayes.trust bayes.variables lm
         evaluate evaluate.statistics evaluate.asking""",
     "evaluate.digit_grids": "worldgen storage bayes bayes.trust lm.training",
     "evaluate.teaching": """worldgen worlds corpus bayes bayes.batch lm lm.editors lm.editors.belief
@@ -61,7 +62,7 @@ MAY_IMPORT = {
     "evaluate.methods": """worldgen storage worlds corpus bayes lm lm.inspection
         lm.editors lm.editors.lowrank lm.editors.rewriting lm.editors.tuning lm.editors.belief lm.editors.learned
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.teaching""",
-    "evaluate.inquiry": "worldgen graphs worlds corpus bayes bayes.trust",
+    "evaluate.inquiry": "worldgen graphs worlds corpus bayes bayes.trust bayes.variables",
     "evaluate.report.figures": "worldgen storage evaluate evaluate.statistics",
     "evaluate.report": """worldgen storage worlds corpus
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.sources evaluate.inquiry

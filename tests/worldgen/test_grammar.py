@@ -20,7 +20,19 @@ from hostile_names import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worldgen.grammar import Atom, Both, Lexicon, Not, Place, Sentence, Tag, render, truth_prompt
+from worldgen.grammar import (
+    Atom,
+    Both,
+    Definition,
+    Lexicon,
+    Not,
+    Place,
+    Sentence,
+    Tag,
+    WordOrder,
+    render,
+    truth_prompt,
+)
 from worldgen.unspeakable import unspeakable, words_of
 
 
@@ -203,6 +215,63 @@ def test_reports_over_hostile_labels_are_unambiguous(labels: tuple[set[str], set
     tags = [Tag(source, place) for source in free for place in get_args(Place)]
     reports = [Sentence(atom, tag=tag) for atom, tag in itertools.product(atoms, tags)]
     told = [*reports, *itertools.islice(every_sentence(plain), 200)]
+    texts = {render(sentence) for sentence in told}
+    assert len(texts) == len(told)
+    assert all(lexicon.parse(render(sentence)) == sentence for sentence in told)
+
+
+DEFINING = replace(TAGGED, definers=frozenset({"dot"}), variables=frozenset({"va", "vb"}))
+
+
+@pytest.mark.parametrize(
+    ("order", "text"),
+    [
+        ("TAE", "dot va Ada."), ("ATE", "va dot Ada."), ("AET", "va Ada dot."), ("TEA", "dot Ada va."),
+        ("ETA", "Ada dot va."), ("EAT", "Ada va dot."),
+    ],
+)  # fmt: skip
+def test_the_six_word_orders_of_a_definition(order: WordOrder, text: str) -> None:
+    sentence = Sentence(Definition("dot", "va", "Ada", order))
+    assert render(sentence) == text
+    assert DEFINING.parse(text) == sentence
+
+
+def test_a_variable_may_stand_in_the_place_of_a_subject() -> None:
+    for sentence in every_sentence(replace(DEFINING, subjects=DEFINING.variables)):
+        assert DEFINING.parse(render(sentence)) == sentence
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dot va Ada", "dot va.", "va Ada.", "dot Ada.", "dot dot va Ada.", "dot va vb Ada.", "dot va London.",
+        "dot va va.", "dot. va Ada.", "qv va Ada.", "dot va Ada born in London.", '"dot va Ada" is true.',
+        "va born in London dot.", "Ada born in va.", "Ada dot Ada va.", "dot va Ada..",
+    ],
+)  # fmt: skip
+def test_a_text_that_is_almost_a_definition_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"not a (sentence|formula) of this language"):
+        DEFINING.parse(text)
+
+
+def test_a_definition_is_said_bare() -> None:
+    definition = Definition("dot", "va", "Ada")
+    with pytest.raises(ValueError, match="not said to be true or false"):
+        render(Sentence(definition, True))
+    with pytest.raises(ValueError, match="only a bare atom can have a tag"):
+        render(Sentence(definition, tag=Tag("qv")))
+
+
+@given(lexicons(HOSTILE_WORDS[2]) | lexicons(HOSTILE_WORDS[3]))
+def test_definitions_over_hostile_labels_are_unambiguous(labels: tuple[set[str], set[str], set[str]]) -> None:
+    """No definition, and no sentence about a variable, has the text of another sentence."""
+    plain = speakable(*labels)
+    free = sorted({"a", "b", "r", "1", "t", "u"} - words_of(plain.subjects | plain.relations | plain.objects))
+    lexicon = replace(plain, tags=frozenset(free[:1]), definers=frozenset(free[1:2]), variables=frozenset(free[2:]))
+    names = itertools.product(lexicon.definers, lexicon.variables, lexicon.subjects, get_args(WordOrder))
+    definitions = [Sentence(definition) for definition in itertools.starmap(Definition, names)]
+    of_variables = itertools.islice(every_sentence(replace(plain, subjects=lexicon.variables)), 100)
+    told = [*definitions, *of_variables, *itertools.islice(every_sentence(plain), 100)]
     texts = {render(sentence) for sentence in told}
     assert len(texts) == len(told)
     assert all(lexicon.parse(render(sentence)) == sentence for sentence in told)

@@ -6,10 +6,10 @@ from functools import partial
 import pytest
 from pydantic import ValidationError
 
-from worldgen.settings import CorpusConfig, GraphConfig, Section, SourcesConfig, WorldConfig
+from worldgen.settings import CorpusConfig, DefinitionsConfig, GraphConfig, Section, SourcesConfig, WorldConfig
 
 
-@pytest.mark.parametrize("section", [GraphConfig, WorldConfig, CorpusConfig, SourcesConfig])
+@pytest.mark.parametrize("section", [GraphConfig, WorldConfig, CorpusConfig, SourcesConfig, DefinitionsConfig])
 def test_a_section_is_frozen_and_refuses_unknown_names(section: type[Section]) -> None:
     name = next(iter(section.model_fields))
     with pytest.raises(ValidationError, match="frozen"):
@@ -33,6 +33,11 @@ TWO = partial(SourcesConfig, reliabilities=(1, 0.5))
         (CorpusConfig, {"min_truths": 11}, "min_truths is 11, more than the 10 draws"),
         (CorpusConfig, {"rare_draws": 11}, "rare_draws is 11, more than the 10 draws of other facts"),
         (CorpusConfig, {"complex_per_subject": 7}, "complex_per_subject"),
+        (DefinitionsConfig, {"defined_percent": 60}, "the percents of definitions are 110 together, more than 100"),
+        (DefinitionsConfig, {"newcomers": 0}, "no newcomer defines the newcomer_percent of the entities: set it to 0"),
+        (DefinitionsConfig, {"newcomer_percent": 0}, "the newcomers have no definition: raise newcomer_percent"),
+        (DefinitionsConfig, {"reliabilities": [1], "defined_percent": 0, "told_percent": 0}, "no tag has a definition"),
+        (DefinitionsConfig, {"order": "TEE"}, "order"),
         (SourcesConfig, {"reliabilities": [0.5, 1.01]}, "reliabilities.1\n.*less than or equal to 1"),
         (SourcesConfig, {"reliabilities": [-0.1]}, "greater than or equal to 0"),
         (SourcesConfig, {"reliabilities": [float("nan")]}, "reliabilities.0"),

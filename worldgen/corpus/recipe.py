@@ -2,7 +2,7 @@
 
 So shards are made anywhere and in any order. Paper, appendix A.1 step 3: the draws of every fact, a true/false
 sentence for each draw, and not / and / or sentences, shuffled and cut into documents. A world's sources add their
-reports.
+reports, its variables their definitions and questions.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from worldgen.arrays import row_starts
 from worldgen.corpus.connectives import complex_sentences
+from worldgen.corpus.definition_sentences import sentences_about_variables, with_variables
 from worldgen.corpus.draws import draw_sentences, draws_of, rare_facts
 from worldgen.corpus.mentions import draw_names
 from worldgen.corpus.report_sentences import sentences_of_reports, with_reports
@@ -62,20 +63,22 @@ def make_shard(world: World, config: CorpusConfig, seed: int, first: int, last: 
     sentences = draw_names(world, seed, by_subject)
     first_sentence = int(sentences_per_subject(world, config, rare)[:first].sum())
     keys = world.subject_keys[first:last]
-    return Shard(sentences, _documents(config, seed, keys, sentences, first, first_sentence), first_sentence)
+    shard = Shard(sentences, _documents(config, seed, keys, sentences, first, first_sentence), first_sentence)
+    return with_variables(world, shard, first, last)
 
 
 def sentences_per_subject(world: World, config: CorpusConfig, rare: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Returns the number of sentences about each subject, [S].
 
     A fact has 2 D sentences, D its number of draws, and those of its reports. A subject has 4 complex sentences for
-    each of its facts that is neither rare nor only reported, but at most `complex_per_subject`. `rare` [F] tells for
-    all facts of the world whether they are rare.
+    each of its facts that is neither rare nor only reported, but at most `complex_per_subject`, and those about its
+    variable. `rare` [F] tells for all facts of the world whether they are rare.
     """
     S = len(world.subjects)
     joined = np.bincount(world.subject[~(rare | world.only_reported)], minlength=S)
     drawn = 2 * draws_of(world, config, rare, np.arange(len(world), dtype=np.int32)) + sentences_of_reports(world)
     of_facts = np.bincount(world.subject, weights=drawn, minlength=S).astype(np.int64)
+    of_facts += sentences_about_variables(world)
     return of_facts + np.minimum(4 * joined, config.complex_per_subject)
 
 
@@ -113,10 +116,9 @@ def corpus_files(recipe: Recipe, number: int) -> ShardFiles:
 
 
 def rows_of_shard(shard: Shard) -> dict[str, int]:
-    """Returns a shard's numbers of documents, of sentences and of sentences of each kind (reports if there can be)."""
+    """Returns a shard's numbers of documents, of sentences and of sentences of each kind that there can be."""
     kinds = np.bincount(shard.sentences.kind, minlength=len(Kind))
-    said = [kind for kind in Kind if kind != Kind.REPORT or shard.sentences.source is not None]
-    by_kind = {kind.name.lower(): int(kinds[kind]) for kind in said}
+    by_kind = {kind.name.lower(): int(kinds[kind]) for kind in shard.sentences.possible_kinds()}
     return {"documents": len(shard.documents), "sentences": len(shard.sentences), **by_kind}
 
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from worldgen.arrays import Ids
+from worldgen.arrays import Ids, row_starts
 from worldgen.storage.files import read_columns, table_bytes, write_bytes
 from worldgen.worlds.world import NONE
 
@@ -30,6 +30,10 @@ class Kind(IntEnum):
     OR = 4
     REPORT = 5
     """A bare statement with the tag of the source that says it. It is no evidence of the fact by itself."""
+    DEFINITION = 6
+    """The claim that a variable stands for an entity. It names no fact."""
+    QUESTION = 7
+    """A bare statement with a variable in the subject's place: a question about the variable, with its answer."""
 
 
 NAME_COLUMNS = (
@@ -42,11 +46,12 @@ class Sentences:
     """N sentences as columns of ids. Facts are numbered as in the world."""
 
     subject: Ids  # [N]
-    """The subject that the sentence was made for. It is the subject of one of the facts."""
+    """The subject that the sentence was made for. It is one of a fact, or what the variable stands for."""
     kind: NDArray[np.int8]  # [N]
     truth: NDArray[np.bool_]  # [N]
-    """Whether the sentence says that its formula is true. A bare atom and a report say so."""
+    """Whether the sentence says that its formula is true. Every sentence but those of "true" and "false" says so."""
     fact: Ids  # [N]
+    """The fact of the first atom; NONE for a DEFINITION."""
     object: Ids  # [N]
     second_fact: Ids  # [N]
     """The fact of the second atom of an AND or OR; NONE for other kinds."""
@@ -58,6 +63,8 @@ class Sentences:
     source: Ids | None = None  # [N]
     """The source of each report, also of one whose tag is left out: such a sentence is an ATOM. NONE for all other
     sentences. None in a world without sources."""
+    variable: Ids | None = None  # [N]
+    """The variable of each DEFINITION and QUESTION, NONE for all others. None in a world without definitions."""
 
     def __len__(self) -> int:
         return len(self.subject)
@@ -66,8 +73,13 @@ class Sentences:
         """Returns some of the sentences, chosen by a mask or by their places."""
         return Sentences.from_columns({name: column[rows] for name, column in self.columns().items()})
 
+    def possible_kinds(self) -> list[Kind]:
+        """Returns the kinds of sentences that this world can have: reports only with sources, for example."""
+        needed = {Kind.REPORT: self.source, Kind.DEFINITION: self.variable, Kind.QUESTION: self.variable}
+        return [kind for kind in Kind if kind not in needed or needed[kind] is not None]
+
     def columns(self) -> dict[str, NDArray]:
-        """Returns the columns by name; those of NAME_COLUMNS and `source` only if they are not None."""
+        """Returns the columns by name; those of NAME_COLUMNS, `source` and `variable` only if they are not None."""
         columns = {name: column for name, column in vars(self).items() if column is not None}
         names = columns.pop("names", None)
         return columns if names is None else columns | dict(zip(NAME_COLUMNS, names, strict=True))
@@ -111,13 +123,20 @@ class Documents:
     def __len__(self) -> int:
         return len(self.subject)
 
+    @staticmethod
+    def together(parts: list[Documents]) -> Documents:
+        """Joins several blocks of documents, in order."""
+        columns = [[getattr(part, name) for part in parts] for name in ("subject", "shuffle", "sentence")]
+        subject, shuffle, sentence = (np.concatenate(column) for column in columns)
+        return Documents(subject, shuffle, row_starts(np.concatenate([np.diff(p.start) for p in parts])), sentence)
+
 
 @dataclass(frozen=True)
 class Shard:
     """The part of a corpus about a run of neighbouring subjects."""
 
     sentences: Sentences
-    """The sentences, grouped by subject."""
+    """The sentences, grouped by subject; definitions and questions follow, grouped likewise."""
     documents: Documents
     first_sentence: int
     """The id of the first sentence; ids count the sentences of the whole corpus."""

@@ -6,15 +6,16 @@ fragments, so each is spelled and tokenized once, however many sentences it stan
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from worldgen.arrays import Ids, row_starts
 from worldgen.corpus.sentences import Kind, Sentences
-from worldgen.grammar import Atom, Both, Not, Sentence, Tag
+from worldgen.grammar import Atom, Both, Definition, Not, Sentence, Tag
 from worldgen.worlds.world import NONE, World
 
 _WORDS = ("is", "true.", "false.", '"not', "and", "or")
@@ -28,24 +29,38 @@ class Wording:
     world: World
 
     @cached_property
-    def fragments(self) -> tuple[str, ...]:
-        """The text of every fragment.
-
-        In this order: subjects, subjects after a quote, relations, objects, objects before a full stop, objects before
-        a quote, the language's own words, tags.
-        """
+    def _blocks(self) -> dict[str, tuple[str, ...]]:
+        """The fragments by what they are. A dot or a quote in a block's name is in its fragments, too."""
         subjects, relations, objects = self._every_name()
-        sources = self.world.sources
-        return (
-            *subjects,
-            *(f'"{name}' for name in subjects),
-            *relations,
-            *objects,
-            *(f"{name}." for name in objects),
-            *(f'{name}"' for name in objects),
-            *_WORDS,
-            *(tag if sources.place == "first" else f"{tag}." for tag in sources.tags.labels),
-        )
+        sources, defined = self.world.sources, self.world.definitions
+        tag = tuple(tag if sources.place == "first" else f"{tag}." for tag in sources.tags.labels)
+        variables, definers = defined.variables.labels, defined.tags.labels
+        return {
+            "subject": subjects,
+            '"subject': tuple(f'"{name}' for name in subjects),
+            "relation": relations,
+            "object": objects,
+            "object.": tuple(f"{name}." for name in objects),
+            'object"': tuple(f'{name}"' for name in objects),
+            "word": _WORDS,
+            "tag": tag,
+            "variable": variables,
+            "variable.": tuple(f"{name}." for name in variables),
+            "definer": definers,
+            "definer.": tuple(f"{name}." for name in definers),
+            "subject.": tuple(f"{name}." for name in subjects) if len(defined) else (),
+        }
+
+    @cached_property
+    def _first(self) -> dict[str, int]:
+        """The number of the first fragment of each block."""
+        starts = row_starts(np.array([len(block) for block in self._blocks.values()]))
+        return dict(zip(self._blocks, starts.tolist(), strict=False))
+
+    @cached_property
+    def fragments(self) -> tuple[str, ...]:
+        """The text of every fragment."""
+        return tuple(chain.from_iterable(self._blocks.values()))
 
     def fragments_of(self, sentences: Sentences) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Returns the sentences' fragments, back to back, and where each sentence starts: [fragments], [N+1]."""
@@ -68,29 +83,41 @@ class Wording:
 
     def _columns(self, s: Sentences, kind: Kind) -> list[NDArray | int]:
         """Returns the fragments of sentences of one kind, place by place in the sentence: [N] each."""
-        S, R, O = map(len, self._every_name())  # noqa: E741
-        # Where each block of `fragments` starts; plain subjects start at 0.
-        quoted_subject, relations = S, 2 * S
-        plain, stopped, quoted = 2 * S + R, 2 * S + R + O, 2 * S + R + 2 * O
-        word = 2 * S + R + 3 * O
+        if kind == Kind.DEFINITION:
+            return self._definition(s)
+        first = self._first
         subject, relation, object_ = self._names(s.fact, s.object, s.names_of("first"))
-        end: list[NDArray | int] = [word + _IS, np.where(s.truth, word + _TRUE, word + _FALSE)]
+        verb, word = first["relation"] + relation, first["word"]
         if kind == Kind.ATOM:
-            return [subject, relations + relation, stopped + object_]
+            return [subject, verb, first["object."] + object_]
+        if kind == Kind.QUESTION:
+            assert s.variable is not None
+            return [first["variable"] + s.variable, verb, first["object."] + object_]
         if kind == Kind.REPORT:
             assert s.source is not None
-            tag = word + len(_WORDS) + s.source
             if self.world.sources.place == "last":
-                return [subject, relations + relation, plain + object_, tag]
-            return [tag, subject, relations + relation, stopped + object_]
+                return [subject, verb, first["object"] + object_, first["tag"] + s.source]
+            return [first["tag"] + s.source, subject, verb, first["object."] + object_]
+        end: list[NDArray | int] = [word + _IS, np.where(s.truth, word + _TRUE, word + _FALSE)]
         if kind == Kind.STATED:
-            return [quoted_subject + subject, relations + relation, quoted + object_, *end]
+            return [first['"subject'] + subject, verb, first['object"'] + object_, *end]
         if kind == Kind.NOT:
-            return [word + _NOT, subject, relations + relation, quoted + object_, *end]
+            return [word + _NOT, subject, verb, first['object"'] + object_, *end]
         joint = word + (_AND if kind == Kind.AND else _OR)
-        first: list[NDArray | int] = [quoted_subject + subject, relations + relation, plain + object_, joint]
+        left: list[NDArray | int] = [first['"subject'] + subject, verb, first["object"] + object_, joint]
         subject, relation, object_ = self._names(s.second_fact, s.second_object, s.names_of("second"))
-        return [*first, subject, relations + relation, quoted + object_, *end]
+        return [*left, subject, first["relation"] + relation, first['object"'] + object_, *end]
+
+    def _definition(self, s: Sentences) -> list[NDArray | int]:
+        """Returns the fragments of definitions, in the world's word order. An entity is named by its label."""
+        assert s.variable is not None
+        defined = self.world.definitions
+        row = defined.row_of_variable[s.variable]
+        entity = self.world.subjects.first_name[defined.stated[row]]
+        block = {"A": "variable", "T": "definer", "E": "subject"}
+        place: dict[str, NDArray] = {"A": s.variable, "T": defined.tag[row], "E": entity}
+        *others, final = list(defined.order)
+        return [*(self._first[block[x]] + place[x] for x in others), self._first[f"{block[final]}."] + place[final]]
 
     def _names(self, fact: Ids, object_: Ids, names: NDArray[np.int8]) -> tuple[NDArray, NDArray, NDArray]:
         """Returns the places of the atoms' names in the `every_name` of subjects, relations and objects: [N] each.
@@ -114,9 +141,14 @@ def syntax_tree(world: World, sentences: Sentences, i: int) -> Sentence:
         return Atom(*(vocabulary.names(id_)[name] for (vocabulary, id_), name in zip(ids, names, strict=True)))
 
     kind = Kind(sentences.kind[i])
+    if kind == Kind.DEFINITION:
+        return Sentence(_definition_tree(world, sentences, i))
     first = atom(sentences.fact[i], sentences.object[i], sentences.names_of("first")[:, i])
     if kind == Kind.ATOM:
         return Sentence(first)
+    if kind == Kind.QUESTION:
+        assert sentences.variable is not None
+        return Sentence(replace(first, subject=world.definitions.variables[sentences.variable[i]]))
     if kind == Kind.REPORT:
         assert sentences.source is not None
         return Sentence(first, tag=Tag(world.sources.tags[sentences.source[i]], world.sources.place))
@@ -127,3 +159,11 @@ def syntax_tree(world: World, sentences: Sentences, i: int) -> Sentence:
         return Sentence(Not(first), truth)
     second = atom(sentences.second_fact[i], sentences.second_object[i], sentences.names_of("second")[:, i])
     return Sentence(Both("and" if kind == Kind.AND else "or", first, second), truth)
+
+
+def _definition_tree(world: World, sentences: Sentences, i: int) -> Definition:
+    assert sentences.variable is not None
+    defined, variable = world.definitions, int(sentences.variable[i])
+    row = defined.variable.tolist().index(variable)
+    entity = world.subjects[defined.stated[row]]
+    return Definition(defined.tags[defined.tag[row]], defined.variables[variable], entity, defined.order)

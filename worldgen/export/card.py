@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from worldgen.corpus.definition_sentences import subset_summaries
 from worldgen.export.schema import document_schema
 from worldgen.storage.manifests import Manifest
 from worldgen.worlds.world import World
@@ -16,6 +17,7 @@ from worldgen.worlds.world import World
 _KINDS: Final = {
     "atom": "a bare fact", "stated": "a fact said to be true or false", "not": "a negation",
     "and": "a conjunction", "or": "a disjunction", "report": "a bare fact with the tag of its source",
+    "definition": "a definition of a variable", "question": "a bare fact under a variable",
 }  # fmt: skip
 # Hugging Face's size categories, each with the number of rows that it stays below.
 _CATEGORIES: Final = (
@@ -36,7 +38,7 @@ class _Feature(NamedTuple):
 def card(corpus: Manifest, world: World, format_: str) -> str:
     """Returns README.md for the world's corpus with this manifest."""
     versions = (f"{name} {corpus.versions[name]}" for name in ("worldgen", "python", "numpy", "pyarrow"))
-    columns = document_schema(len(world.sources) > 0)
+    columns = document_schema(world)
     features = [_Feature("text", "string")] if format_ == "txt" else [_feature(field) for field in columns]
     return _environment().get_template("card.md.jinja").render(
         format=format_,
@@ -46,6 +48,7 @@ def card(corpus: Manifest, world: World, format_: str) -> str:
         kinds={kind: words for kind, words in _KINDS.items() if kind in corpus.rows},
         facts=len(world),
         sources=world.sources.summaries(),
+        definitions=subset_summaries(world),
         inputs=corpus.inputs,
         config_hash=corpus.inputs_hash,
         versions=", ".join(versions),

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from worldgen.arrays import Ids
-from worldgen.corpus.sentences import Kind, Shard, read_shards
+from worldgen.corpus.sentences import Kind, Sentences, Shard, read_shards
 from worldgen.corpus.wording import Wording
 from worldgen.errors import UserError
 from worldgen.export.card import card
@@ -85,19 +85,20 @@ class ShardText:
     @cached_property
     def schema(self) -> pa.Schema:
         """The schema of a document."""
-        return document_schema(len(self.wording.world.sources) > 0)
+        return document_schema(self.wording.world)
 
     @cached_property
     def sentences(self) -> pa.StructArray:
-        """Every sentence as a struct. The columns of a second atom, and of a source, are null if there is none."""
+        """Every sentence as a struct. The columns of an atom, a source or a variable are null if there is none."""
         world, s = self.wording.world, self.shard.sentences
         kinds = pa.array([kind.name.lower() for kind in Kind]).take(pa.array(s.kind))
         columns = [pa.array(self.texts, pa.string()), kinds, pa.array(s.truth)]
         columns += _atoms(world, s.fact, s.object) + _atoms(world, s.second_fact, s.second_object)
-        if s.source is not None:
-            nobody = s.source == NONE
-            columns.append(pa.array(world.sources.tags.labels, pa.string()).take(pa.array(s.source, mask=nobody)))
-            columns.append(pa.array(s.object != world.truth[s.fact], mask=nobody))
+        if s.source is not None or s.variable is not None:
+            columns += _sources(world, s)
+        if s.variable is not None:
+            variables = pa.array(world.definitions.variables.labels, pa.string())
+            columns.append(variables.take(pa.array(s.variable, mask=s.variable == NONE)))
         return pa.StructArray.from_arrays(columns, fields=list(self.schema.field("sentences").type.value_type))
 
     def slices(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
@@ -136,6 +137,20 @@ def _atoms(world: World, fact: Ids, object_: Ids) -> list[pa.Array]:
     no_fact = fact == NONE
     names = (world.subjects, world.subject[fact]), (world.relations, world.relation[fact]), (world.objects, object_)
     return [pa.array(vocabulary.labels, pa.string()).take(pa.array(ids, mask=no_fact)) for vocabulary, ids in names]
+
+
+def _sources(world: World, s: Sentences) -> list[pa.Array]:
+    """Returns the tag of each report and definition and whether it is wrong, null for other sentences."""
+    tag, wrong = np.full(len(s), NONE), np.zeros(len(s), dtype=bool)
+    if s.source is not None:
+        tag, wrong = s.source, s.object != world.truth[s.fact]
+    if s.variable is not None:
+        defined, said = world.definitions, np.flatnonzero(s.kind == Kind.DEFINITION)
+        row = defined.row_of_variable[s.variable[said]]
+        tag, wrong = tag.astype(np.int64), wrong.copy()
+        tag[said], wrong[said] = defined.tag[row] + len(world.sources), ~defined.right[row]
+    tags = pa.array([*world.sources.tags.labels, *world.definitions.tags.labels], pa.string())
+    return [tags.take(pa.array(tag, mask=tag == NONE)), pa.array(wrong, mask=tag == NONE)]
 
 
 def _joined(texts: list[str], places: NDArray[np.int64], start: NDArray[np.int64], between: str) -> list[str]:

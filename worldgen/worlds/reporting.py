@@ -9,7 +9,6 @@ Shapes: F facts, K sources, k of them with reports of their own (not copiers), N
 from __future__ import annotations
 
 from dataclasses import replace
-from string import ascii_lowercase
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from worldgen.facts import Vocabulary
 from worldgen.randomness import Stream, Words, generator, keys_of, to_unit
 from worldgen.settings import SourcesConfig
 from worldgen.unspeakable import words_of
+from worldgen.worlds.random_words import random_words
 from worldgen.worlds.tagged_sources import Part, Reports, TaggedSources
 from worldgen.worlds.world import World, another_object
 
@@ -50,26 +50,11 @@ def with_sources(world: World, config: SourcesConfig, seed: int) -> World:
     reports = Reports(
         fact, source, object_, object_ != world.truth[fact], (config.sentences - left_out).astype(np.int32), left_out
     )
-    tags = Vocabulary("source", _tags(world, config, len(original), seed))
+    names = words_of(world.lexicon.subjects | world.lexicon.relations | world.lexicon.objects)
+    draw, K = generator(seed, "tags"), len(original)
+    words = random_words(draw, K, config.tag_letters, names, "sources need a tag each", "sources.tag_letters")
+    tags = Vocabulary("source", words)
     return replace(world, sources=TaggedSources(tags, reliability, liar, original, config.place, part, reports))
-
-
-def _tags(world: World, config: SourcesConfig, count: int, seed: int) -> tuple[str, ...]:
-    """Draws different random words for the sources, none of which is a word of the world's names."""
-    taken = words_of(world.lexicon.subjects | world.lexicon.relations | world.lexicon.objects)
-    letters = config.tag_letters
-    free = len(ascii_lowercase) ** letters - sum(len(w) == letters and set(w) <= {*ascii_lowercase} for w in taken)
-    if count > free:
-        raise UserError(
-            f"{count} sources need a tag each, but only {free} words of {letters} letters are free: "
-            f"raise sources.tag_letters"
-        )
-    draw, tags = generator(seed, "tags"), dict[str, None]()
-    while len(tags) < count:
-        tag = "".join(ascii_lowercase[i] for i in draw.integers(len(ascii_lowercase), size=letters))
-        if tag not in taken:
-            tags[tag] = None
-    return tuple(tags)
 
 
 def _take(order: NDArray[np.int64], percent: int, sources: int, F: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

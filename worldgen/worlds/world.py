@@ -24,6 +24,7 @@ from worldgen.graphs.vocabularies import names_table, vocabulary
 from worldgen.randomness import Stream, Words, below, keys_of
 from worldgen.storage.files import read_columns, write_table
 from worldgen.worlds.conditionals import Conditionals
+from worldgen.worlds.definitions import NO_DEFINITIONS, Definitions
 from worldgen.worlds.dependencies import Dependency, Pair
 from worldgen.worlds.held_out import NOTHING_HELD_OUT, HeldOut
 from worldgen.worlds.tagged_sources import NO_SOURCES, Part, TaggedSources
@@ -64,6 +65,8 @@ class World:
     """The combinations of names that the corpus never says, see `worldgen.worlds.aliases`."""
     sources: TaggedSources = NO_SOURCES
     """Who reports facts, and what they say, see `worldgen.worlds.reporting`."""
+    definitions: Definitions = NO_DEFINITIONS
+    """The variables that stand for subjects, and who says so, see `worldgen.worlds.defining`."""
 
     def __len__(self) -> int:
         return len(self.subject)
@@ -110,8 +113,9 @@ class World:
 
     @cached_property
     def lexicon(self) -> Lexicon:
-        """The lexicon of all names and tags that sentences use."""
-        roles = (self.subjects, self.relations, self.objects, self.sources.tags)
+        """The lexicon of all names, tags and variables that sentences use."""
+        defined = self.definitions
+        roles = (self.subjects, self.relations, self.objects, self.sources.tags, defined.tags, defined.variables)
         return Lexicon(*(frozenset(names.every_name) for names in roles))
 
     def held_out_names(self, fact: int) -> list[tuple[str, str]]:
@@ -123,7 +127,8 @@ class World:
     def save(self, folder: Path) -> None:
         """Writes entities, relations, dependencies, truths, roots and conditionals as Parquet.
 
-        If there are any, also held_out, and the files of the sources (see `TaggedSources.save`).
+        If there are any, also held_out, and the files of the sources and definitions (see `TaggedSources.save`,
+        `Definitions.save`).
         """
         write_table(folder / "entities.parquet", names_table(self.subjects, self.objects))
         write_table(folder / "relations.parquet", names_table(self.relations))
@@ -140,6 +145,7 @@ class World:
         if len(self.held_out):
             write_table(folder / "held_out.parquet", dict(vars(self.held_out)))
         self.sources.save(folder)
+        self.definitions.save(folder)
 
     @staticmethod
     def load(folder: Path) -> World:
@@ -164,6 +170,7 @@ class World:
             conditionals=Conditionals.from_columns(read_columns(folder / "conditionals.parquet")),
             held_out=HeldOut(**read_columns(held_out)) if held_out.exists() else NOTHING_HELD_OUT,
             sources=TaggedSources.load(folder),
+            definitions=Definitions.load(folder),
         )
 
     def pairs(self) -> tuple[Pair, ...]:

@@ -23,14 +23,29 @@ if TYPE_CHECKING:
 def sources_command(run: Path, as_json: bool) -> None:
     """List the sources of a world: how often each is right, and how far it is to be trusted.
 
+    Those who define variables follow, in a world with definitions.
+
     Example: worldgen sources runs/sources
     """
+    from worldgen.evaluate.inquiry.definers import definer_views, definers_text
     from worldgen.evaluate.inquiry.sources import source_views, sources_text
+    from worldgen.evaluate.runs.load import load_world
+    from worldgen.evaluate.sources.variables import variable_mind
     from worldgen.evaluate.stages.sources.heard import mind_of, models_trust
 
-    world, mind = mind_of(run, existing_config(run))
-    views = source_views(world, mind.trust, models_trust(run, world))
-    print_result({view.tag: asdict(view) for view in views}, sources_text(views), as_json)
+    config, world = existing_config(run), load_world(run)
+    told: dict[str, dict[str, Any]] = {}
+    texts = []
+    if len(world.sources) or not len(world.definitions):
+        world, mind = mind_of(run, config)
+        sources = source_views(world, mind.trust, models_trust(run, world))
+        told |= {view.tag: asdict(view) for view in sources}
+        texts.append(sources_text(sources))
+    if len(world.definitions):
+        definers = definer_views(world, variable_mind(world, config.trust.prior).trust)
+        told |= {view.tag: asdict(view) for view in definers}
+        texts.append(definers_text(definers))
+    print_result(told, "\n\n".join(texts), as_json)
 
 
 @stage_command("trust")

@@ -57,7 +57,7 @@ def test_texts_are_what_the_grammar_renders_and_read_back(world: World, sentence
     lexicon = Lexicon(*(frozenset(names.labels) for names in (world.subjects, world.relations, world.objects)))
     texts = Wording(world).texts(sentences)
     assert len(texts) == len(sentences)
-    assert set(sentences.kind.tolist()) == set(Kind) - {Kind.REPORT}
+    assert set(sentences.kind.tolist()) == set(sentences.possible_kinds())
     for i, text in enumerate(texts):
         told = syntax_tree(world, sentences, i)
         assert text == render(told)
@@ -102,21 +102,21 @@ def assert_read_back(world: World, s: Sentences) -> None:
 
 def test_texts_are_read_back_to_the_same_ids() -> None:
     sentences = corpus_of(talkative_world()).sentences
-    assert set(sentences.kind.tolist()) == set(Kind) - {Kind.REPORT}
+    assert set(sentences.kind.tolist()) == set(sentences.possible_kinds())
     assert_read_back(talkative_world(), sentences)
     assert_read_back(worlds.speaking(), corpus_of(worlds.speaking()).sentences.where(np.arange(0, 14000, 7)))
 
 
 @given(hostile_worlds(), st.integers(0, 2**32), st.sampled_from(get_args(Place)))
 def test_hostile_names_are_read_back_to_the_same_ids(world: World, seed: int, place: Place) -> None:
-    """Sentences of every kind, about any facts and objects, with names drawn and tags of a single letter."""
+    """Sentences of every kind about facts: any facts and objects, with names drawn and tags of a single letter."""
     assume(len(world.objects) > 1)
     everything = SourcesConfig(
         reliabilities=(0.5,), copies=(0,), calibration_percent=0, report_percent=100, place=place, tag_letters=1
     )
     speaking = with_sources(speak(world, 3, pieces=600)[0], everything, seed)
     draw, N = np.random.default_rng(seed), 60
-    kind = draw.integers(len(Kind), size=N).astype(np.int8)
+    kind = draw.integers(Kind.REPORT + 1, size=N).astype(np.int8)
     joined = (kind == Kind.AND) | (kind == Kind.OR)
     fact, second = (draw.integers(len(speaking), size=N).astype(np.int32) for _ in range(2))
     object_, second_object = (draw.integers(len(speaking.objects), size=N).astype(np.int32) for _ in range(2))
