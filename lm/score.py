@@ -79,7 +79,7 @@ def greedy(
 
 
 def _read_as_one(editions: Sequence[int], texts: Sequence[Text]) -> list[list[int]]:
-    """Returns the numbers of the texts that an edition reads alike, because the last token is asked for and not read."""
+    """Returns the numbers of the texts that an edition reads alike: the last token is asked for and not read."""
     found: dict[tuple[int, tuple[int, ...]], list[int]] = {}
     for number, (edition, text) in enumerate(zip(editions, texts, strict=True)):
         found.setdefault((edition, tuple(text.ids[:-1])), []).append(number)

@@ -81,7 +81,7 @@ def test_continuations_of_one_length_sum_to_one(model, tokenizer):
 
 
 def test_equal_pairs_are_scored_once(model, tokenizer):
-    """"true" and "false" after one prompt are one row."""
+    """ "true" and "false" after one prompt are one row."""
     rows = []
     hook = model.model.register_forward_pre_hook(
         lambda _, __, kwargs: rows.append(len(kwargs["input_ids"])), with_kwargs=True

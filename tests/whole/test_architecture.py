@@ -88,7 +88,8 @@ MAY_IMPORT = {
         evaluate.runs evaluate.stages.sources evaluate.commands""",
     "evaluate.commands.seeds": """worldgen storage evaluate.report evaluate.runs evaluate.stages evaluate.stages.slag
         evaluate.commands""",
-    "evaluate.commands.slag": "worldgen evaluate.methods evaluate.runs evaluate.stages.slag evaluate.commands",
+    "evaluate.commands.slag": """worldgen evaluate.slag evaluate.methods evaluate.runs evaluate.stages.slag
+        evaluate.commands""",
     "cli": """worldgen evaluate.commands evaluate.commands.slag evaluate.commands.learned evaluate.commands.sources
         evaluate.commands.seeds""",
 }
