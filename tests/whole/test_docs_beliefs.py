@@ -131,10 +131,17 @@ def test_our_rows_are_those_of_the_record() -> None:
     assert [line for line in TEXT.splitlines() if line.startswith("| ours: ")] == rows
 
 
-def test_our_belief_graph_is_that_of_the_record() -> None:
-    found = read_drawn_graph(ROOT / "docs" / "results" / "slag-tiny-graph-2026-11-25.json")
+@pytest.mark.parametrize(
+    ("file", "names"),
+    [
+        ("graph", ("our model, TF, ft", "our rational agent")),
+        ("graph-gen", ("our model, GEN, ft", "our rational agent, GEN")),
+    ],
+)
+def test_our_belief_graph_is_that_of_the_record(file: str, names: tuple[str, str]) -> None:
+    found = read_drawn_graph(ROOT / "docs" / "results" / f"slag-tiny-{file}-2026-11-25.json")
     assert found.rational is not None
-    for name, graph in (("our model, TF, ft", found.model), ("our rational agent", found.rational)):
+    for name, graph in zip(names, (found.model, found.rational), strict=True):
         (line,) = (line for line in TEXT.splitlines() if line.startswith(f"| {name} |"))
         _, nodes, edges, _, lonely, into, out, _, wrong, right = (cell.strip() for cell in line.strip("|").split("|"))
         assert (nodes, edges) == (str(graph.nodes), f"{graph.edges:,}")
