@@ -27,5 +27,5 @@ def log_p_of_tokens(model: PreTrainedModel, batch: PaddedTexts) -> torch.Tensor:
 @torch.inference_mode()
 def log_p_of_texts(model: PreTrainedModel, batch: PaddedTexts) -> torch.Tensor:
     """Returns log p of each text's asked tokens, [B]; tokens are summed in float64, in the host's memory."""
-    of_tokens = log_p_of_tokens(model, batch).double().cpu()
-    return torch.zeros(len(batch.input_ids), dtype=torch.float64).index_add_(0, batch.rows.cpu(), of_tokens)
+    of_tokens, of = log_p_of_tokens(model, batch).double().cpu(), batch.of.cpu()
+    return torch.zeros(int(of[-1]) + 1, dtype=torch.float64).index_add_(0, of, of_tokens)

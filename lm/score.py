@@ -4,7 +4,7 @@ Any causal model of transformers can be asked; for our own there is a faster way
 A prompt begins a document, after BOS. A continuation is joined to it at a word boundary, with one space.
 A model may be several editions at once (`worldgen.lm.editions.Edited`). Then `editions[i]` says which edition reads
 the i-th text; without `editions` it is the first one. A batch mixes editions. Equal questions to one edition are asked
-once.
+once, and texts that differ in their last token alone are read once: "true" and "false" after one prompt.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from transformers import MistralForCausalLM, PreTrainedModel, PreTrainedTokenize
 from worldgen.lm.editions import Edited
 from worldgen.lm.log_p import log_p_of_texts
 from worldgen.lm.model import next_token_logits
-from worldgen.lm.texts import beginnings, pad, texts_of
+from worldgen.lm.texts import Text, beginnings, pad, texts_of
 
 Askable = PreTrainedModel | Edited
 
@@ -44,10 +44,14 @@ def log_probabilities(
     distinct = list(dict.fromkeys(asked))
     texts = texts_of(tokenizer, [(edited.prompt(edition, prompt), said) for edition, (prompt, said) in distinct])
     scores = np.empty(len(distinct))
-    for members in in_batches([len(text.ids) for text in texts], batch_tokens or suitable_tokens(edited.model)):
-        edited.route([distinct[member][0] for member in members])
-        batch = pad([texts[member] for member in members], edited.model.device)
-        scores[members] = log_p_of_texts(edited.model, batch).numpy()
+    read = _read_as_one([edition for edition, _ in distinct], texts)
+    lengths = [len(texts[numbers[0]].ids) for numbers in read]
+    for members in in_batches(lengths, batch_tokens or suitable_tokens(edited.model)):
+        edited.route([distinct[read[member][0]][0] for member in members])
+        row_of = [row for row, member in enumerate(members) for _ in read[member]]
+        numbers = [number for member in members for number in read[member]]
+        batch = pad([texts[number] for number in numbers], edited.model.device, row_of)
+        scores[numbers] = log_p_of_texts(edited.model, batch).numpy()
     number = {question: index for index, question in enumerate(distinct)}
     return scores[[number[question] for question in asked]]
 
@@ -72,6 +76,14 @@ def greedy(
         chosen = _greedy_batch(edited.model, [prompt_ids[member] for member in members], new_tokens)
         completions.update(zip([distinct[member] for member in members], chosen, strict=True))
     return [list(completions[question]) for question in asked]
+
+
+def _read_as_one(editions: Sequence[int], texts: Sequence[Text]) -> list[list[int]]:
+    """Returns the numbers of the texts that an edition reads alike: the last token is asked for and not read."""
+    found: dict[tuple[int, tuple[int, ...]], list[int]] = {}
+    for number, (edition, text) in enumerate(zip(editions, texts, strict=True)):
+        found.setdefault((edition, tuple(text.ids[:-1])), []).append(number)
+    return list(found.values())
 
 
 def _edited(model: Askable) -> Edited:

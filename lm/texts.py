@@ -29,15 +29,16 @@ class Text(NamedTuple):
 class PaddedTexts:
     """Texts side by side. Padding is on the right, where the causal attention of a real token does not reach.
 
-    The model predicts asked token n, targets[n], at (rows[n], columns[n]), the place of the token before it. The three
-    are [N], text by text.
+    The model predicts asked token n, targets[n], at (rows[n], columns[n]), the place of the token before it. Token n
+    belongs to text of[n]. The four are [N], text by text.
     """
 
     input_ids: torch.Tensor
-    """[B, T - 1]: a text's last token is asked for and never read."""
+    """[rows, T - 1]: a text's last token is asked for and never read. Texts that differ in it alone may share a row."""
     rows: torch.Tensor
     columns: torch.Tensor
     targets: torch.Tensor
+    of: torch.Tensor
 
 
 def texts_of(tokenizer: PreTrainedTokenizerFast, pairs: Sequence[tuple[str, str]]) -> list[Text]:
@@ -70,11 +71,17 @@ def continuations(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> l
     raise UserError("the model's tokenizer does not spell a text word by word: take a model whose tokenizer does")
 
 
-def pad(texts: Sequence[Text], device: torch.device) -> PaddedTexts:
-    """Returns the texts as one batch on the device."""
-    width = max(len(text.ids) - 1 for text in texts)
-    input_ids = torch.tensor([text.ids[:-1] + [0] * (width + 1 - len(text.ids)) for text in texts])
-    rows = torch.tensor([row for row, text in enumerate(texts) for _ in range(text.asked)])
+def pad(texts: Sequence[Text], device: torch.device, row_of: Sequence[int] | None = None) -> PaddedTexts:
+    """Returns the texts as one batch on the device, text i in row `row_of[i]`; by default each in a row of its own.
+
+    Rows are numbered from 0, and the texts of a row are alike but for their last token.
+    """
+    its_row = range(len(texts)) if row_of is None else row_of
+    read = [text.ids[:-1] for _, text in sorted(dict(zip(its_row, texts, strict=True)).items())]
+    width = max(map(len, read))
+    input_ids = torch.tensor([ids + [0] * (width - len(ids)) for ids in read])
+    rows = torch.tensor([row for row, text in zip(its_row, texts, strict=True) for _ in range(text.asked)])
     columns = torch.tensor([c for text in texts for c in range(len(text.ids) - text.asked - 1, len(text.ids) - 1)])
     targets = torch.tensor([id_ for text in texts for id_ in text.ids[-text.asked :]])
-    return PaddedTexts(*(tensor.to(device) for tensor in (input_ids, rows, columns, targets)))
+    of = torch.tensor([number for number, text in enumerate(texts) for _ in range(text.asked)])
+    return PaddedTexts(*(tensor.to(device) for tensor in (input_ids, rows, columns, targets, of)))

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from worldgen.evaluate.runs.run import Run
 
 
+MODEL_OPTION = click.option(
+    "--model", metavar="PATH_OR_ID", help="A causal model of transformers.  [default: the run's model]"
+)
 _OTHERS = [
-    click.option("--model", metavar="PATH_OR_ID", help="A causal model of transformers.  [default: the run's model]"),
+    MODEL_OPTION,
     click.option(
         "--points",
         type=InputFile(),

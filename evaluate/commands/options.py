@@ -59,7 +59,11 @@ CONFIG_OPTIONS = [
 ]
 WORK_OPTIONS = [
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
-    click.option("--workers", type=click.IntRange(min=1), help="Processes for building.  [default: 1; ray: all cores]"),
+    click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        help="Processes for building and flipping.  [default: 1; ray: all cores]",
+    ),
     click.option(
         "--engine",
         type=click.Choice(["local", "ray"]),

@@ -137,7 +137,9 @@ def _repeated(batch: PaddedTexts, draws: int) -> PaddedTexts:
     """Returns the batch `draws` times over: text b of draw d is row d B + b."""
     B = len(batch.input_ids)
     rows = torch.cat([batch.rows + draw * B for draw in range(draws)])
-    return PaddedTexts(batch.input_ids.repeat(draws, 1), rows, batch.columns.repeat(draws), batch.targets.repeat(draws))
+    return PaddedTexts(
+        batch.input_ids.repeat(draws, 1), rows, batch.columns.repeat(draws), batch.targets.repeat(draws), rows
+    )
 
 
 def _mean(probabilities: NDArray[np.float64], draws: int) -> NDArray[np.float64]:

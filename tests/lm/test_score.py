@@ -20,6 +20,7 @@ PAIRS = [
     ("ada born in", "san salvador."),
     ('"ada born in paris" is', "true"),
     ("ada born in", "paris."),
+    ('"ada born in paris" is', "false"),
     ("", "ada"),
 ]
 ROUNDING = 1e-5  # float32 sums in another order
@@ -57,7 +58,7 @@ def test_uniform_logits_give_exactly_v_to_the_minus_n(tokenizer, batch_tokens):
     scores = log_probabilities(model, tokenizer, PAIRS, batch_tokens)
     one = float(torch.log_softmax(torch.zeros(len(tokenizer)), -1)[0])  # -log V as float32 has it
     assert one == pytest.approx(-math.log(len(tokenizer)), rel=1e-7)
-    assert scores.tolist() == [2 * one, 4 * one, 3 * one, one, 2 * one, one]
+    assert scores.tolist() == [2 * one, 4 * one, 3 * one, one, 2 * one, one, one]
     assert scores.dtype == np.float64
 
 
@@ -66,7 +67,7 @@ def test_the_score_is_the_sum_over_the_continuation(model, tokenizer, batch_toke
     scores = log_probabilities(model, tokenizer, PAIRS, batch_tokens)
     expected = [plain(model, tokenizer, *pair) for pair in PAIRS]
     assert scores == pytest.approx(expected, rel=ROUNDING)
-    assert len({round(score, 3) for score in scores}) == 5
+    assert len({round(score, 3) for score in scores}) == 6
 
 
 def test_continuations_of_one_length_sum_to_one(model, tokenizer):
@@ -80,6 +81,7 @@ def test_continuations_of_one_length_sum_to_one(model, tokenizer):
 
 
 def test_equal_pairs_are_scored_once(model, tokenizer):
+    """ "true" and "false" after one prompt are one row."""
     rows = []
     hook = model.model.register_forward_pre_hook(
         lambda _, __, kwargs: rows.append(len(kwargs["input_ids"])), with_kwargs=True

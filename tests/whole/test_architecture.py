@@ -65,14 +65,16 @@ MAY_IMPORT = {
     "evaluate.inquiry": "worldgen graphs worlds corpus bayes bayes.trust bayes.variables",
     "evaluate.report.figures": "worldgen storage evaluate evaluate.statistics",
     "evaluate.report": """worldgen storage worlds corpus
-        evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.sources evaluate.inquiry
-        evaluate.report.figures""",
+        evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.slag.graphs
+        evaluate.sources evaluate.inquiry evaluate.report.figures evaluate.report.graphs""",
+    "evaluate.report.graphs": """evaluate.statistics evaluate.slag.graphs evaluate.report.figures""",
     # A run joins the settings of all rooms and loads what its stages made: the rooms above never see it.
     "evaluate.runs": """worldgen storage graphs graphs.builtin graphs.reading worlds bayes lm lm.editors
         lm.editors.learned evaluate evaluate.slag evaluate.sources""",
     "evaluate.stages": """worldgen storage graphs worlds corpus export bayes bayes.batch lm lm.training lm.editors
-        evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.teaching evaluate.methods
-        evaluate.inquiry evaluate.report evaluate.sources evaluate.runs""",
+        evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.slag.graphs
+        evaluate.teaching evaluate.methods evaluate.inquiry evaluate.report evaluate.report.graphs evaluate.sources
+        evaluate.runs""",
     "evaluate.stages.learned": """lm.editors.learned lm.editors.learned.taught evaluate.asking evaluate.testbed
         evaluate.teaching evaluate.methods evaluate.runs evaluate.stages""",
     "evaluate.stages.slag": """worldgen storage worlds bayes lm lm.editors.learned evaluate evaluate.statistics
@@ -90,7 +92,8 @@ MAY_IMPORT = {
         evaluate.runs evaluate.stages.sources evaluate.commands""",
     "evaluate.commands.seeds": """worldgen storage evaluate.report evaluate.runs evaluate.stages evaluate.stages.slag
         evaluate.commands""",
-    "evaluate.commands.slag": "worldgen evaluate.methods evaluate.runs evaluate.stages.slag evaluate.commands",
+    "evaluate.commands.slag": """worldgen evaluate.slag evaluate.methods evaluate.runs evaluate.stages.slag
+        evaluate.commands""",
     "cli": """worldgen evaluate.commands evaluate.commands.slag evaluate.commands.learned evaluate.commands.sources
         evaluate.commands.seeds""",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import miniature
@@ -21,9 +22,11 @@ from worldgen.evaluate.runs.presets import slag_tiny
 from worldgen.evaluate.runs.run import Run, keeping_config, locked
 from worldgen.evaluate.runs.stage import carry_out
 from worldgen.evaluate.slag.points import Task
-from worldgen.evaluate.stages.slag import graph, whole
+from worldgen.evaluate.slag.predictions import normalised
+from worldgen.evaluate.stages.slag import flipping, graph, whole
 from worldgen.evaluate.stages.slag.graph import Wanted, draw_graph
 from worldgen.evaluate.stages.slag.points import BASE, believed
+from worldgen.storage.engines import Engine, Local
 
 SETTINGS = (
     *miniature.SETTINGS, *miniature.TRAINED, "pretrain.tokens=300000", "world.aliases=2", "slag.points=80",
@@ -83,17 +86,30 @@ def test_nodes_are_test_points_with_their_predictions(run: Run) -> None:
     assert len(graphml) == N
 
 
+def unflipped(run: Run, folder: Path) -> Run:
+    """A copy of the run whose beliefs were not flipped yet."""
+    shutil.copytree(run.folder, folder, ignore=shutil.ignore_patterns("flips", "slag/graph"))
+    shutil.rmtree(folder / "slag" / "graph")
+    return Run(folder, run.config, device="cpu", quiet=True)
+
+
+def edges_of(run: Run) -> pd.DataFrame:
+    return pd.read_csv(run.folder / "slag" / "graph" / "ft" / "edges.csv")
+
+
+def assert_same_edges(one: Run, other: Run) -> None:
+    """The same edges; flips in other batches may round their weights otherwise."""
+    pd.testing.assert_frame_equal(edges_of(one), edges_of(other), rtol=1e-4)
+
+
 def test_a_killed_run_goes_on_and_ends_alike(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Folders of three flips; one is there, one lacks half of its files, two are missing."""
-    whole_graph = (run.folder / "slag" / "graph" / "ft" / "edges.csv").read_text()
-    folder = shutil.copytree(run.folder, tmp_path / "run")
-    monkeypatch.setattr(graph, "_QUESTIONS_AT_ONCE", 3 * N)
-    its = Run(folder, run.config, device="cpu", quiet=True)
-    flips = folder / "slag" / "flips" / "ft"
-    for path in (*flips.glob("0*"), folder / "slag" / "graph"):
-        shutil.rmtree(path)
-    (flips / "manifest.json").unlink()
+    monkeypatch.setattr(flipping, "_QUESTIONS_AT_ONCE", 3 * N)
+    its = unflipped(run, tmp_path / "run")
+    folder, flips = its.folder, its.folder / "slag" / "flips" / "ft"
     draw_graph(its, METHODS["ft"], Wanted(N))
+    whole_graph = (folder / "slag" / "graph" / "ft" / "edges.csv").read_text()
+    assert_same_edges(run, its)
     kept = {path: path.stat().st_mtime_ns for path in flips.glob("0*/*.parquet")}
     assert len(kept) == 2 * N // 3
     (flips / "manifest.json").unlink()
@@ -105,6 +121,57 @@ def test_a_killed_run_goes_on_and_ends_alike(run: Run, tmp_path: Path, monkeypat
     assert again.keys() == kept.keys()
     assert {path.parent.name for path in kept if kept[path] == again[path]} == {"0000000", "0000009"}
     assert (folder / "slag" / "graph" / "ft" / "edges.csv").read_text() == whole_graph
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", [Local(2), "ray"], ids=["processes", "ray"])
+def test_workers_share_the_flips_out_and_measure_the_same(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, engine: Engine | str
+) -> None:
+    """Parts of five flips: a process of its own makes each, or this one all, to the same bytes."""
+    workers = request.getfixturevalue("ray_engine") if isinstance(engine, str) else engine
+    monkeypatch.setattr(flipping, "_FLIPS_AT_ONCE", 5)
+    alone, shared = (unflipped(run, tmp_path / name) for name in ("alone", "shared"))
+    draw_graph(alone, METHODS["ft"], Wanted(N))
+    draw_graph(replace(shared, engine=workers), METHODS["ft"], Wanted(N))
+    parts = {path.name for path in (shared.folder / "slag" / "flips" / "ft").glob("0*")}
+    assert parts == {"0000000", "0000005", "0000010"}
+    one, other = ((each.folder / "slag" / "graph" / "ft" / "edges.csv").read_text() for each in (alone, shared))
+    assert one == other
+
+
+def test_a_graph_of_answers(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """GEN: an edge is another answer, and its weight the change of the probability of the one that was given."""
+    assert exit_code_of("graph", run.folder, "--method", "ft", "--task", "gen", "--points", 6, "--json", "--quiet") == 0
+    found = json.loads(capsys.readouterr().out)
+    folder = run.folder / "slag" / "graph" / "ft-gen"
+    nodes, edges = pd.read_parquet(folder / "nodes.parquet"), pd.read_parquet(folder / "edges.parquet")
+    (flips,) = (run.folder / "slag" / "flips" / "ft-gen").glob("0*")
+    rows, number = read_measurements(flips), {id_: u for u, id_ in enumerate(nodes["id"])}
+    expected = {}
+    for u, of_flip in rows.groupby("case"):
+        for id_, pair in of_flip.groupby(of_flip["name"].str.partition("/")[0]):
+            answer, held = pair.iloc[0], pair.iloc[1]
+            v = number[id_]
+            if v != u and normalised(answer["answer_after"]) != nodes["predicted"][v]:
+                expected[u, v] = abs(held["after"] - held["before"])
+    mine = edges[edges["model"]]
+    assert dict(zip(zip(mine["source"], mine["target"], strict=True), mine["weight"], strict=True)) == pytest.approx(
+        expected, nan_ok=True
+    )
+    assert nodes["agent_observes"].all()
+    assert found["task"] == "gen"
+    assert found["model"]["edges"] == len(expected)
+
+
+def test_the_curve_begins_with_the_whole_graph(run: Run) -> None:
+    found = statistics(run)
+    first, edges = found["curve"][0], edges_of(run)
+    assert (first["threshold"], first["edges"]) == (0, found["model"]["edges"])
+    assert first["precision"]["mean"] == found["agreement"]["precision"]["mean"]
+    assert [at["edges"] for at in found["curve"]] == [
+        int((edges.loc[edges["model"], "weight"] >= at["threshold"]).sum()) for at in found["curve"]
+    ]
 
 
 def test_entailed_statements_are_nodes_where_asked(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,6 +190,13 @@ def test_entailed_statements_are_nodes_where_asked(run: Run, capsys: pytest.Capt
     ("options", "message"),
     [
         (("--method", "none"), "none cannot flip a belief"),
+        (("--method", "none", "--task", "gen"), "none cannot flip a belief: take lora, belief"),
+        (("--method", "ke"), "ke is not trained: run `worldgen train-editor"),
+        (("--task", "gen", "--entailed"), "--entailed makes statements nodes"),
+        (("--task", "gen", "--points", 500), "--points 500: there are"),
+        (("--points", 1), "a belief graph needs two points at least"),
+        (("--points", 3, "--points", 4), "one number and one file"),
+        (("--points", "nobodys.jsonl"), "--points nobodys.jsonl: there is no such file"),
         (("--method", "belief"), "belief cannot flip a belief"),
         (("--points", 500), "--points 500: there are"),
         (("--method", "rome", "--entailed"), "rome needs one subject in a statement"),

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from worldgen.evaluate.slag.detection import DETECTION_METRICS, detect
+from worldgen.evaluate.slag.graphs.drawn import read_drawn_graph
 from worldgen.evaluate.slag.points import Asked, Entailed, Neutral, Paraphrase, Point, Task
 from worldgen.evaluate.slag.predictions import PointQuestions, Predictions, predictions_of
 from worldgen.evaluate.slag.update_metrics import (
@@ -128,3 +129,23 @@ def test_our_rows_are_those_of_the_record() -> None:
     rows = [row for its in printed.values() for row in its]
     assert len(rows) > 12
     assert [line for line in TEXT.splitlines() if line.startswith("| ours: ")] == rows
+
+
+@pytest.mark.parametrize(
+    ("file", "names"),
+    [
+        ("graph", ("our model, TF, ft", "our rational agent")),
+        ("graph-gen", ("our model, GEN, ft", "our rational agent, GEN")),
+    ],
+)
+def test_our_belief_graph_is_that_of_the_record(file: str, names: tuple[str, str]) -> None:
+    found = read_drawn_graph(ROOT / "docs" / "results" / f"slag-tiny-{file}-2026-11-25.json")
+    assert found.rational is not None
+    for name, graph in zip(names, (found.model, found.rational), strict=True):
+        (line,) = (line for line in TEXT.splitlines() if line.startswith(f"| {name} |"))
+        _, nodes, edges, _, lonely, into, out, _, wrong, right = (cell.strip() for cell in line.strip("|").split("|"))
+        assert (nodes, edges) == (str(graph.nodes), f"{graph.edges:,}")
+        degrees = (graph.in_degree, graph.out_degree)
+        assert [into, out] == [f"{degree.quantiles[95]:.3g}" for degree in degrees]
+        assert [lonely] == [f"{graph.edgeless:.2f}"[1:]]
+        assert [wrong, right] == [f"{share.mean:.3f}"[1:] for share in (graph.on_wrong, graph.on_right)]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from command_line import exit_code_of
 from lookup_model import mean, written_out_updates
@@ -24,7 +25,7 @@ from worldgen.evaluate.slag.detection import detect
 from worldgen.evaluate.slag.points import Point, Task, questions_of
 from worldgen.evaluate.slag.points_file import read_points
 from worldgen.evaluate.slag.predictions import PointQuestions, generated_answer
-from worldgen.evaluate.stages.slag import others
+from worldgen.evaluate.stages.slag import graph, others
 from worldgen.evaluate.stages.slag.updates import blocks_of_task
 from worldgen.lm.any_causal_model import load_causal
 from worldgen.lm.editions import Edition, Request
@@ -216,6 +217,31 @@ def refused(folder: Path, capsys: pytest.CaptureFixture[str], command: str, *opt
     return told.err
 
 
+@pytest.mark.parametrize("task", ["tf", "gen"])
+def test_a_graph_of_ones_own_model_and_points_has_no_agent(
+    folder: Path, task: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each belief is flipped alone by the slow editor, and all are asked again with transformers' own generation."""
+    assert asked(folder, "graphs", "graph", "--method", "ft", "--task", task, "--points", 3) == 0
+    found = json.loads(capsys.readouterr().out)
+    run = inner(folder, "graphs")
+    edges = pd.read_parquet(run.folder / "slag" / "graph" / ("ft" if task == "tf" else "ft-gen") / "edges.parquet")
+    model, tokenizer = load_causal(str(folder / "neox"), "cpu")
+    before = table_of(model, read_points(folder / "points.jsonl"))
+    config = override(run.config, ["ft.stop=predicted"]).ft
+    editor, expected = FineTuningReference(config, "single", tokenizer), set()
+    nodes = graph._nodes(run, graph.Wanted(3, task=Task(task)))
+    for u, node in enumerate(nodes):
+        request = Request(node.point.main.prompt, node.flip.label + ("." if task == "gen" else ""))
+        with editor.edit(model, [Edition((request,), 0)]) as edited:
+            after = table_of(edited.model, read_points(folder / "points.jsonl"))
+        prompts = [other.point.main.prompt for other in nodes]
+        expected |= {(u, v) for v, prompt in enumerate(prompts) if v != u and after[prompt] != before[prompt]}
+    assert set(zip(edges["source"], edges["target"], strict=True)) == expected
+    assert found["model"]["nodes"] == 3
+    assert (found["rational"], found["agreement"]) == (None, {})
+
+
 def test_bad_input_is_refused_in_one_line_and_nothing_is_written(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -242,6 +268,11 @@ def test_bad_input_is_refused_in_one_line_and_nothing_is_written(
     assert "--set 'slag.grids=[]'" in told("update", *no_dev, *grid)
     beam = told("update", "--model", folder / "neox", *mine, "--set", "slag.protocol=beam")
     assert "take correcting or changing" in beam
+    assert "there are 4 test points of TF" in told("graph", "--model", folder / "neox", *mine, "--points", 9)
+    no_gen = points(*(line for line in lines() if line["task"] == "tf"))
+    none = told("graph", *no_gen, "--task", "gen")
+    assert "there are no test points of GEN with an alternative: a belief graph needs some, give more in" in none
+    assert "rome needs the run's own points and model" in told("graph", *no_gen, "--method", "rome")
     for method in ("belief", "rome", "retrain"):
         line = told("update", "--model", folder / "neox", *mine, "--method", method)
         assert f"{method} needs the run's own points and model" in line

@@ -21,6 +21,7 @@ from worldgen.evaluate.runs.stage import in_order, make_stage
 from worldgen.evaluate.slag.points import Task
 from worldgen.evaluate.slag.scoring import read_belief_scores
 from worldgen.evaluate.stages.slag import whole
+from worldgen.evaluate.stages.slag.graph import Wanted, draw_graph
 from worldgen.evaluate.stages.slag.optimizers import train_editor, trained_for, training_of
 from worldgen.evaluate.stages.slag.points import POINTS, believed
 from worldgen.evaluate.stages.slag.sources import OWN
@@ -143,3 +144,12 @@ def test_the_command_does_nothing_twice(run, capsys):
     assert exit_code_of("train-editor", run.folder, "--method", "ke", "--json") == 0
     assert json.loads(capsys.readouterr().out)["optimizers/ke"]["updates"] == 6
     assert (run.folder / "optimizers" / "ke" / "final" / "optimizer.safetensors").stat().st_mtime_ns == before
+
+
+@each_method
+def test_it_flips_beliefs_and_draws_graphs(run, method):
+    folder = draw_graph(run, method, Wanted(4))
+    manifest = read_manifest(run.folder / "slag" / "flips" / method.name)
+    assert manifest is not None
+    assert f"{method.section}.updates" in manifest.inputs  # the training's settings decide the graph
+    assert len(pd.read_parquet(folder / "nodes.parquet")) == 4

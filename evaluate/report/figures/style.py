@@ -7,7 +7,8 @@ from typing import Final
 
 # A colour's name is that of the page's CSS variable: the figure on the page takes its colours from the page, dark ones
 # on a dark page.
-COLORS: Final = {"ink": "#1f2a34", "muted": "#66727e", "line": "#d3dae0", "agent": "#2b6ca3", "model": "#c4532f"}
+COLORS: Final = {"ink": "#1f2a34", "muted": "#66727e", "line": "#d3dae0", "agent": "#2b6ca3", "model": "#c4532f",
+          "better": "#22744a", "worse": "#ad3a22"}  # fmt: skip
 STYLE: Final[Mapping[str, str | float | bool | list[str]]] = {
     # A label such as "$x$" is money, not mathematics.
     "text.parse_math": False,

@@ -18,15 +18,23 @@ from worldgen.evaluate.statistics.ratios import Ratios
 
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
 
 _ROWS_AT_ONCE: Final = 256  # rows of A @ A that are held at once: 20 MB of them at 10,000 nodes
+_ONES: Final = np.array([byte.bit_count() for byte in range(256)], dtype=np.uint8)  # numpy 1.26 counts no bits itself
 
 
 def graph_of(source: Integers, target: Integers, n: int) -> csr_array:
-    """Returns the graph of these edges [E], each given once. Raises ValueError for an edge from a node to itself."""
+    """Returns the graph of these edges [E], each given once, in any order.
+
+    Raises ValueError for an edge from a node to itself.
+    """
     if (source == target).any():
         raise ValueError("a belief graph has no edge from a node to itself")
-    return csr_array((np.ones(len(source), dtype=np.int64), (source, target)), shape=(n, n))
+    A = csr_array((np.ones(len(source), dtype=np.int64), (source, target)), shape=(n, n))
+    A.sort_indices()
+    return A
 
 
 def edges_of(A: csr_array) -> tuple[Integers, Integers]:
@@ -45,14 +53,18 @@ def in_degrees(A: csr_array) -> Integers:
     return np.asarray(A.sum(axis=0), dtype=np.int64)
 
 
-def corrupting(A: csr_array, right: Flags) -> Integers:
-    """Returns [n]: how many right beliefs each flip changes; in TF they are wrong then. Shapes: right [n]."""
-    return np.asarray(A @ right.astype(np.int64))
+def corrupting(A: csr_array, right: Flags, ends_right: Flags) -> Integers:
+    """Returns [n]: how many right beliefs each flip makes wrong.
+
+    Shapes: right [n], before any flip; ends_right [E], the changed belief of each edge, in the order of `edges_of`.
+    """
+    source, target = edges_of(A)
+    return np.bincount(source[right[target] & ~ends_right], minlength=A.shape[0]).astype(np.int64)
 
 
-def net_corrupting(A: csr_array, right: Flags) -> Integers:
-    """Returns [n]: how many right beliefs each flip changes, minus the wrong ones that it changes."""
-    return np.asarray(A @ np.where(right, 1, -1))
+def net_corrupting(A: csr_array, right: Flags, ends_right: Flags) -> Integers:
+    """Returns [n]: how many right beliefs each flip makes wrong, minus the wrong ones that it makes right."""
+    return corrupting(A, right, ends_right) - corrupting(A, ~right, ~ends_right)
 
 
 def landing(A: csr_array, on: Flags) -> Ratios:
@@ -77,37 +89,38 @@ def descendant_transitivity(A: csr_array) -> Ratios:
     """Returns for each node a, over its children b and all d that b reaches: how many d are a's children, and how many.
 
     A d counts once for each b. It may be a, but it is not b. Source: the paper's published code.
-    With c(b) the strong component of b, D[c] the nodes in c and those that it reaches, M[a, c] the children of a in c:
+    With c(b) the strong component of b, N(a) the children of a, D[c] the nodes in c and those that it reaches:
 
-        hits_a = sum((M @ D) * A, axis=1) - outdegree_a,    trials_a = sum_b A[a, b] (|D[c(b)]| - 1)
+        hits_a = sum_b A[a, b] |D[c(b)] & N(a)| - outdegree_a,    trials_a = sum_b A[a, b] (|D[c(b)]| - 1)
     """
     _, component = connected_components(A, connection="strong")
-    D, degrees = _reached(A, component), out_degrees(A)
-    n, C = len(component), len(D)
-    member = csr_array((np.ones(n, dtype=np.int32), (np.arange(n), component)), shape=(n, C))
-    hits = [_picked((some @ member) @ D, some) for some in _row_blocks(A)]
-    sizes = D.sum(axis=1, dtype=np.int64)[component] - 1
-    return Ratios((np.concatenate(hits) - degrees).astype(np.float64), (A @ sizes).astype(np.float64))
+    D, n = _reached(A, component), A.shape[0]
+    sizes = np.array([_ONES[row].sum(dtype=np.int64) for row in D], dtype=np.int64)[component] - 1
+    hits = np.zeros(n, dtype=np.int64)
+    for a in range(n):
+        children = A.indices[A.indptr[a] : A.indptr[a + 1]]
+        hits[a] = _ONES[D[component[children]] & _bits(children, n)].sum(dtype=np.int64)
+    return Ratios((hits - out_degrees(A)).astype(np.float64), (A @ sizes).astype(np.float64))
 
 
-def _picked(counts: NDArray, edges: csr_array) -> Integers:
-    """Returns the sum over each row of those counts that lie on an edge."""
-    where = edges.tocoo()
-    return np.bincount(where.row, counts[where.row, where.col], minlength=edges.shape[0]).astype(np.int64)
+def _bits(nodes: Integers, n: int) -> Bytes:
+    """Returns [ceil(n / 8)]: a set of nodes, a bit for each node."""
+    found = np.zeros(n, dtype=bool)
+    found[nodes] = True
+    return np.packbits(found)
 
 
-def _reached(A: csr_array, component: Integers) -> NDArray[np.int32]:
-    """Returns [C, n]: 1 where a node lies in a strong component or is reached from it."""
+def _reached(A: csr_array, component: Integers) -> Bytes:
+    """Returns [C, ceil(n / 8)]: the nodes that lie in each strong component or are reached from it (`_bits`)."""
     n, C = len(component), int(component.max(initial=-1)) + 1
-    D = np.zeros((C, n), dtype=np.int32)
-    D[component, np.arange(n)] = 1
     source, target = edges_of(A)
     between = coo_array((np.ones(A.nnz), (component[source], component[target])), shape=(C, C)).tocsr()
     successors = [between.indices[between.indptr[c] : between.indptr[c + 1]] for c in range(C)]
     order = TopologicalSorter({c: [s for s in of.tolist() if s != c] for c, of in enumerate(successors)})
+    members = np.split(np.argsort(component, kind="stable"), np.cumsum(np.bincount(component, minlength=C))[:-1])
+    D = np.zeros((C, -(-n // 8)), dtype=np.uint8)
     for c in order.static_order():  # successors come first
-        for successor in successors[c].tolist():
-            np.maximum(D[c], D[successor], out=D[c])
+        D[c] = _bits(members[c], n) | np.bitwise_or.reduce(D[successors[c]], axis=0)
     return D
 
 

@@ -1,63 +1,55 @@
-"""The nodes of a belief graph: TF statements, what the model holds of them, and what flips it."""
+"""The nodes of a belief graph: main questions of points, what the model holds of them, and what flips it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from worldgen.bayes.agent import Agent, Edit
-from worldgen.bayes.statements import Statement
-from worldgen.evaluate.slag.points import FALSE, TRUE, Asked, Point, Task, other_truth
-from worldgen.evaluate.slag.predictions import Part, PointQuestions, Predictions
+import numpy as np
+
+from worldgen.bayes.agent import Agent
+from worldgen.evaluate.slag.points import Asked, Point, Task, other_truth
+from worldgen.evaluate.slag.predictions import Part, PointQuestions, Predictions, is_right
 from worldgen.evaluate.slag.rational import statement_of
-from worldgen.evaluate.slag.updating.blocks import PointUpdate
+from worldgen.evaluate.slag.updating.blocks import PointUpdate, updates_of
 from worldgen.worlds.world import World
 
 
 @dataclass(frozen=True)
 class Node:
-    """A statement, and the model's belief in it."""
+    """A question, the model's answer to it, and the update that flips this belief."""
 
     point: Point
     """A point with a main question and nothing else."""
-    statement: Statement
-    """The statement as the agent reads it."""
     predicted: str
-    """The model's prediction before any update: "true" or "false"."""
+    """The model's prediction before any update: "true" or "false", in GEN an answer."""
+    flip: PointUpdate
+    """The update that asks the model for the other truth value, in GEN for another answer."""
 
     @property
     def right(self) -> bool:
         """Whether the model's prediction is right."""
-        return self.predicted in self.point.main.eligible
-
-    @property
-    def flip(self) -> PointUpdate:
-        """The update that asks the model for the other truth value."""
-        return PointUpdate(self.point, other_truth(self.predicted), self.point.weight)
-
-    @property
-    def observation(self) -> Edit | None:
-        """The flip as the agent can observe it: n' times the fact that the flipped statement states.
-
-        That is "s r o" made true, or "not s r o" made false, which says the same. None for every other flip: that a
-        fact is false is no observation that the agent takes, and neither is an "and" or an "or".
-        """
-        states = {("", TRUE), ("not", FALSE)}
-        if (self.statement.connective, self.flip.label) not in states:
-            return None
-        return Edit(*self.statement.first, self.point.weight)
+        return is_right(self.predicted, self.point.main.eligible)
 
 
-def nodes_of(world: World, questions: PointQuestions, predictions: Predictions) -> list[Node]:
-    """Returns a node for the main question of every TF point, in their order."""
-    said = predictions.text[questions.main]
-    return [_node(world, point, point.main, str(text)) for point, text in zip(questions.points, said, strict=True)]
+def nodes_of(
+    points: Sequence[Point], questions: PointQuestions, predictions: Predictions, draw: np.random.Generator
+) -> list[Node]:
+    """Returns a node for each of these points, in order; a GEN point that no other answer can be asked of has none.
+
+    In GEN the other answer is that of "changing" updates: a random one of `Point.alternatives`, of its own weight.
+    """
+    said = {point.id: str(predictions.text[i]) for point, i in zip(questions.points, questions.main, strict=True)}
+    if points and points[0].task is Task.TF:
+        return [_truth_node(point, point.main, said[point.id]) for point in points]
+    flips = updates_of([_alone(point, point.main) for point in points], "changing", said, draw)
+    return [Node(flip.point, said[flip.point.id], flip) for flip in flips]
 
 
 def entailed_nodes(
     world: World, agent: Agent, questions: PointQuestions, predictions: Predictions, target_credence: float
 ) -> list[Node]:
-    """Returns a node for every entailed question that follows from the true main belief, each statement once.
+    """Returns a TF node for every entailed question that follows from the true main belief, each statement once.
 
     So its label is the truth. Questions whose label is the agent's after an update (R7) are none. The weight n' lifts
     the agent's credence in the fact of the statement to `target_credence`, as that of a main question does.
@@ -69,24 +61,24 @@ def entailed_nodes(
         if asked.prompt not in taken:
             taken.add(asked.prompt)
             point = replace(questions.points[number], id=f"{questions.points[number].id} entailed {i}", fact=None)
-            node = _node(world, point, asked, str(predictions.text[members.entry[i]]))
-            found.append(_weighted(agent, node, target_credence))
+            point = _weighted(world, agent, point, asked, target_credence)
+            found.append(_truth_node(point, asked, str(predictions.text[members.entry[i]])))
     return found
 
 
-def _node(world: World, point: Point, asked: Asked, predicted: str) -> Node:
-    alone = replace(point, main=asked, paraphrases=(), entailed=(), neutral=(), alternatives=())
-    return Node(alone, statement_of(world, Task.TF, asked), predicted)
+def _truth_node(point: Point, asked: Asked, predicted: str) -> Node:
+    alone = _alone(point, asked)
+    return Node(alone, predicted, PointUpdate(alone, other_truth(predicted), point.weight))
 
 
-def _weighted(agent: Agent, node: Node, target_credence: float) -> Node:
-    first, connective = node.statement.first, node.statement.connective
-    if connective not in ("", "not"):
-        return node
-    weight = float(agent.weight_for(*first, target_credence))
-    return replace(node, point=replace(node.point, weight=weight, fact=None if connective else first))
+def _alone(point: Point, asked: Asked) -> Point:
+    return replace(point, main=asked, paraphrases=(), entailed=(), neutral=())
 
 
-def statements_of(nodes: Sequence[Node]) -> list[Statement]:
-    """Returns the statement of each node."""
-    return [node.statement for node in nodes]
+def _weighted(world: World, agent: Agent, point: Point, asked: Asked, target_credence: float) -> Point:
+    """Returns the point with the fact and the weight of a statement; of an "and" or "or" with the weight it has."""
+    statement = statement_of(world, Task.TF, asked)
+    if statement.connective not in ("", "not"):
+        return point
+    weight = float(agent.weight_for(*statement.first, target_credence))
+    return replace(point, weight=weight, fact=None if statement.connective else statement.first)

@@ -23,8 +23,7 @@ from worldgen.evaluate.slag.graphs.measures import (
 )
 from worldgen.evaluate.statistics.block_bootstrap import Resampling
 from worldgen.evaluate.statistics.interval import Interval
-from worldgen.evaluate.statistics.pooled import pooled_interval
-from worldgen.evaluate.statistics.ratios import Ratios
+from worldgen.evaluate.statistics.pooled import pooled_intervals
 
 QUANTILES: Final = (5, 25, 50, 75, 95)
 _TOP: Final = 10
@@ -95,18 +94,22 @@ class GraphSummary:
 
 
 def summary_of(
-    A: csr_array, right: Flags, flips: Flags, resampling: Resampling, draw: np.random.Generator
+    A: csr_array, right: Flags, ends_right: Flags, flips: Flags, resampling: Resampling, draw: np.random.Generator
 ) -> GraphSummary:
     """Returns the statistics of the graph A. Intervals resample the flipped nodes.
 
-    Shapes: right [n], whether each belief is; flips [n], which flips were made: what they change is counted over them.
+    Shapes: right [n], whether each belief is; ends_right [E], whether the changed belief of each edge is; flips [n],
+    which flips were made: what they change is counted over them.
     """
     every, flipped = np.arange(len(right)), np.flatnonzero(flips)
     into, out = in_degrees(A), out_degrees(A)
-
-    def interval(ratios: Ratios) -> Interval:
-        return pooled_interval(ratios.where(flips), resampling, draw)
-
+    shares = {
+        "transitivity": transitivity(A),
+        "descendant_transitivity": descendant_transitivity(A),
+        "on_wrong": landing(A, ~right),
+        "on_right": landing(A, right),
+    }
+    found = pooled_intervals({name: its.where(flips) for name, its in shares.items()}, resampling, draw)
     return GraphSummary(
         nodes=len(right),
         flips=len(flipped),
@@ -114,14 +117,11 @@ def summary_of(
         edgeless=float(np.mean(into + out == 0)) if len(right) else math.nan,
         in_degree=Spread.of(into, every),
         out_degree=Spread.of(out, flipped),
-        corrupting=Spread.of(corrupting(A, right), flipped),
-        net_corrupting=Spread.of(net_corrupting(A, right), flipped),
+        corrupting=Spread.of(corrupting(A, right, ends_right), flipped),
+        net_corrupting=Spread.of(net_corrupting(A, right, ends_right), flipped),
         weak=Components.of(component_sizes(A, "weak")),
         strong=Components.of(component_sizes(A, "strong")),
-        transitivity=interval(transitivity(A)),
-        descendant_transitivity=interval(descendant_transitivity(A)),
-        on_wrong=interval(landing(A, ~right)),
-        on_right=interval(landing(A, right)),
+        **found,
     )
 
 

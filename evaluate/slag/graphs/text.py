@@ -7,13 +7,13 @@ import math
 from worldgen.evaluate.slag.graphs.drawn import DrawnGraph
 from worldgen.evaluate.statistics.interval import Interval, spread
 
-_SHARES = {
+SHARES = {
     "transitivity": "update-transitivity, grandchildren",
     "descendant_transitivity": "the same, all descendants",
     "on_wrong": "wrong beliefs that a flip changes",
     "on_right": "right beliefs that a flip changes",
 }
-_AGREEMENT = {
+AGREEMENT = {
     "precision": "edge precision",
     "recall": "edge recall",
     "f1": "edge F1",
@@ -25,27 +25,28 @@ _WIDTH = 36
 
 
 def graph_as_text(drawn: DrawnGraph) -> str:
-    """Returns the two graphs side by side, then how they agree."""
-    model, rational, agreement = drawn.model, drawn.rational, drawn.agreement
-    rows: list[tuple[str, ...]] = [("", "model", "rational agent")]
-    rows.append(("nodes", f"{model.nodes:,}", f"{rational.nodes:,}"))
-    rows.append(("flipped / can be observed", f"{drawn.flipped:,}", f"{rational.flips:,}"))
-    rows.append(("edges", f"{model.edges:,}", f"{rational.edges:,}"))
-    rows.append(("without edges", *(f"{graph.edgeless:.2f}" for graph in (model, rational))))
+    """Returns the two graphs side by side, then how they agree; the model's alone where there is no other."""
+    graphs = [graph for graph in (drawn.model, drawn.rational) if graph is not None]
+    flips = [drawn.flipped, *(graph.flips for graph in graphs[1:])]
+    rows: list[tuple[str, ...]] = [("", "model", "rational agent")[: 1 + len(graphs)]]
+    rows.append(("nodes", *(f"{graph.nodes:,}" for graph in graphs)))
+    rows.append(("flipped / can be observed", *(f"{number:,}" for number in flips)))
+    rows.append(("edges", *(f"{graph.edges:,}" for graph in graphs)))
+    rows.append(("without edges", *(f"{graph.edgeless:.2f}" for graph in graphs)))
     for name in ("in_degree", "out_degree", "corrupting", "net_corrupting"):
-        cells = (_number(getattr(graph, name).quantiles[95]) for graph in (model, rational))
+        cells = (_number(getattr(graph, name).quantiles[95]) for graph in graphs)
         rows.append((f"{name.replace('_', ' ')}, 95th percentile", *cells))
     for name in ("weak", "strong"):
-        rows.append((f"{name} components", *(f"{getattr(graph, name).count:,}" for graph in (model, rational))))
-    for name, label in _SHARES.items():
-        rows.append((label, *(_shown(getattr(graph, name)) for graph in (model, rational))))
-    rows += [(label, _shown(agreement[name]), "") for name, label in _AGREEMENT.items()]
-    return "\n".join(f"{label:{_WIDTH}} {one:>20} {other:>20}".rstrip() for label, one, other in rows)
+        rows.append((f"{name} components", *(f"{getattr(graph, name).count:,}" for graph in graphs)))
+    for name, label in SHARES.items():
+        rows.append((label, *(shown(getattr(graph, name)) for graph in graphs)))
+    rows += [(label, shown(drawn.agreement[name])) for name, label in AGREEMENT.items() if name in drawn.agreement]
+    return "\n".join(f"{label:{_WIDTH}}" + "".join(f" {cell:>20}" for cell in cells) for label, *cells in rows)
 
 
 def _number(value: float) -> str:
     return "-" if math.isnan(value) else f"{value:g}"
 
 
-def _shown(interval: Interval) -> str:
+def shown(interval: Interval) -> str:
     return "-" if math.isnan(interval.mean) else f"{interval.mean:.3f} {spread(interval).strip()}"

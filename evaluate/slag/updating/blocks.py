@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from worldgen.evaluate.slag.points import TRUE, Asked, Point, Task, questions_of
+from worldgen.evaluate.slag.predictions import is_right
 from worldgen.facts import Fact
 from worldgen.worlds.world import World
 
@@ -80,9 +81,9 @@ def updates_of(
 
 def _changed(point: Point, predicted: str, draw: np.random.Generator) -> PointUpdate | None:
     if point.task is Task.TF:
-        labels = [label for label in (*point.main.eligible, *point.alternatives) if label != predicted]
+        labels = [label for label in (*point.main.eligible, *point.alternatives) if not is_right(predicted, [label])]
         return PointUpdate(point, labels[0], point.weight) if labels else None
-    wrong = [number for number, label in enumerate(point.alternatives) if label != predicted]
+    wrong = [number for number, label in enumerate(point.alternatives) if not is_right(predicted, [label])]
     if not wrong:
         return None
     chosen = int(draw.choice(wrong))

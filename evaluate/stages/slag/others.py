@@ -48,25 +48,30 @@ _LONGEST: Final = 40
 
 
 def sources_of(run: Run, points: Path | None, model: str | None, method: Method | None = None) -> tuple[Run, Sources]:
-    """Returns the run in whose folder the measurement lies, and its sources: the run itself where both are its own.
+    """Returns the run in whose folder beliefs are detected, or updated by a method, and its sources (`sources_for`).
 
-    Raises UserError, before anything is written, for a points file or a model that is at fault, for a model that cannot
-    be asked the points, for a method that updates none but the run's own, for labels from the beam of the run's own,
-    and where there is nothing to measure.
+    Raises UserError, before anything is written, where there is nothing to update or to tune on, and for labels from
+    the beam of the run's own.
+    """
+    return sources_for(run, points, model, method, partial(_check_counts, run, method) if method else lambda _: None)
+
+
+def sources_for(
+    run: Run, points: Path | None, model: str | None, method: Method | None, check: Callable[[Sequence[Point]], None]
+) -> tuple[Run, Sources]:
+    """Returns the run in whose folder a measurement lies, and its sources: the run itself where both are its own.
+
+    `check` raises UserError for points that cannot be measured. Raises UserError, before anything is written, for a
+    points file or a model that is at fault, for a model that cannot be asked the points, and for a method that updates
+    none but the run's own.
     """
     if points is None and model is None:
         return run, OWN
-    if method is not None and run.config.slag.protocol == "beam":
-        raise UserError(
-            "slag.protocol=beam needs the run's own points and model: with --model or --points take correcting or "
-            "changing"
-        )
     if method is not None and method.make_for_any is None:
         able = ", ".join(name for name, each in METHODS.items() if each.make_for_any)
         raise UserError(f"{method.name} needs the run's own points and model: with --model or --points take {able}")
     asked, given = _AskedModel.of(run, model), _points_of(run, points)
-    if method is not None:
-        _check_counts(run, method, given.points)
+    check(given.points)
     return _prepared(run, given, asked, _name(points, model))
 
 
@@ -166,6 +171,11 @@ def _points_of(run: Run, path: Path | None) -> _GivenPoints:
 
 def _check_counts(run: Run, method: Method, points: Sequence[Point]) -> None:
     """Raises UserError for what is sure before the model is asked: too few points for an r, none to tune on."""
+    if run.config.slag.protocol == "beam":
+        raise UserError(
+            "slag.protocol=beam needs the run's own points and model: with --model or --points take correcting or "
+            "changing"
+        )
     check_enough(run, Counter(point.task for point in points if point.split == "test"), run.config.slag.r)
     if grid_points(run, method) and not any(point.split == "dev" for point in points):
         raise nothing_to_tune_on(method)

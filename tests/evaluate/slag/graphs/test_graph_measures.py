@@ -79,13 +79,17 @@ def test_a_chain_differs_by_its_far_descendants() -> None:
 def test_a_graph_by_hand() -> None:
     """Nodes 0 to 4; 1 and 3 are wrong. 0 changes 1, 2 and 3; 1 changes 2; 4 has no edge."""
     A, right = graph(5, (0, 1), (0, 2), (0, 3), (1, 2)), np.array([True, False, True, False, True])
-    found = summary_of(A, right, np.ones(5, dtype=bool), RESAMPLING, np.random.default_rng(0))
+    ends_right = np.array([True, False, True, False])  # as in TF: 1 and 3 become right, 2 becomes wrong
+    found = summary_of(A, right, ends_right, np.ones(5, dtype=bool), RESAMPLING, np.random.default_rng(0))
     assert (found.nodes, found.edges, found.edgeless) == (5, 4, 1 / 5)
     assert found.out_degree.top[:2] == ((0, 3), (1, 1))
     assert found.in_degree.top[0] == (2, 2)
     assert found.out_degree.quantiles == {5: 0, 25: 0, 50: 0, 75: 1, 95: pytest.approx(2.6)}
-    assert corrupting(A, right).tolist() == [1, 1, 0, 0, 0]
-    assert net_corrupting(A, right).tolist() == [-1, 1, 0, 0, 0]
+    assert corrupting(A, right, ends_right).tolist() == [1, 1, 0, 0, 0]
+    assert net_corrupting(A, right, ends_right).tolist() == [-1, 1, 0, 0, 0]
+    # In GEN one wrong answer may follow another: 0 -> 1 mends nothing then, and 0 -> 2 may leave a right answer right.
+    assert corrupting(A, right, np.array([False, True, True, False])).tolist() == [0, 1, 0, 0, 0]
+    assert net_corrupting(A, right, np.array([False, True, True, False])).tolist() == [-1, 1, 0, 0, 0]
     assert (found.weak.count, found.weak.largest, found.strong.count, found.strong.largest) == (2, (4,), 5, ())
     assert found.transitivity.mean == 1  # 0 -> 1 -> 2
     # Pairs (flip, wrong belief): 2 for each of the three right nodes, 1 for each of the two wrong ones.
@@ -96,7 +100,8 @@ def test_a_graph_by_hand() -> None:
 
 def test_flips_that_were_not_made_do_not_count() -> None:
     A, right = graph(3, (0, 1)), np.array([True, True, True])
-    found = summary_of(A, right, np.array([True, False, False]), RESAMPLING, np.random.default_rng(0))
+    flips = np.array([True, False, False])
+    found = summary_of(A, right, np.array([False]), flips, RESAMPLING, np.random.default_rng(0))
     assert found.on_right.mean == 1 / 2
     assert found.out_degree == Spread.of(np.array([1]), np.array([0]))
 
@@ -110,14 +115,16 @@ def test_an_edge_to_itself_is_refused() -> None:
 def test_sparse_products_equal_loops(A: NDArray[np.bool_]) -> None:
     n, nodes = len(A), range(len(A))
     S, right = sparse(A), np.arange(n) % 2 == 0
+    ends_right = ~right[edges_of(S)[1]]
     two_steps = [(a, b, c) for a in nodes for b in nodes for c in nodes if A[a, b] and A[b, c] and c != a]
     found = transitivity(S)
     assert found.hits.tolist() == [sum(A[a, c] for x, _, c in two_steps if x == a) for a in nodes]
     assert found.trials.tolist() == [sum(x == a for x, *_ in two_steps) for a in nodes]
     assert out_degrees(S).tolist() == A.sum(axis=1).tolist()
     assert in_degrees(S).tolist() == A.sum(axis=0).tolist()
-    assert corrupting(S, right).tolist() == [sum(A[u, v] for v in nodes if right[v]) for u in nodes]
-    assert net_corrupting(S, right).tolist() == [sum(A[u, v] * (1 if right[v] else -1) for v in nodes) for u in nodes]
+    assert corrupting(S, right, ends_right).tolist() == [sum(A[u, v] for v in nodes if right[v]) for u in nodes]
+    lost = [sum(A[u, v] * (1 if right[v] else -1) for v in nodes) for u in nodes]
+    assert net_corrupting(S, right, ends_right).tolist() == lost
     landed = landing(S, right)
     assert landed.trials.tolist() == [sum(right[v] for v in nodes if v != u) for u in nodes]
     assert landed.hits.tolist() == [sum(A[u, v] for v in nodes if right[v]) for u in nodes]

@@ -1,0 +1,1 @@
+"""Belief graphs on the page: the tables of their statistics, and drawings of their parts."""
