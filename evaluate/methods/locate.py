@@ -16,7 +16,7 @@ from worldgen.evaluate.methods.workbench import Workbench
 from worldgen.lm.data import TokenShards
 from worldgen.lm.editors.rewriting.key_covariance import cholesky_factor, key_covariances
 from worldgen.lm.editors.rewriting.weight_update import RewriteSite
-from worldgen.lm.editors.settings import BeliefMemitConfig, MemitConfig, RewritingConfig
+from worldgen.lm.editors.settings import BeliefMemitConfig, MemitConfig, RewritingConfig, RomeConfig
 from worldgen.lm.inspection.causal_tracing import TOKENS, Token
 from worldgen.randomness import generator
 from worldgen.storage.files import write_array
@@ -58,12 +58,13 @@ def _place(method: str, config: RewritingConfig, layers: int, traced: Callable[[
     """Returns the token and the layer: as set, or of the strongest site of the trace."""
     if config.layer != "traced" and not 0 <= config.layer < layers:
         raise UserError(f"{method}.layer is {config.layer}, but the model has the layers 0 to {layers - 1}")
-    if config.token != "traced" and config.layer != "traced":
-        return config.token, config.layer
+    token = config.token if isinstance(config, RomeConfig) else "relation"
+    if token != "traced" and config.layer != "traced":
+        return token, config.layer
     effects = traced()
     if config.layer != "traced":
         effects = effects[effects["layer"] == config.layer]
-    strongest = strongest_mlp(effects, TOKENS if config.token == "traced" else (config.token,))
+    strongest = strongest_mlp(effects, TOKENS if token == "traced" else (token,))
     return strongest.token, strongest.layer
 
 

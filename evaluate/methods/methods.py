@@ -67,6 +67,10 @@ class Method:
     is_trained: bool = False
     """Whether it is trained for the run's model before it edits (`worldgen train-editor`)."""
 
+    def asks_the_agent(self, settings: Section) -> bool:
+        """Returns whether it asks the rational agent at every edit."""
+        return "agent" in self.needs(settings)
+
     @property
     def settings(self) -> tuple[str, ...]:
         """Its settings as `--set` takes them: "ft.learning_rate"."""
@@ -188,7 +192,7 @@ def _documents(bench: Workbench) -> Editor[MistralForCausalLM]:
 def _belief_memit(bench: Workbench) -> Editor[MistralForCausalLM]:
     from worldgen.evaluate.methods.locate import locate
     from worldgen.evaluate.teaching.teacher import teacher_of
-    from worldgen.lm.editors.rewriting.belief_memit import BeliefMemit
+    from worldgen.lm.editors.belief.belief_memit import BeliefMemit
 
     config, mode = bench.settings, bench.edit.mode
     assert isinstance(config, BeliefMemitConfig)
@@ -221,7 +225,8 @@ def _learned(section: str, kind: type[OptimizerConfig]) -> Method:
 def _needs_of_rewriting(settings: Section) -> tuple[Need, ...]:
     """The corpus for the keys' covariance; the trace, unless both token and layer are set."""
     assert isinstance(settings, RewritingConfig)
-    return ("corpus", "trace") if "traced" in (settings.token, settings.layer) else ("corpus",)
+    traced = "traced" in (settings.layer, settings.token if isinstance(settings, RomeConfig) else "relation")
+    return ("corpus", "trace") if traced else ("corpus",)
 
 
 def _asks(_: Section) -> tuple[Need, ...]:

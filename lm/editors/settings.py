@@ -115,13 +115,12 @@ class RetrainConfig(Section):
 class RewritingConfig(Section):
     """Where MLPs are rewritten, and how the change of their output is sought.
 
-    "traced" takes the token or layer where tracing finds the greatest effect of an MLP. The change of the MLP's output
-    is optimized in at most `steps` steps of `learning_rate`, in units of the root mean square of the layer's states.
+    "traced" takes the layer where tracing finds the greatest effect of an MLP. The change of the MLP's output is
+    optimized in at most `steps` steps of `learning_rate`, in units of the root mean square of the layer's states.
     `contexts` is the number of texts that a request is put after; one of them is the empty text. The keys' covariance
     is taken over `covariance_tokens` tokens of the corpus.
     """
 
-    token: Literal["traced", "subject", "relation"] = "traced"
     layer: int | Literal["traced"] = "traced"
     contexts: int = Field(10, ge=1)
     steps: int = Field(40, ge=1)
@@ -130,12 +129,13 @@ class RewritingConfig(Section):
 
 
 class RomeConfig(RewritingConfig):
-    """How one layer's MLP is rewritten at one token (`rome`).
+    """How one layer's MLP is rewritten at one token (`rome`): of the subject, of the relation, or where tracing says.
 
     There is no step once the target's probability is above `stop_probability`. `kl_weight` is the weight of the token
     after the subject staying as it is.
     """
 
+    token: Literal["traced", "subject", "relation"] = "traced"
     kl_weight: float = Field(0.0625, ge=0)
     stop_probability: float = Field(0.95, gt=0, le=1)
 
@@ -152,12 +152,12 @@ class MemitConfig(RomeConfig):
 
 
 class BeliefMemitConfig(RewritingConfig):
-    """How MLPs are rewritten towards the agent (`belief-memit`); `layers` and `old_keys` as for `memit`.
+    """How MLPs are rewritten towards the agent (`belief-memit`): at the last token of each prompt.
 
-    All `steps` steps are taken. A soft target names at most `objects` objects.
+    `layers` and `old_keys` are as for `memit`. All `steps` steps are taken. A soft target names at most `objects`
+    objects.
     """
 
-    token: Literal["traced", "subject", "relation"] = "relation"
     contexts: int = Field(1, ge=1)
     steps: int = Field(10, ge=1)
     layers: int = Field(4, ge=1)
@@ -168,4 +168,4 @@ class BeliefMemitConfig(RewritingConfig):
 class DocumentsConfig(LoraConfig):
     """LoRA on sentences of the revised agent (`documents`): n' for a request, at most `sentences`."""
 
-    sentences: int = Field(64, ge=1)
+    sentences: int = Field(32, ge=1)

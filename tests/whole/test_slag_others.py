@@ -242,7 +242,7 @@ def test_bad_input_is_refused_in_one_line_and_nothing_is_written(
     assert "--set 'slag.grids=[]'" in told("update", *no_dev, *grid)
     beam = told("update", "--model", folder / "neox", *mine, "--set", "slag.protocol=beam")
     assert "take correcting or changing" in beam
-    for method in ("belief", "rome", "retrain"):
+    for method in ("belief", "rome", "retrain", "closure-lora", "documents", "belief-memit"):
         line = told("update", "--model", folder / "neox", *mine, "--method", method)
         assert f"{method} needs the run's own points and model" in line
         assert all(name in line for name, each in METHODS.items() if each.make_for_any)

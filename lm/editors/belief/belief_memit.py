@@ -54,20 +54,17 @@ class BeliefMemit:
         spent, losses = SpentOperations(self._counts), list[float]()
         with restored(model), put_back(self.site.weights(model).values()):
             model.eval().requires_grad_(False)
-            for turn, requests in enumerate(rounds(self.mode, edition)):
+            for turn in range(len(rounds(self.mode, edition))):
                 (batch, *_) = self.teacher.batches(model, edition, turn)
                 targets = [target for target, _ in batch.weighted_soft_targets()]
-                losses += self._write(model, targets, requests, spent)
+                losses += self._write(model, targets, spent)
             yield Edited(model, (Cost(tuple(losses), spent.total),))
 
     def _write(
-        self, model: MistralForCausalLM, targets: Sequence[SoftTarget], requests: Sequence[Request],
-        spent: SpentOperations,
-    ) -> tuple[float, ...]:  # fmt: skip
+        self, model: MistralForCausalLM, targets: Sequence[SoftTarget], spent: SpentOperations
+    ) -> tuple[float, ...]:
         """Writes what the targets say at once; returns the mean divergence before each step of the search for d."""
-        subjects = [request.subject for request in requests]
-        pairs = [(pair, _subject_in(pair[0], subjects)) for target in targets for pair in target.pairs]
-        texts = [Request(*pair, subject=subject) for pair, subject in pairs]
+        texts = [Request(*pair) for target in targets for pair in target.pairs]
         batch = requests_in_contexts(self.tokenizer, texts, self.site, model.device)
         loss = BeliefLoss(model, batch, self.site, targets)
         d, losses = _sought(loss, self.config, spent)
@@ -127,9 +124,3 @@ def _sought(
         optimizer.step(gradient, every)
         losses.append(mean)
     return d * loss.sizes, tuple(torch.stack(losses).tolist()) if losses else ()
-
-
-def _subject_in(prompt: str, subjects: Sequence[str]) -> str:
-    """Returns a prompt up to the end of the first of these subjects that it names; all of it if it names none."""
-    ends = (prompt.index(subject) + len(subject) for subject in subjects if subject in prompt)
-    return prompt[: next(ends, None)]
