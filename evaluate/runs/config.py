@@ -176,10 +176,10 @@ def override(config: RunConfig, settings: Iterable[str]) -> RunConfig:
         key, equals, value = setting.partition("=")
         if not equals:
             raise UserError(f"--set {setting!r}: write it as section.field=value, e.g. --set world.facts=600")
-        if key in _EFFORTS:
-            fields[key.removesuffix(".effort")] |= _effort(key, value)
+        if key in EFFORTS:
+            fields[key.removesuffix(".effort")] |= _effort(key, str(_toml_value(value)))
             continue
-        known = field_names()
+        known = [*field_names(), *EFFORTS]
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
             hint = f"did you mean {near[0]!r}?" if near else "see `worldgen config` for the fields"
@@ -189,7 +189,7 @@ def override(config: RunConfig, settings: Iterable[str]) -> RunConfig:
     return _validated(fields, "the settings")
 
 
-_EFFORTS: Final = {
+EFFORTS: Final = {
     f"{name}.effort": field.default.efforts
     for name, field in RunConfig.model_fields.items()
     if isinstance(field.default, Section) and field.default.efforts
@@ -199,9 +199,9 @@ _EFFORTS: Final = {
 
 def _effort(key: str, value: str) -> Mapping[str, Any]:
     """Returns the fields that an effort stands for. Raises UserError for one that is not known."""
-    if value not in _EFFORTS[key]:
-        raise UserError(f"--set {key}={value}: choose from {', '.join(_EFFORTS[key])}")
-    return _EFFORTS[key][value]
+    if value not in EFFORTS[key]:
+        raise UserError(f"--set {key}={value}: choose from {', '.join(EFFORTS[key])}")
+    return EFFORTS[key][value]
 
 
 def field_names() -> list[str]:
