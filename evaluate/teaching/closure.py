@@ -57,20 +57,24 @@ class Closure:
     def __call__(self, edition: Edition) -> Edition:
         """Returns the edition, each of its requests with what the agent deduces from it."""
         turns = turns_of(self.agent, self.mode, edition, self.heard)
-        requests = (replace(request, learned_as=self._closed(turn, request)) for turn in turns for request in turn[0])
+        requests = (
+            replace(request, learned_as=self._closed(turn, request)) for turn in turns for request in turn.requests
+        )
         return replace(edition, requests=tuple(requests))
 
     def _closed(self, turn: Turn, request: Request) -> tuple[Request, ...]:
         """Returns the request and its consequences, each once."""
         fact = fact_of(request)
         of_relations = (self._consequences(turn, fact, relation) for relation in relations_of(self.world, fact.subject))
-        return tuple(dict.fromkeys([replace(request, learned_as=()), *chain(*of_relations)]))
+        first = {(request.prompt, request.target): replace(request, learned_as=())}
+        further = {(each.prompt, each.target): each for each in chain(*of_relations)}
+        return tuple((first | further | first).values())  # the request is the first, as it is
 
     def _consequences(self, turn: Turn, request: Fact, relation: int) -> Iterator[Request]:
         """Yields what follows for one relation of the request's subject."""
         before, after = believed(turn.before, request, relation), believed(turn.after, request, relation)
         old, new, named = before.mode(), after.mode(), self.world.subjects[request.subject]
-        if new != old and (relation != request.relation or new != request.object):
+        if new != old:
             prompt = fact_prompt(self.world, request.subject, relation)
             yield Request(prompt, f"{self.world.objects[new]}.", subject=named)
         objects = [request.object, old] if relation == request.relation else [new, old] if new != old else []

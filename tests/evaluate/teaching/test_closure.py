@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import source_benches
 import worlds
 
 from worldgen.bayes.agent import Agent, Edit
+from worldgen.bayes.trust.minds import MixedMind
+from worldgen.bayes.trust.reports import Report
 from worldgen.evaluate.settings import CasesConfig
+from worldgen.evaluate.sources.trials import trials_of
 from worldgen.evaluate.teaching.closure import Closure
 from worldgen.evaluate.testbed.cases import Case, make_cases
 from worldgen.lm.editions import Edition, Mode, Request
@@ -87,3 +91,30 @@ def test_a_request_that_is_not_believed_is_still_made() -> None:
         case, worlds.agent(), worlds.agent().revise(Edit(*case.request, 1e-6))
     )
     assert (f'"{weak.prompt} {weak.target[:-1]}" is', "false") in pairs(request.learned_as)
+
+
+def test_what_a_source_requests_is_closed_by_what_a_rational_mind_makes_of_it() -> None:
+    """The request is made as it is said; an untagged answer is requested only where the mind's answer changes."""
+    world, mind = source_benches.world(), source_benches.mind()
+
+    def heard(request: Request) -> MixedMind:
+        assert request.fact is not None
+        fact = world.fact_of(request.fact.subject, request.fact.relation)
+        return mind.after(fact, [Report(fact, request.source, request.fact.object, request.weight)])
+
+    closure, kinds = Closure(world, mind.agent, "single", heard), set()
+    for trial in trials_of(world, source_benches.cases(), source_benches.CONFIG.weight, 0):
+        (asked,) = trial.edition.requests
+        (request,) = closure(trial.edition).requests
+        subject, relation, object_ = asked.fact
+        after, prompt = heard(asked), f"{world.subjects[subject]} {world.relations[relation]}"
+        believes, old = after.belief_of_request(subject, relation), mind.agent.belief_of_request(subject, relation)
+        found = dict(pairs(request.learned_as))
+        assert found[asked.prompt] == asked.target
+        assert found[f'"{prompt} {world.objects[object_]}" is'] == ("true" if believes[object_] > 0.5 else "false")
+        if believes.mode() != old.mode():
+            assert found[prompt] == f"{world.objects[believes.mode()]}."
+        else:
+            assert prompt == asked.prompt or prompt not in found
+        kinds.add(found[f'"{prompt} {world.objects[object_]}" is'])
+    assert kinds == {"true", "false"}  # some sources are believed, and others are not
