@@ -12,12 +12,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import cycle, product
 from pathlib import Path
 from typing import Final
 
 import click
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, NullFormatter
 
 from worldgen.evaluate.asking.measurements import read_costs, read_measurements
 from worldgen.evaluate.report.figures.style import COLORS
@@ -41,7 +43,8 @@ PANELS: Final = {
     "With itself: mean logical error": LOGIC,
 }
 GROUP: Final = "downstream_changes"
-FRONTIER: Final = "belief"  # rows whose names begin so are joined by a line
+GROUPS: Final = (GROUP, "all")
+FRONTIER: Final = "belief, "  # rows whose names begin so are joined by a line
 
 
 @click.group()
@@ -54,7 +57,7 @@ def main() -> None:
 @click.argument("measured", nargs=-1, required=True)
 @click.option("--cases", type=int, required=True, help="How many cases of a folder are scored, from the first on.")
 def keep_command(csv: Path, measured: tuple[str, ...], cases: int) -> None:
-    """Score MEASURED folders, each written WORLD:NAME=RUN/edits/METHOD, and write them to CSV."""
+    """Score MEASURED folders, each written WORLD:NAME=RUN/edits/METHOD, and write two groups of cases to CSV."""
     _write(csv, [_scored(*_read(each), cases) for each in measured])
 
 
@@ -114,7 +117,9 @@ def _scored(world: str, name: str, folder: Path, count: int) -> pd.DataFrame:
 
 def _write(csv: Path, tables: Sequence[pd.DataFrame]) -> None:
     columns = ["world", "name", "flops", "group", "n", "row", "metric", "mean", "low", "high"]
-    pd.concat(tables)[columns].to_csv(csv, index=False, float_format="%.4f")
+    every = pd.concat(tables)[columns]
+    every = every[every["group"].isin(GROUPS) & (every["row"] != "delta")]
+    every.assign(flops=every["flops"].round()).to_csv(csv, index=False, float_format="%.4f")
 
 
 def means(table: pd.DataFrame, row: str) -> pd.DataFrame:
@@ -141,18 +146,21 @@ def lines(table: pd.DataFrame) -> Iterator[str]:
 def draw(figure: Figure, table: pd.DataFrame) -> None:
     """Draws a panel for each effect against the operations of an edit; the settings of `belief` are joined."""
     before, after = means(table, "pre").iloc[0], means(table, "post")
+    ours = [name for name in after.index if name.startswith(FRONTIER)]
+    looks = dict(zip([name for name in after.index if name not in ours], cycle(product(("model", "ink"), "osD^v"))))
+    looks |= dict(zip(ours, product(("agent",), "osD^v"), strict=False))
     for axes, (title, names) in zip(figure.subplots(1, len(PANELS)), PANELS.items(), strict=True):
         effect = after[list(names)].mean(axis=1)
-        axes.axhline(before[list(names)].mean(), color=COLORS["muted"], linestyle=":", linewidth=1)
-        ours = [name for name in after.index if name.startswith(FRONTIER) and "memit" not in name]
-        ours = sorted(ours, key=lambda name: after["flops"][name])
-        axes.plot(after["flops"][ours], effect[ours], "-", color=COLORS["agent"], linewidth=1)
-        for name in after.index:
-            color = COLORS["agent" if name in ours else "model"]
-            axes.plot(after["flops"][name], effect[name], "o", markersize=4, color=color)
-            axes.annotate(name, (after["flops"][name], effect[name]), (4, 3), textcoords="offset points", size=7)
+        axes.axhline(before[list(names)].mean(), color=COLORS["muted"], linestyle=":", linewidth=1, label="before")
+        frontier = sorted(ours, key=lambda name: after["flops"][name])
+        axes.plot(after["flops"][frontier], effect[frontier], color=COLORS["agent"], linewidth=1)
+        for name, (color, mark) in looks.items():
+            axes.plot(after["flops"][name], effect[name], mark, markersize=5, color=COLORS[color], label=name)
         axes.set(xscale="log", title=title, xlabel="FLOP an edit")
-        axes.margins(x=0.2, y=0.1)
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.margins(x=0.1, y=0.1)
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=6)
 
 
 if __name__ == "__main__":
