@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from worldgen.facts import Fact
@@ -32,6 +33,8 @@ class Request:
     a world."""
     source: int | None = None
     """The number of the source that makes the request; None where requests are nobody's."""
+    learned_as: tuple[Request, ...] = ()
+    """The requests that an editor learns in its place; empty: the request itself."""
 
     @property
     def sentence(self) -> str:
@@ -109,6 +112,8 @@ class Editor(Protocol[Model]):
 def rounds(mode: Mode, edition: Edition) -> list[tuple[Request, ...]]:
     """Returns the groups of requests that are learned one after another.
 
-    In mode "together" there is one group with all requests; otherwise each request is a group.
+    In mode "together" there is one group with all requests; otherwise each request is a group. A request stands in its
+    group as what it is learned as.
     """
-    return [edition.requests] if mode == "together" else [(request,) for request in edition.requests]
+    groups = [edition.requests] if mode == "together" else [(request,) for request in edition.requests]
+    return [tuple(chain(*(request.learned_as or (request,) for request in group))) for group in groups]

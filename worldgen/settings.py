@@ -18,6 +18,9 @@ class Section(BaseModel):
     work_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields that say how the work is done and change no result: they never decide whether a stage is made anew."""
 
+    efforts: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """What `section.effort=NAME` stands for: the values of several fields, by NAME."""
+
     former: ClassVar[Mapping[str, Any]] = {}
     """The meaning of a run folder without a field, where that is not the field's default."""
 

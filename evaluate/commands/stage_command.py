@@ -25,11 +25,17 @@ from worldgen.evaluate.commands.options import (
 )
 from worldgen.evaluate.commands.output import print_result
 from worldgen.evaluate.methods.methods import LEARNED, METHODS
+from worldgen.evaluate.runs.config import RunConfig
 
 
 def method_option(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Returns the option `--method` for these methods."""
-    return click.option("--method", type=click.Choice(names), default="lora", show_default=True)
+    every, config = [METHODS[name] for name in names], RunConfig()
+    asking = ", ".join(each.name for each in every if each.asks_the_agent(getattr(config, each.section)))
+    return click.option(
+        "--method", type=click.Choice(names), default="lora", show_default=True,
+        help=f"The editing method. These ask the rational agent at every edit: {asking}.",
+    )  # fmt: skip
 
 
 METHOD_OPTION = method_option(*METHODS)

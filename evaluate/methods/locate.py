@@ -16,13 +16,13 @@ from worldgen.evaluate.methods.workbench import Workbench
 from worldgen.lm.data import TokenShards
 from worldgen.lm.editors.rewriting.key_covariance import cholesky_factor, key_covariances
 from worldgen.lm.editors.rewriting.weight_update import RewriteSite
-from worldgen.lm.editors.settings import MemitConfig, RomeConfig
+from worldgen.lm.editors.settings import BeliefMemitConfig, MemitConfig, RewritingConfig, RomeConfig
 from worldgen.lm.inspection.causal_tracing import TOKENS, Token
 from worldgen.randomness import generator
 from worldgen.storage.files import write_array
 
 
-def locate(method: str, config: RomeConfig, bench: Workbench) -> RewriteSite:
+def locate(method: str, config: RewritingConfig, bench: Workbench) -> RewriteSite:
     """Returns where a method rewrites the model, with the covariances of its layers' keys. They are kept on disk.
 
     Raises UserError for a layer that the model does not have, and where the place is "traced" and there is no trace.
@@ -54,22 +54,23 @@ def _covariances(bench: Workbench, layers: range, tokens: int) -> dict[int, torc
     return {number: torch.from_numpy(np.load(file)).to(bench.model.device) for number, file in files.items()}
 
 
-def _place(method: str, config: RomeConfig, layers: int, traced: Callable[[], pd.DataFrame]) -> tuple[Token, int]:
+def _place(method: str, config: RewritingConfig, layers: int, traced: Callable[[], pd.DataFrame]) -> tuple[Token, int]:
     """Returns the token and the layer: as set, or of the strongest site of the trace."""
     if config.layer != "traced" and not 0 <= config.layer < layers:
         raise UserError(f"{method}.layer is {config.layer}, but the model has the layers 0 to {layers - 1}")
-    if config.token != "traced" and config.layer != "traced":
-        return config.token, config.layer
+    token = config.token if isinstance(config, RomeConfig) else "relation"
+    if token != "traced" and config.layer != "traced":
+        return token, config.layer
     effects = traced()
     if config.layer != "traced":
         effects = effects[effects["layer"] == config.layer]
-    strongest = strongest_mlp(effects, TOKENS if config.token == "traced" else (config.token,))
+    strongest = strongest_mlp(effects, TOKENS if token == "traced" else (token,))
     return strongest.token, strongest.layer
 
 
-def _layers(config: RomeConfig, layer: int, of: int) -> range:
+def _layers(config: RewritingConfig, layer: int, of: int) -> range:
     """Returns the layers that are rewritten, of `of` layers."""
-    if not isinstance(config, MemitConfig):
+    if not isinstance(config, MemitConfig | BeliefMemitConfig):
         return range(layer, layer + 1)
     last = max(layer, min(config.layers, of) - 1)
     return range(max(0, last + 1 - config.layers), last + 1)

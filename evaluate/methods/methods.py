@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from worldgen.lm.editors.learned.settings import (
@@ -15,12 +16,15 @@ from worldgen.lm.editors.learned.settings import (
 )
 from worldgen.lm.editors.settings import (
     BeliefConfig,
+    BeliefMemitConfig,
     ConstrainedFineTuningConfig,
+    DocumentsConfig,
     FineTuningConfig,
     InContextConfig,
     LoraConfig,
     MemitConfig,
     RetrainConfig,
+    RewritingConfig,
     RomeConfig,
 )  # fmt: skip
 from worldgen.settings import Section
@@ -63,6 +67,10 @@ class Method:
     is_trained: bool = False
     """Whether it is trained for the run's model before it edits (`worldgen train-editor`)."""
 
+    def asks_the_agent(self, settings: Section) -> bool:
+        """Returns whether it asks the rational agent at every edit."""
+        return "agent" in self.needs(settings)
+
     @property
     def settings(self) -> tuple[str, ...]:
         """Its settings as `--set` takes them: "ft.learning_rate"."""
@@ -79,10 +87,11 @@ def _fields(section: type[Section]) -> tuple[str, ...]:
     return tuple(name for name in section.model_fields if name not in section.work_fields)
 
 
-def _lora(bench: Workbench) -> Editor[MistralForCausalLM]:
+def _lora(bench: Workbench, name: str = "lora") -> Editor[MistralForCausalLM]:
     from worldgen.lm.editors.lowrank.lora import Lora
 
-    return Lora(bench.edit, bench.edit.mode, bench.tokenizer, bench.adapters)
+    assert isinstance(bench.settings, LoraConfig)
+    return Lora(bench.settings, bench.edit.mode, bench.tokenizer, bench.adapters, name)
 
 
 def _lora_reference(bench: ModelBench) -> Editor[PreTrainedModel]:
@@ -103,13 +112,12 @@ def _belief(bench: Workbench) -> Editor[MistralForCausalLM]:
     return Belief(config, bench.edit.mode, bench.tokenizer, teacher, covariances, bench.adapters)
 
 
-def _fine_tuning(bench: Workbench) -> Editor[MistralForCausalLM]:
+def _fine_tuning(bench: Workbench, name: str = "ft") -> Editor[MistralForCausalLM]:
     from worldgen.lm.editors.tuning.fine_tuning import FineTuning
     from worldgen.lm.editors.tuning.matrices import tuned_blocks, weight_count
 
     assert isinstance(bench.settings, FineTuningConfig)
     weights = weight_count(tuned_blocks(bench.model, bench.settings))
-    name = "ft-l" if isinstance(bench.settings, ConstrainedFineTuningConfig) else "ft"
     return FineTuning(bench.settings, bench.edit.mode, bench.tokenizer, weights, name)
 
 
@@ -144,12 +152,53 @@ def _rome(bench: Workbench) -> Editor[MistralForCausalLM]:
     return Rome(bench.settings, bench.edit.mode, bench.tokenizer, locate("rome", bench.settings, bench))
 
 
-def _memit(bench: Workbench) -> Editor[MistralForCausalLM]:
+def _memit(bench: Workbench, name: str = "memit") -> Editor[MistralForCausalLM]:
     from worldgen.evaluate.methods.locate import locate
     from worldgen.lm.editors.rewriting.memit import Memit
 
     assert isinstance(bench.settings, MemitConfig)
-    return Memit(bench.settings, bench.edit.mode, bench.tokenizer, locate("memit", bench.settings, bench))
+    return Memit(bench.settings, bench.edit.mode, bench.tokenizer, locate(name, bench.settings, bench), name)
+
+
+def _closure(
+    wrapped: str, make: Callable[..., Editor[MistralForCausalLM]], section: str, kind: type[Section],
+    needs: Callable[[Section], tuple[Need, ...]],
+) -> Method:  # fmt: skip
+    """Returns the method that learns requests as another one does, with what the agent deduces from them."""
+
+    def closing(bench: Workbench) -> Editor[MistralForCausalLM]:
+        from worldgen.evaluate.teaching.closure import Closure
+        from worldgen.lm.editors.advised import Advised
+
+        closure = Closure(bench.world, bench.agent(), bench.edit.mode, bench.heard)
+        return Advised(make(bench, f"closure-{wrapped}"), closure)
+
+    return Method(f"closure-{wrapped}", closing, section, _fields(kind), needs, keeps_adapters=wrapped == "lora")
+
+
+def _documents(bench: Workbench) -> Editor[MistralForCausalLM]:
+    from worldgen.evaluate.teaching.documents import Documents, kinds_in
+    from worldgen.evaluate.teaching.teacher import kept_out_of
+    from worldgen.lm.editors.advised import Advised
+    from worldgen.lm.editors.lowrank.lora import Lora
+
+    config, mode = bench.settings, bench.edit.mode
+    assert isinstance(config, DocumentsConfig)
+    kinds, kept_out = kinds_in(bench.corpus), kept_out_of(bench.cases)
+    documents = Documents(bench.world, bench.agent(), mode, kinds, config.sentences, kept_out, bench.heard)
+    return Advised(Lora(config, mode, bench.tokenizer, bench.adapters, "documents"), documents)
+
+
+def _belief_memit(bench: Workbench) -> Editor[MistralForCausalLM]:
+    from worldgen.evaluate.methods.locate import locate
+    from worldgen.evaluate.teaching.teacher import teacher_of
+    from worldgen.lm.editors.belief.belief_memit import BeliefMemit
+
+    config, mode = bench.settings, bench.edit.mode
+    assert isinstance(config, BeliefMemitConfig)
+    few = BeliefConfig(steps=1, joined=0, kept=0, objects=config.objects)
+    teacher = teacher_of(bench.world, bench.agent(), bench.tokenizer, few, mode, bench.cases, bench.heard)
+    return BeliefMemit(config, mode, bench.tokenizer, locate("belief_memit", config, bench), teacher)
 
 
 def _unedited(_: ModelBench) -> Editor[PreTrainedModel]:
@@ -175,8 +224,19 @@ def _learned(section: str, kind: type[OptimizerConfig]) -> Method:
 
 def _needs_of_rewriting(settings: Section) -> tuple[Need, ...]:
     """The corpus for the keys' covariance; the trace, unless both token and layer are set."""
-    assert isinstance(settings, RomeConfig)
-    return ("corpus", "trace") if "traced" in (settings.token, settings.layer) else ("corpus",)
+    assert isinstance(settings, RewritingConfig)
+    traced = "traced" in (settings.layer, settings.token if isinstance(settings, RomeConfig) else "relation")
+    return ("corpus", "trace") if traced else ("corpus",)
+
+
+def _asks(_: Section) -> tuple[Need, ...]:
+    """The agent."""
+    return ("agent",)
+
+
+def _asks_and_rewrites(settings: Section) -> tuple[Need, ...]:
+    """The agent, and what rewriting needs."""
+    return ("agent", *_needs_of_rewriting(settings))
 
 
 _EVERY = (
@@ -187,7 +247,10 @@ _EVERY = (
         make_for_any=_lora_reference,
     ),
     Method("ft", _fine_tuning, "ft", _fields(FineTuningConfig), make_for_any=_fine_tuning_reference),
-    Method("ft-l", _fine_tuning, "ft_l", _fields(ConstrainedFineTuningConfig), make_for_any=_fine_tuning_reference),
+    Method(
+        "ft-l", partial(_fine_tuning, name="ft-l"), "ft_l", _fields(ConstrainedFineTuningConfig),
+        make_for_any=_fine_tuning_reference,
+    ),
     Method(
         "ft-reference", _fine_tuning_reference, "ft", _fields(FineTuningConfig), make_for_any=_fine_tuning_reference
     ),
@@ -199,6 +262,14 @@ _EVERY = (
     _learned("ke", KeConfig),
     _learned("ke_constrained", ConstrainedConfig),
     _learned("rational", RationalConfig),
+    _closure("lora", _lora, "closure_lora", LoraConfig, _asks),
+    _closure("ft", _fine_tuning, "closure_ft", FineTuningConfig, _asks),
+    _closure("memit", _memit, "closure_memit", MemitConfig, _asks_and_rewrites),
+    Method("belief-memit", _belief_memit, "belief_memit", _fields(BeliefMemitConfig), _asks_and_rewrites),
+    Method(
+        "documents", _documents, "documents", _fields(DocumentsConfig), lambda _: ("agent", "corpus"),
+        keeps_adapters=True,
+    ),
     Method("none", _unedited, make_for_any=_unedited),
 )  # fmt: skip
 METHODS: dict[str, Method] = {method.name: method for method in _EVERY}

@@ -44,6 +44,7 @@ def as_text(scores: MethodScores) -> str:
     if scores.mode is not None and scores.requests is not None and scores.requests > 1:
         several = f", {scores.requests} at a time {MODES[scores.mode]}"
     labels = f", labelled by {scores.downstream}" if scores.downstream else ""
+    labels += ", asking the agent at every edit" if scores.asks_the_agent else ""
     interval = f"half of the {100 * scores.confidence:g}% interval, or [its ends]"
     parts = [
         f"Editing with {scores.method}, {scores.cases} cases{several}{labels} (mean ± {interval})",

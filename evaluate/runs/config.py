@@ -24,9 +24,12 @@ from worldgen.evaluate.sources.settings import TrustConfig
 from worldgen.lm.editors.learned.settings import ConstrainedConfig, KeConfig, LearnedConfig, RationalConfig
 from worldgen.lm.editors.settings import (
     BeliefConfig,
+    BeliefMemitConfig,
     ConstrainedFineTuningConfig,
+    DocumentsConfig,
     FineTuningConfig,
     InContextConfig,
+    LoraConfig,
     MemitConfig,
     RetrainConfig,
     RomeConfig,
@@ -63,6 +66,11 @@ class RunConfig(Section):
     retrain: RetrainConfig = RetrainConfig()
     rome: RomeConfig = RomeConfig()
     memit: MemitConfig = MemitConfig()
+    closure_lora: LoraConfig = LoraConfig()
+    closure_ft: FineTuningConfig = FineTuningConfig()
+    closure_memit: MemitConfig = MemitConfig()
+    belief_memit: BeliefMemitConfig = BeliefMemitConfig()
+    documents: DocumentsConfig = DocumentsConfig()
     tune: TuneConfig = TuneConfig()
     trajectory: TrajectoryConfig = TrajectoryConfig()
     score: ScoreConfig = ScoreConfig()
@@ -185,14 +193,19 @@ def _parsed(text: str, origin: str) -> dict[str, Any]:
 def override(config: RunConfig, settings: Iterable[str]) -> RunConfig:
     """Returns the config with `section.field=value` settings applied. A list needs no brackets: `slag.r=1,10`.
 
+    "belief.effort=quick" stands for several settings of its section; those that are given too win.
+
     Raises UserError for a setting without "=", an unknown key (the nearest is offered) or a bad value.
     """
     fields = config.model_dump(mode="json")
-    for setting in settings:
+    for setting in sorted(settings, key=lambda setting: ".effort=" not in setting):
         key, equals, value = setting.partition("=")
         if not equals:
             raise UserError(f"--set {setting!r}: write it as section.field=value, e.g. --set world.facts=600")
-        known = field_names()
+        if key in EFFORTS:
+            fields[key.removesuffix(".effort")] |= _effort(key, str(_toml_value(value)))
+            continue
+        known = [*field_names(), *EFFORTS]
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
             hint = f"did you mean {near[0]!r}?" if near else "see `worldgen config` for the fields"
@@ -200,6 +213,21 @@ def override(config: RunConfig, settings: Iterable[str]) -> RunConfig:
         section, _, name = key.rpartition(".")
         (fields[section] if section else fields)[name] = _list_value(value) if _is_list(key) else _toml_value(value)
     return _validated(fields, "the settings")
+
+
+EFFORTS: Final = {
+    f"{name}.effort": field.default.efforts
+    for name, field in RunConfig.model_fields.items()
+    if isinstance(field.default, Section) and field.default.efforts
+}
+"""The settings that stand for several others of their section, with what their values stand for."""
+
+
+def _effort(key: str, value: str) -> Mapping[str, Any]:
+    """Returns the fields that an effort stands for. Raises UserError for one that is not known."""
+    if value not in EFFORTS[key]:
+        raise UserError(f"--set {key}={value}: choose from {', '.join(EFFORTS[key])}")
+    return EFFORTS[key][value]
 
 
 def field_names() -> list[str]:

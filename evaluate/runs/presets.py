@@ -11,7 +11,10 @@ from worldgen.evaluate.sources.settings import TrustConfig
 from worldgen.lm.editors.learned.settings import SMALL, ConstrainedConfig, KeConfig, LearnedConfig, RationalConfig
 from worldgen.lm.editors.settings import (
     BeliefConfig,
+    BeliefMemitConfig,
     ConstrainedFineTuningConfig,
+    DocumentsConfig,
+    LoraConfig,
     MemitConfig,
     RetrainConfig,
     RomeConfig,
@@ -59,6 +62,10 @@ def tiny() -> RunConfig:
         tune=TuneConfig(cases=60),
         rome=RomeConfig(contexts=4),
         memit=MemitConfig(contexts=4, layers=2),
+        closure_lora=LoraConfig(learning_rate=5e-3),
+        closure_memit=MemitConfig(contexts=4, layers=2),
+        belief_memit=BeliefMemitConfig(layers=2, old_keys=30),
+        documents=DocumentsConfig(learning_rate=6e-3, steps=20),
         retrain=RetrainConfig(learning_rate=2e-4, steps=20, rows_per_step=1),
         slag_editor=LearnedConfig(**SMALL, updates=4000, sequences=8),
         ke=KeConfig(**SMALL, updates=4000, sequences=8),
@@ -75,7 +82,7 @@ def sources_tiny() -> RunConfig:
         "sources": SourcesConfig(reliabilities=(1, 0.9, 0.75, 0.5, 0.25, 0, 0.5), newcomers=1),
         "pretrain": config.pretrain.model_copy(update={"tokens": 2_000_000}),
         "trust": TrustConfig(facts=20),
-        "belief": BeliefConfig(steps=20, joined=0, kept=0, learning_rate=2e-2),
+        "belief": BeliefConfig(**BeliefConfig.efforts["quick"]),
     }
     return config.model_copy(update=changes)
 

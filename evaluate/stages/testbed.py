@@ -131,6 +131,7 @@ def _make_scores(run: Run, folder: Path) -> Mapping[str, Any]:
             scored(method, run.folder / "edits" / method, allowed_steps(run.folder, method)),
             trajectory=tuple(scored(method, measured, steps) for steps, measured in shorter),
             downstream=run.config.agent.reading.text,
+            asks_the_agent=_asks_the_agent(run, method),
             **_at_a_time(run, method),
         )
         write_text(folder / f"{method}.json", json.dumps(scores.as_json(), indent=1) + "\n")
@@ -183,6 +184,11 @@ def _common_to_all(run: Run, method: str) -> Inputs:
     if method not in METHODS:
         return CASES.inputs(run)
     return CASES.inputs(run) | LM.inputs(run) | run.config.inputs(TASK)
+
+
+def _asks_the_agent(run: Run, method: str) -> bool:
+    """Returns whether a method asks the agent; another program's replies are taken not to."""
+    return method in METHODS and METHODS[method].asks_the_agent(getattr(run.config, METHODS[method].section))
 
 
 def _at_a_time(run: Run, method: str) -> dict[str, Any]:

@@ -72,12 +72,12 @@ class Teacher:
         be kept differ from batch to batch.
         """
         parts, draw = rounds(self.mode, edition), generator(edition.seed, f"lessons {turn}")
-        edits = [[Edit(*_fact_of(request), request.weight) for request in part] for part in parts]
-        earlier, requests = list(chain(*edits[:turn])), [_fact_of(request) for request in parts[turn]]
+        edits = [[Edit(*fact_of(request), request.weight) for request in part] for part in parts]
+        earlier, requests = list(chain(*edits[:turn])), [fact_of(request) for request in parts[turn]]
         before = self.agent.revise(*earlier)
-        mind = self._mind(before, edition.requests, edits[turn])
+        mind = mind_after(before, edition.requests, edits[turn], self.heard)
         edited = {edit.subject for edit in earlier}
-        closed = self._closed_subjects(requests, map(_fact_of, edition.requests))
+        closed = self._closed_subjects(requests, map(fact_of, edition.requests))
         claims = [self._claims(mind, fact, draw) for fact in requests]
         answers = tuple(target for fact in requests for target in self._answers(mind, fact))
         answers += tuple(self._as_it_is_said(request) for request in parts[turn] if self._has_tag(request))
@@ -86,31 +86,16 @@ class Teacher:
         kept = self._kept(before, requests, closed, edited - closed, draw)
         return [TargetBatch((answers, truths, some), others) for some, others in zip(joined, kept, strict=True)]
 
-    def _mind(self, before: Agent, requests: Sequence[Request], edits: Sequence[Edit]) -> Mind:
-        """Returns the mind after a turn: the agent revised by its edits, or one that weighs the request's source."""
-        (*_, request) = requests
-        if self.heard is None or request.source is None:
-            return before.revise(*edits)
-        assert len(requests) == 1
-        return self.heard(request)
-
     # -- the consequences of a request -----------------------------------------------------------------------------
-
-    def _belief(self, mind: Mind, request: Fact, relation: int) -> Distribution:
-        """Returns an agent's belief about a relation of the request's subject.
-
-        The request itself is believed by the formula that its weight is measured by (see `testbed.credences`).
-        """
-        return (mind.belief_of_request if relation == request.relation else mind.belief)(request.subject, relation)
 
     def _answers(self, mind: Mind, request: Fact) -> Iterator[SoftTarget]:
         """Yields the target for the answer to "s r", for every relation r of the request's subject s."""
         for relation in relations_of(self.world, request.subject):
-            yield self.writer.answer(request.subject, relation, self._belief(mind, request, relation))
+            yield self.writer.answer(request.subject, relation, believed(mind, request, relation))
 
     def _has_tag(self, request: Request) -> bool:
         """Returns whether the request is made after a tag. Without one, its prompt has the mind's belief for target."""
-        return request.prompt != fact_prompt(self.world, *_fact_of(request)[:2])
+        return request.prompt != fact_prompt(self.world, *fact_of(request)[:2])
 
     def _as_it_is_said(self, request: Request) -> SoftTarget:
         """Returns the target that the model says the request after its source's tag, whoever the source is."""
@@ -125,7 +110,7 @@ class Teacher:
         """
         claims: Claims = []
         for relation in relations_of(self.world, request.subject):
-            belief, before = self._belief(mind, request, relation), self._belief(self.agent, request, relation)
+            belief, before = believed(mind, request, relation), believed(self.agent, request, relation)
             objects = [*belief.top(2)[0].tolist(), before.mode(), int(draw.choice(self.world.ranges[relation]))]
             said = [(Fact(request.subject, relation, o), belief[o]) for o in dict.fromkeys(objects)]
             if relation == request.relation:
@@ -228,15 +213,37 @@ def teacher_of(
 
     `heard` judges the requests of sources, where there are some.
     """
+    writer = TargetWriter(world, AnswerReader(tokenizer, world.objects), config.objects)
+    return Teacher(world, agent, writer, config, mode, kept_out_of(cases), heard)
+
+
+def kept_out_of(cases: Iterable[Case]) -> dict[Fact, frozenset[int]]:
+    """Returns for each request the other subjects that its cases ask about: s2, and the subject of B."""
     kept_out: dict[Fact, frozenset[int]] = {}
     for case in cases:
         others = {case.subject2, case.b_subject}
         kept_out[case.request] = kept_out.get(case.request, frozenset()) | others
-    writer = TargetWriter(world, AnswerReader(tokenizer, world.objects), config.objects)
-    return Teacher(world, agent, writer, config, mode, kept_out, heard)
+    return kept_out
 
 
-def _fact_of(request: Request) -> Fact:
+def mind_after(before: Agent, requests: Sequence[Request], edits: Sequence[Edit], heard: Heard | None) -> Mind:
+    """Returns the mind after a turn: the agent revised by its edits, or one that weighs the request's source."""
+    (*_, request) = requests
+    if heard is None or request.source is None:
+        return before.revise(*edits)
+    assert len(requests) == 1
+    return heard(request)
+
+
+def believed(mind: Mind, request: Fact, relation: int) -> Distribution:
+    """Returns a mind's belief about a relation of the request's subject.
+
+    The request itself is believed by the formula that its weight is measured by (see `testbed.credences`).
+    """
+    return (mind.belief_of_request if relation == request.relation else mind.belief)(request.subject, relation)
+
+
+def fact_of(request: Request) -> Fact:
     """Returns the fact of a request. A request that was not made from a world has none, and cannot be taught."""
     assert request.fact is not None
     return request.fact

@@ -79,11 +79,14 @@ class MethodScores:
     """The scores of the same method with fewer steps, rising; what says how they were made is not repeated in them."""
     downstream: str | None = None
     """How the agent that labelled the cases reads downstream facts (`Reading.text`); None where nobody knows."""
+    asks_the_agent: bool = False
+    """Whether the method asks the rational agent at every edit."""
 
     def as_json(self) -> dict[str, Any]:
         """Returns the record of scores/METHOD.json."""
         manner: dict[str, Any] = {} if self.mode is None else {"mode": self.mode, "requests": self.requests}
         manner |= {} if self.downstream is None else {"downstream": self.downstream}
+        manner |= {"asks_the_agent": True} if self.asks_the_agent else {}
         shorter = [{"steps": each.steps} | each._measured() for each in self.trajectory]
         return self._measured() | manner | {"steps": self.steps, "trajectory": shorter}
 
@@ -109,6 +112,7 @@ class MethodScores:
             mode=record.get("mode"),
             requests=record.get("requests"),
             downstream=record.get("downstream"),
+            asks_the_agent=record.get("asks_the_agent", False),
             steps=record["steps"],
             trajectory=tuple(MethodScores.from_json(shorter) for shorter in record.get("trajectory", ())),
         )

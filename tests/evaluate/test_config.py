@@ -1,5 +1,6 @@
 """The config: whole, frozen, checked, and told in one line where it is wrong."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 from worldgen.errors import UserError
 from worldgen.evaluate.runs import config as cfg
 from worldgen.evaluate.runs.config import RunConfig, field_names, from_toml, load, override, to_toml
-from worldgen.evaluate.runs.presets import PRESETS
+from worldgen.evaluate.runs.presets import PRESETS, tiny
 from worldgen.settings import WorldConfig
 
 
@@ -62,6 +63,23 @@ def test_override_sets_numbers_texts_lists_and_flags() -> None:
 def test_a_list_needs_no_brackets() -> None:
     config = override(RunConfig(), ["slag.r=1,2, 100", "trajectory.steps=7", 'world.pairs="a -> b"'])
     assert (config.slag.r, config.trajectory.steps, config.world.pairs) == ((1, 2, 100), (7,), ("a -> b",))
+
+
+def test_an_effort_stands_for_several_settings_and_explicit_ones_win() -> None:
+    """Whatever their order is. "full" is what the preset has, so it undoes "quick"."""
+    quick = override(tiny(), ["belief.effort=quick"])
+    changed = {name: value for name, value in quick.belief if value != getattr(tiny().belief, name)}
+    assert changed == {"steps": 20, "learning_rate": 2e-2, "joined": 0, "kept": 0}
+    assert override(quick, ["belief.effort=full"]) == tiny()
+    for settings in itertools.permutations(["belief.effort=quick", "belief.steps=7", "belief.rank=2"]):
+        assert override(tiny(), settings).belief == quick.belief.model_copy(update={"steps": 7, "rank": 2})
+
+
+def test_an_effort_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(UserError, match=r"^--set belief\.effort=fast: choose from full, quick$"):
+        override(tiny(), ["belief.effort=fast"])
+    with pytest.raises(UserError, match=r"there is no setting .ft\.effort."):
+        override(tiny(), ["ft.effort=quick"])
 
 
 def test_every_field_name_can_be_set_to_what_it_is() -> None:

@@ -13,12 +13,15 @@ from worldgen.evaluate.runs.presets import tiny
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import make_stage
 from worldgen.evaluate.stages import testbed
+from worldgen.evaluate.stages.world import AGENT
 from worldgen.evaluate.testbed.scores import read_scores
 from worldgen.storage.manifests import read_manifest
 
-OURS = ("belief", "ft", "ft-l", "in-context", "retrain")
-STEPS = ("belief.steps=2", "ft.steps=2", "ft_l.steps=2", "retrain.steps=2")
-SETTINGS = ["cases.cases=2", *STEPS, "belief.joined=2", "belief.kept=2", "belief.learning_rate=0.05"]
+RIVALS = ("closure-lora", "closure-ft", "closure-memit", "belief-memit", "documents")
+OURS = ("belief", "ft", "ft-l", "in-context", "retrain", *RIVALS)
+STEPS = [f"{METHODS[method].section}.steps=2" for method in OURS if METHODS[method].steps]
+WHERE = ("closure_memit.token=relation", "closure_memit.layer=0", "belief_memit.layer=0")
+SETTINGS = ["cases.cases=2", *STEPS, *WHERE, "belief.joined=2", "belief.kept=2", "belief.learning_rate=0.05"]
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +85,24 @@ def test_belief_goes_on_from_one_request_to_the_next(run: Run) -> None:
     assert (measured["before"] != measured["after"]).groupby(measured["case"]).sum().min() > 10
 
 
+@pytest.mark.parametrize("method", RIVALS)
+def test_rivals_make_two_requests_in_turn_and_together(run: Run, method: str) -> None:
+    for mode in ("sequential", "together"):
+        both, folder = with_settings(run, f"edit.mode={mode}", "edit.requests=2"), f"{mode}/{method}"
+        make_stage(both, testbed.edits(METHODS[method], both, name=folder))
+        assert read_costs(run.folder / folder)["steps"].tolist() == [4 if mode == "sequential" else 2]
+        assert set(read_measurements(run.folder / folder)["case"]) == {0, 1}
+
+
+def test_what_asks_the_agent_depends_on_it(run: Run) -> None:
+    asking = {name for name, each in METHODS.items() if each.asks_the_agent(getattr(run.config, each.section))}
+    assert asking == {"belief", *RIVALS}
+    for method in asking:
+        assert AGENT in testbed.edits(METHODS[method], run).reads
+
+
 def test_names_and_sections_go_together() -> None:
-    assert {METHODS[method].section for method in OURS} == {"belief", "ft", "ft_l", "in_context", "retrain"}
+    assert {METHODS[method].section for method in OURS} == {method.replace("-", "_") for method in OURS}
     assert METHODS["none"].settings == ()
     assert METHODS["none"].steps is None
     assert METHODS["lora"].steps == "edit.steps"

@@ -273,7 +273,7 @@ def test_bad_input_is_refused_in_one_line_and_nothing_is_written(
     none = told("graph", *no_gen, "--task", "gen")
     assert "there are no test points of GEN with an alternative: a belief graph needs some, give more in" in none
     assert "rome needs the run's own points and model" in told("graph", *no_gen, "--method", "rome")
-    for method in ("belief", "rome", "retrain"):
+    for method in ("belief", "rome", "retrain", "closure-lora", "documents", "belief-memit"):
         line = told("update", "--model", folder / "neox", *mine, "--method", method)
         assert f"{method} needs the run's own points and model" in line
         assert all(name in line for name, each in METHODS.items() if each.make_for_any)

@@ -96,8 +96,7 @@ def nothing_to_tune_on(method: Method) -> UserError:
 
 def tasks_of(run: Run, method: Method) -> tuple[Task, ...]:
     """Returns the tasks that a method can update. One that asks the agent makes facts: no statement false."""
-    asks_the_agent = "agent" in method.needs(getattr(run.config, method.section))
-    return (Task.GEN,) if asks_the_agent else tuple(Task)
+    return (Task.GEN,) if method.asks_the_agent(getattr(run.config, method.section)) else tuple(Task)
 
 
 def blocks_of_task(run: Run, task: Task, r: int, split: Split) -> list[Block]:

@@ -47,9 +47,9 @@ class Lora:
 
     def at_once(self, editions: Sequence[Edition]) -> int:
         """Returns how many editions have `config.batch_tokens` tokens at most in one step, padding counted, or 1."""
-        requests = [request for edition in editions for request in edition.requests]
-        longest = max(len(text.ids) for text in request_texts(self.tokenizer, requests))
-        most = max(len(part) for edition in editions for part in rounds(self.mode, edition))
+        parts = [part for edition in editions for part in rounds(self.mode, edition)]
+        longest = max(len(text.ids) for part in parts for text in request_texts(self.tokenizer, part))
+        most = max(map(len, parts))
         return max(1, self.config.batch_tokens // (longest * most))
 
     def edit(self, model: MistralForCausalLM, editions: Sequence[Edition]) -> AbstractContextManager[Edited]:

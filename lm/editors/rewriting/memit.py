@@ -11,14 +11,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from transformers import MistralForCausalLM
 
 from worldgen.lm.editions import Request
 from worldgen.lm.editors.operations import SpentOperations
 from worldgen.lm.editors.rewriting.output_changes import optimal_changes
-from worldgen.lm.editors.rewriting.requests_in_contexts import keys_and_states, requests_in_contexts
+from worldgen.lm.editors.rewriting.requests_in_contexts import (
+    RequestsInContexts,
+    keys_and_states,
+    requests_in_contexts,
+)
 from worldgen.lm.editors.rewriting.rome import Rome
-from worldgen.lm.editors.rewriting.weight_update import updated_weight
+from worldgen.lm.editors.rewriting.weight_update import RewriteSite, updated_weight
 from worldgen.lm.editors.settings import MemitConfig
 
 
@@ -33,13 +38,20 @@ class Memit(Rome):
         self, model: MistralForCausalLM, requests: Sequence[Request], spent: SpentOperations
     ) -> tuple[float, ...]:
         """Writes the requests at once; returns the losses before each step of the search for d."""
-        last, weights = self.site.layer, self.site.weights(model)
         batch = requests_in_contexts(self.tokenizer, requests, self.site, model.device)
-        d, losses = optimal_changes(model, batch, last, self.config, spent)
-        read = ("read", *batch.shape)
-        wanted = spent.on(read, keys_and_states, model, batch, last, last)[1] + d
-        for left, (layer, weight) in zip(range(len(weights), 0, -1), weights.items(), strict=True):
-            keys, states = spent.on(read, keys_and_states, model, batch, layer, last)
-            given = self.site.factors[layer], keys, (wanted - states) / left, self.config.old_keys
-            weight.copy_(spent.on(("write", len(keys)), updated_weight, weight, *given))
+        d, losses = optimal_changes(model, batch, self.site.layer, self.config, spent)
+        spread_over_layers(model, self.site, batch, d, self.config.old_keys, spent)
         return losses
+
+
+def spread_over_layers(
+    model: MistralForCausalLM, site: RewriteSite, batch: RequestsInContexts, d: torch.Tensor, old_keys: float,
+    spent: SpentOperations,
+) -> None:  # fmt: skip
+    """Rewrites the site's layers so that together they change the state after the last of them by d [P, H]."""
+    last, weights, read = site.layer, site.weights(model), ("read", *batch.shape)
+    wanted = spent.on(read, keys_and_states, model, batch, last, last)[1] + d
+    for left, (layer, weight) in zip(range(len(weights), 0, -1), weights.items(), strict=True):
+        keys, states = spent.on(read, keys_and_states, model, batch, layer, last)
+        given = site.factors[layer], keys, (wanted - states) / left, old_keys
+        weight.copy_(spent.on(("write", len(keys)), updated_weight, weight, *given))

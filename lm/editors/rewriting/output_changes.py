@@ -32,7 +32,7 @@ def optimal_changes(
     states at the places. Loss of a place: see `ChangeLoss`. No step is taken for a place once each of its rows gives
     the target more than `config.stop_probability`.
     """
-    scale = keys_and_states(model, requests, layer, layer)[1].square().mean(dim=1, keepdim=True).sqrt()
+    scale = state_sizes(model, requests, layer)
     unedited = log_p_after_places(model, requests) if requests.token == "subject" else None
     loss = ChangeLoss(model, requests, layer, scale, unedited, config.kl_weight)
     d = scale.new_zeros(requests.places, model.config.hidden_size)
@@ -48,6 +48,11 @@ def optimal_changes(
         optimizer.step(at_d.gradient, active)
         losses.append(at_d.mean_loss)
     return d * scale, tuple(torch.stack(losses).tolist()) if losses else ()
+
+
+def state_sizes(model: MistralForCausalLM, requests: RequestsInContexts, layer: int) -> torch.Tensor:
+    """Returns the root mean square of the layer's states at each place, [P, 1]: the unit of changes."""
+    return keys_and_states(model, requests, layer, layer)[1].square().mean(dim=1, keepdim=True).sqrt()
 
 
 class LossAt(NamedTuple):
@@ -82,7 +87,7 @@ class ChangeLoss:
         """Returns the loss and its gradient for the changes d [P, H]."""
         requests, batch, (rows, columns) = self.requests, self.requests.batch, self._predicted()
         N, B, leaf = len(batch.rows), len(batch.input_ids), d.clone().requires_grad_()
-        with torch.enable_grad(), self._added(leaf * self.scale):
+        with torch.enable_grad(), added(self.model, self.layer, requests, leaf * self.scale):
             log_p = torch.log_softmax(next_token_logits(self.model, batch.input_ids, rows, columns).float(), dim=-1)
             of_targets = -log_p[:N].gather(1, batch.targets[:, None])[:, 0]
             of_texts = group_sums(of_targets, batch.rows, B)
@@ -102,20 +107,20 @@ class ChangeLoss:
             return batch.rows, batch.columns
         return torch.cat([batch.rows, requests.rows]), torch.cat([batch.columns, requests.columns])
 
-    @contextmanager
-    def _added(self, change: torch.Tensor) -> Iterator[None]:
-        """Adds the change [P, H] to the output of the layer's MLP at the edited tokens."""
-        requests = self.requests
 
-        def add(_: torch.nn.Module, __: tuple[torch.Tensor], output: torch.Tensor) -> torch.Tensor:
-            added = change[requests.place_of_row].to(output.dtype)
-            return output.index_put((requests.rows, requests.columns), added, accumulate=True)
+@contextmanager
+def added(model: MistralForCausalLM, layer: int, requests: RequestsInContexts, change: torch.Tensor) -> Iterator[None]:
+    """Adds the change [P, H] to the output of the layer's MLP at the edited tokens."""
 
-        handle = self.model.model.layers[self.layer].mlp.register_forward_hook(add)
-        try:
-            yield
-        finally:
-            handle.remove()
+    def add(_: torch.nn.Module, __: tuple[torch.Tensor], output: torch.Tensor) -> torch.Tensor:
+        own = change[requests.place_of_row].to(output.dtype)
+        return output.index_put((requests.rows, requests.columns), own, accumulate=True)
+
+    handle = model.model.layers[layer].mlp.register_forward_hook(add)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 @torch.inference_mode()

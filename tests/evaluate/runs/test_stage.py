@@ -68,7 +68,7 @@ LORA = {"edits/lora", "edits/lora-reference"}
         ("pretrain.layers", MODEL | EDITS),
         ("pretrain.checkpoint_minutes", set()),
         ("model_seed", MODEL | EDITS),
-        ("trace.facts", {"trace", "edits/rome", "edits/memit"}),
+        ("trace.facts", {"trace", *(f"edits/{name}" for name in ("rome", "memit", "closure-memit", "belief-memit"))}),
         ("score.confidence", set()),
         ("corpus.draws", {"corpus", "tokens", "agent", "cases"} | MODEL | EDITS),
         ("seed", {"graph", "world", "corpus", "tokens", "agent", "cases"} | MODEL | EDITS),
