@@ -173,6 +173,15 @@ def _learned(section: str, kind: type[OptimizerConfig]) -> Method:
     return Method(name, make, section, _fields(kind), is_trained=True)
 
 
+def _rational(bench: Workbench) -> Editor[MistralForCausalLM]:
+    from worldgen.lm.editors.learned.taught.editor import TaughtEditor
+    from worldgen.lm.editors.learned.taught.saved import load_writer
+    from worldgen.lm.editors.learned.training import FINAL
+
+    writer, config = load_writer(bench.optimizer / FINAL, bench.model)
+    return TaughtEditor(config, bench.edit.mode, bench.tokenizer, writer)
+
+
 def _needs_of_rewriting(settings: Section) -> tuple[Need, ...]:
     """The corpus for the keys' covariance; the trace, unless both token and layer are set."""
     assert isinstance(settings, RomeConfig)
@@ -198,7 +207,7 @@ _EVERY = (
     _learned("slag_editor", LearnedConfig),
     _learned("ke", KeConfig),
     _learned("ke_constrained", ConstrainedConfig),
-    _learned("rational", RationalConfig),
+    Method("rational", _rational, "rational", _fields(RationalConfig), is_trained=True),
     Method("none", _unedited, make_for_any=_unedited),
 )  # fmt: skip
 METHODS: dict[str, Method] = {method.name: method for method in _EVERY}
