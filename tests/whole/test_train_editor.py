@@ -38,7 +38,7 @@ SETTINGS = (
     *miniature.SETTINGS, "pretrain.learning_rate=1e-2", "world.aliases=2", "world.deterministic_percent=50",
     "tune.cases=3", "slag.points=60", "slag.most_updates=3", "slag.r=[1, 2]", "slag.random_gen=4", "slag.random_tf=4",
     *(f"{method.section}.{part}" for method in OF_POINTS for part in SMALL.split()),
-    *(f"rational.{part}" for part in f"{TRAINED} width=8 blocks=1 kept=2".split()),
+    *(f"rational.{part}" for part in f"{TRAINED} warmup_steps=0 width=8 blocks=1 kept=2".split()),
     *(f"{method.section}.random_points=3" for method in OF_POINTS),
     "slag_editor.training_steps=2", "slag_editor.sequence=2", "ke_constrained.warmup_steps=0",
 )  # fmt: skip
@@ -100,7 +100,7 @@ def test_an_update_depends_on_the_optimizers_training(run, method):
     stage = updates(method, run, 1, sources=sources)
     of_training = HELD_OUT if method.name == "rational" else POINTS
     assert {of_training.name, f"optimizers/{method.name}"} <= {each.name for each in in_order((stage,))}
-    retrained = replace(run, config=override(run.config, [f"{method.section}.learning_rate=2e-3"]))
+    retrained = replace(run, config=override(run.config, [f"{method.section}.learning_rate=4e-3"]))
     with pytest.raises(UserError, match="was made with another config"):
         make_stage(retrained, stage)
     with pytest.raises(UserError, match="was made with another config"):
