@@ -152,6 +152,10 @@ class RationalConfig(TrainingConfig):
     `objects` objects at most.
     """
 
+    removed: ClassVar[frozenset[str]] = frozenset(
+        ("condition", "head", "lstm", "steps", "prediction_tokens", "training_steps")
+    )
+
     width: int = Field(256, ge=1)
     """D, the width of the network."""
     blocks: int = Field(3, ge=0)
