@@ -24,6 +24,9 @@ class Section(BaseModel):
     former: ClassVar[Mapping[str, Any]] = {}
     """The meaning of a run folder without a field, where that is not the field's default."""
 
+    removed: ClassVar[frozenset[str]] = frozenset()
+    """Fields of older versions that mean nothing now: a run folder may still have them."""
+
 
 class GraphConfig(Section):
     """The choice of a knowledge graph and of the facts to take from it (paper, appendix A.1 step 1).

@@ -222,6 +222,15 @@ def _learned(section: str, kind: type[OptimizerConfig]) -> Method:
     return Method(name, make, section, _fields(kind), is_trained=True)
 
 
+def _rational(bench: Workbench) -> Editor[MistralForCausalLM]:
+    from worldgen.lm.editors.learned.taught.editor import TaughtEditor
+    from worldgen.lm.editors.learned.taught.saved import load_writer
+    from worldgen.lm.editors.learned.training import FINAL
+
+    writer, config = load_writer(bench.optimizer / FINAL, bench.model)
+    return TaughtEditor(config, bench.edit.mode, bench.tokenizer, writer)
+
+
 def _needs_of_rewriting(settings: Section) -> tuple[Need, ...]:
     """The corpus for the keys' covariance; the trace, unless both token and layer are set."""
     assert isinstance(settings, RewritingConfig)
@@ -261,7 +270,7 @@ _EVERY = (
     _learned("slag_editor", LearnedConfig),
     _learned("ke", KeConfig),
     _learned("ke_constrained", ConstrainedConfig),
-    _learned("rational", RationalConfig),
+    Method("rational", _rational, "rational", _fields(RationalConfig), is_trained=True),
     _closure("lora", _lora, "closure_lora", LoraConfig, _asks),
     _closure("ft", _fine_tuning, "closure_ft", FineTuningConfig, _asks),
     _closure("memit", _memit, "closure_memit", MemitConfig, _asks_and_rewrites),

@@ -119,6 +119,12 @@ FORMER: Final[Mapping[str, Any]] = {
     for name, value in field.default.former.items()
 }
 """The meaning of a setting before it was one: the name of the setting -> its value in runs of older versions."""
+REMOVED: Final = {
+    section: field.default.removed
+    for section, field in RunConfig.model_fields.items()
+    if isinstance(field.default, Section)
+}
+"""The settings of older versions that mean nothing now, by section."""
 
 
 SECTIONS_OF_ALL_VERSIONS: Final = frozenset(
@@ -157,6 +163,8 @@ def sealed_toml(config: RunConfig) -> str:
 def load_of_run(path: Path) -> RunConfig:
     """Reads the config of a run folder: a setting that came later stands for what held before it (`FORMER`).
 
+    A setting that has been removed is passed over (`REMOVED`).
+
     Raises UserError as `load` does, and for a text that has changed since it was written: it says so by its hash, or,
     without a hash, by the sections that it lacks.
     """
@@ -173,6 +181,9 @@ def load_of_run(path: Path) -> RunConfig:
         section, _, name = setting.partition(".")
         if isinstance(values := fields.setdefault(section, {}), dict):
             values.setdefault(name, value)
+    for section, names in REMOVED.items():
+        if isinstance(values := fields.get(section), dict):
+            fields[section] = {name: value for name, value in values.items() if name not in names}
     return _validated(fields, str(path))
 
 

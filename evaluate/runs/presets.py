@@ -70,7 +70,7 @@ def tiny() -> RunConfig:
         slag_editor=LearnedConfig(**SMALL, updates=4000, sequences=8),
         ke=KeConfig(**SMALL, updates=4000, sequences=8),
         ke_constrained=ConstrainedConfig(**SMALL, updates=4000, sequences=8, warmup_steps=50),
-        rational=RationalConfig(**SMALL, updates=2400, sequences=8, learning_rate=1e-3),
+        rational=RationalConfig(updates=8000, sequences=8, learning_rate=2e-3, warmup_steps=10),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ names any other subject.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 
@@ -20,16 +20,17 @@ from worldgen.errors import UserError
 from worldgen.evaluate.asking.answers import AnswerReader
 from worldgen.evaluate.asking.questions import fact_prompt
 from worldgen.evaluate.settings import CasesConfig
+from worldgen.evaluate.teaching.drawing import relations_of
 from worldgen.evaluate.teaching.target_writer import TargetWriter
 from worldgen.evaluate.teaching.teacher import Teacher
 from worldgen.evaluate.testbed.cases import Case, CaseMaker
+from worldgen.grammar import Atom, Not, truth_prompt
 from worldgen.lm.editions import Edition, Request
-from worldgen.lm.editors.learned.learned_editor import predictions
-from worldgen.lm.editors.learned.network import conditions_of
+from worldgen.lm.editors.belief.targets import TargetBatch
 from worldgen.lm.editors.learned.settings import RationalConfig
-from worldgen.lm.editors.learned.taught.lessons import Lesson
+from worldgen.lm.editors.learned.taught.lessons import Believed, Lesson
+from worldgen.lm.editors.learned.taught.readings import Frames
 from worldgen.lm.editors.settings import BeliefConfig
-from worldgen.lm.editors.target_loss import request_texts
 from worldgen.randomness import generator
 from worldgen.worlds.world import World
 
@@ -37,6 +38,17 @@ from worldgen.worlds.world import World
 def training_subjects(world: World, cases: Iterable[Case]) -> frozenset[int]:
     """Returns the subjects of the corpus that no case is about."""
     return frozenset(world.subject.tolist()) - {case.subject for case in cases}
+
+
+def frames_of(world: World) -> Frames:
+    """Returns every relation of the world after every opening that the lessons' statements have, and every object."""
+    atom = Atom("subject", "relation", "object")
+    statements = str(atom), truth_prompt(atom), truth_prompt(Not(atom))
+    return Frames(
+        tuple(text.partition(str(atom))[0].strip() for text in statements),
+        tuple(world.relations.labels),
+        tuple(world.objects.labels),
+    )
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,7 @@ class Lessons:
         draw, r = generator(self.seed, f"lessons of step {step}"), self.config.sequence
         drawn = self.drawn_cases(draw)
         sequences = [list(islice(drawn, r)) for _ in range(self.config.sequences)]
-        return [self._lessons(cases, int(draw.integers(2**63))) for cases in sequences]
+        return [self._lessons(cases, drawn, int(draw.integers(2**63))) for cases in sequences]
 
     def drawn_cases(self, draw: np.random.Generator) -> Iterator[Case]:
         """Yields cases about training subjects, without end; every fact comes once before any comes twice.
@@ -92,18 +104,35 @@ class Lessons:
     def _writer(self) -> TargetWriter:
         return TargetWriter(self.world, AnswerReader(self.tokenizer, self.world.objects), self.config.objects)
 
-    def _lessons(self, cases: Sequence[Case], seed: int) -> list[Lesson]:
-        """Returns the lessons of a sequence: each has the agent's beliefs after it and those before it."""
+    def _lessons(self, cases: Sequence[Case], others: Iterator[Case], seed: int) -> list[Lesson]:
+        """Returns the lessons of a sequence: each has the agent's beliefs after it and those before it.
+
+        Each has beliefs after `config.believed` of the other cases, too.
+        """
         config = BeliefConfig(steps=1, joined=0, kept=self.config.kept, objects=self.config.objects)
         kept_out = {case.request: self._outside for case in cases}
         teacher = Teacher(self.world, self.agent, self._writer, config, "sequential", kept_out)
         edition = Edition(tuple(self._request(case) for case in cases), seed)
-        texts = request_texts(self.tokenizer, edition.requests)
-        said = predictions(self.model, self.tokenizer, edition.requests, self.config.prediction_tokens)
-        parts = [(own, each.target, each.prompt) for own, each in zip(said, edition.requests, strict=True)]
-        conditions = conditions_of(self.tokenizer, parts)
-        batches = [teacher.batches(self.model, edition, turn)[0] for turn in range(len(cases))]
-        return [Lesson(*each) for each in zip(conditions, texts, batches, strict=True)]
+        batches = (teacher.batches(self.model, edition, turn)[0] for turn in range(len(cases)))
+        draw = generator(seed, "statements")
+        return [
+            Lesson(request, self._fewer(batch, draw), tuple(map(self._believed, islice(others, self.config.believed))))
+            for request, batch in zip(edition.requests, batches, strict=True)
+        ]
+
+    def _believed(self, case: Case) -> Believed:
+        """Returns the agent's beliefs of the subject before and after a request of its own."""
+        minds = self.agent, self.agent.revise(case.edit())
+        before, after = np.zeros((2, len(self.world.relations), len(self.world.objects)), dtype=np.float32)
+        for relation in relations_of(self.world, case.subject):
+            before[relation], after[relation] = (mind.belief(case.subject, relation).dense() for mind in minds)
+        return Believed(self._request(case), before, after)
+
+    def _fewer(self, batch: TargetBatch, draw: np.random.Generator) -> TargetBatch:
+        """Returns the batch with `config.statements` of its statements, drawn without replacement, or all of them."""
+        answers, truths, joined = batch.soft_targets
+        drawn = draw.permutation(len(truths))[: self.config.statements].tolist()
+        return replace(batch, soft_targets=(answers, tuple(truths[number] for number in drawn), joined))
 
     def _request(self, case: Case) -> Request:
         world = self.world

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from worldgen.errors import UserError
 from worldgen.evaluate.runs import config as cfg
-from worldgen.evaluate.runs.config import RunConfig, field_names, from_toml, load, override, to_toml
+from worldgen.evaluate.runs.config import RunConfig, field_names, from_toml, load, load_of_run, override, to_toml
 from worldgen.evaluate.runs.presets import PRESETS, tiny
 from worldgen.settings import WorldConfig
 
@@ -152,3 +152,12 @@ def test_load_reads_a_file_and_says_why_it_cannot(tmp_path: Path) -> None:
         load(path)
     with pytest.raises(UserError, match="cannot read the config"):
         load(tmp_path / "none.toml")
+
+
+def test_a_run_may_have_settings_that_were_removed(tmp_path):
+    """Only a run folder may: a config that somebody writes now may not."""
+    text = to_toml(RunConfig()).replace("[rational]\n", "[rational]\ncondition = 128\nsteps = 1\n")
+    (tmp_path / "config.toml").write_text(text)
+    assert load_of_run(tmp_path / "config.toml") == RunConfig()
+    with pytest.raises(UserError, match=r"there is no setting 'rational.condition'"):
+        from_toml(text, "mine.toml")

@@ -38,7 +38,8 @@ MAY_IMPORT = {
     "lm.editors.rewriting": "worldgen lm lm.inspection lm.editors",
     "lm.editors.learned": "worldgen lm lm.training lm.editors lm.editors.tuning",
     "lm.editors.belief": "worldgen lm lm.editors lm.editors.lowrank lm.editors.rewriting",
-    "lm.editors.learned.taught": "lm lm.editors.belief lm.editors.learned lm.editors.tuning",
+    "lm.editors.learned.taught": """worldgen lm lm.training lm.editors lm.editors.belief
+        lm.editors.learned lm.editors.tuning""",
     # Where both meet. Systems (testbed) do not import each other; teaching reads the testbed's `Case`.
     "evaluate": "worldgen lm lm.editors",
     "evaluate.statistics": "worldgen evaluate",
@@ -61,7 +62,7 @@ MAY_IMPORT = {
         lm.editors.learned lm.editors.learned.taught evaluate evaluate.asking evaluate.testbed""",
     "evaluate.methods": """worldgen storage worlds corpus bayes lm lm.inspection
         lm.editors lm.editors.lowrank lm.editors.rewriting lm.editors.tuning lm.editors.belief lm.editors.learned
-        evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.teaching""",
+        lm.editors.learned.taught evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.teaching""",
     "evaluate.inquiry": "worldgen graphs worlds corpus bayes bayes.trust bayes.variables",
     "evaluate.report.figures": "worldgen storage evaluate evaluate.statistics",
     "evaluate.report": """worldgen storage worlds corpus
@@ -75,8 +76,8 @@ MAY_IMPORT = {
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.slag.graphs
         evaluate.teaching evaluate.methods evaluate.inquiry evaluate.report evaluate.report.graphs evaluate.sources
         evaluate.runs""",
-    "evaluate.stages.learned": """lm.editors.learned lm.editors.learned.taught evaluate.asking evaluate.testbed
-        evaluate.teaching evaluate.methods evaluate.runs evaluate.stages""",
+    "evaluate.stages.learned": """lm lm.editors.rewriting lm.editors.learned lm.editors.learned.taught
+        evaluate.asking evaluate.testbed evaluate.teaching evaluate.methods evaluate.runs evaluate.stages""",
     "evaluate.stages.slag": """worldgen storage worlds bayes lm lm.editors.learned evaluate evaluate.statistics
         evaluate.asking evaluate.slag evaluate.slag.making evaluate.slag.updating evaluate.slag.learning
         evaluate.slag.graphs evaluate.methods evaluate.runs evaluate.stages evaluate.stages.learned""",

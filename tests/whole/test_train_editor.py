@@ -32,13 +32,15 @@ from worldgen.evaluate.testbed.cases import load_cases
 from worldgen.storage.manifests import read_manifest
 
 EVERY = [METHODS[name] for name in LEARNED]
-SMALL = "condition=8 head=4 lstm=4 steps=2 updates=6 sequences=1 validations=2 checkpoint_steps=2"
+TRAINED = "updates=6 sequences=1 validations=2 checkpoint_steps=2"
+SMALL = f"condition=8 head=4 lstm=4 steps=2 {TRAINED}"
 OF_POINTS = [method for method in EVERY if method.name != "rational"]
 SETTINGS = (
     *miniature.SETTINGS, "pretrain.learning_rate=1e-2", "world.aliases=2", "world.deterministic_percent=50",
     "tune.cases=3", "slag.points=60", "slag.most_updates=3", "slag.r=[1, 2]", "slag.random_gen=4", "slag.random_tf=4",
-    *(f"{method.section}.{part}" for method in EVERY for part in SMALL.split()),
-    *(f"{method.section}.random_points=3" for method in OF_POINTS), "rational.training_steps=2", "rational.kept=2",
+    *(f"{method.section}.{part}" for method in OF_POINTS for part in SMALL.split()),
+    *(f"rational.{part}" for part in f"{TRAINED} warmup_steps=0 width=8 blocks=1 kept=2".split()),
+    *(f"{method.section}.random_points=3" for method in OF_POINTS),
     "slag_editor.training_steps=2", "slag_editor.sequence=2", "ke_constrained.warmup_steps=0",
 )  # fmt: skip
 each_method = pytest.mark.parametrize("method", EVERY, ids=lambda method: method.name)
@@ -99,7 +101,7 @@ def test_an_update_depends_on_the_optimizers_training(run, method):
     stage = updates(method, run, 1, sources=sources)
     of_training = HELD_OUT if method.name == "rational" else POINTS
     assert {of_training.name, f"optimizers/{method.name}"} <= {each.name for each in in_order((stage,))}
-    retrained = replace(run, config=override(run.config, [f"{method.section}.learning_rate=2e-3"]))
+    retrained = replace(run, config=override(run.config, [f"{method.section}.learning_rate=4e-3"]))
     with pytest.raises(UserError, match="was made with another config"):
         make_stage(retrained, stage)
     with pytest.raises(UserError, match="was made with another config"):

@@ -27,7 +27,7 @@ from worldgen.evaluate.testbed.probes import load_questions
 from worldgen.lm.editors.learned.settings import RationalConfig
 
 if TYPE_CHECKING:
-    from worldgen.lm.editors.learned.network import LearnedOptimizer
+    from worldgen.lm.editors.learned.taught.writer import Writer
 
 OPTIMIZER_FILES: Final = ("checkpoint-*", "best/*", "final/*", "training.parquet")
 GROUPS: Final = ("all", "downstream_changes")
@@ -49,9 +49,14 @@ def rational_training(method: Method) -> Stage:
 def _train(run: Run, folder: Path, method: Method) -> Mapping[str, Any]:
     """Trains on drawn requests; the optimizer that scores best on held-out cases is the result."""
     from worldgen.evaluate.stages.workbench import workbench_of
-    from worldgen.evaluate.teaching.lessons import Lessons, training_subjects
-    from worldgen.lm.editors.learned.taught.marking import taught_side_by_side
+    from worldgen.evaluate.teaching.lessons import Lessons, frames_of, training_subjects
+    from worldgen.lm.data import TokenShards
+    from worldgen.lm.editors.learned.changed_mistral import ChangedMistral
+    from worldgen.lm.editors.learned.taught.learner import TaughtWriter
+    from worldgen.lm.editors.learned.taught.saved import save_writer
+    from worldgen.lm.editors.learned.taught.writer import new_writer
     from worldgen.lm.editors.learned.training import Course, Observers, train
+    from worldgen.lm.editors.rewriting.key_covariance import key_covariances
 
     bench = workbench_of(run, method, folder, run.folder / HELD_OUT.name)
     config = bench.settings
@@ -61,7 +66,16 @@ def _train(run: Run, folder: Path, method: Method) -> Mapping[str, Any]:
     lessons = Lessons(
         bench.world, bench.agent(), bench.model, bench.tokenizer, subjects, run.config.cases, config, bench.seed
     )
-    course = Course(lessons.of_step, lambda network: taught_side_by_side(bench.model, bench.tokenizer, network, config))
+    corpus = TokenShards(bench.tokens, bench.tokenizer.bos_token_id)
+    covariances = key_covariances(
+        bench.model, corpus, range(len(bench.model.model.layers)), config.covariance_tokens, bench.seed
+    )
+    course = Course(
+        lessons.of_step,
+        partial(new_writer, bench.model, frames_of(bench.world), config, covariances),
+        partial(TaughtWriter, ChangedMistral(bench.model), bench.tokenizer),
+        lambda writer, folder: save_writer(writer, config, folder),
+    )
     observers = Observers(_Validation(run, bench, method.name).marks, run.quiet)
     train(bench.model, course, config, bench.seed, folder, observers)
     return {"training_subjects": len(subjects), "updates": config.updates, "validated on": len(bench.cases)}
@@ -75,16 +89,16 @@ class _Validation:
     bench: Workbench
     method: str
 
-    def marks(self, network: LearnedOptimizer) -> dict[str, float]:
+    def marks(self, writer: Writer) -> dict[str, float]:
         """Returns the selection score of tuning, and its parts."""
         from worldgen.evaluate.asking.answers import AnswerReader
         from worldgen.evaluate.asking.measure import measure
         from worldgen.evaluate.testbed.case_trials import make_trials
-        from worldgen.lm.editors.learned.learned_editor import LearnedEditor
+        from worldgen.lm.editors.learned.taught.editor import TaughtEditor
 
         bench, cases = self.bench, self.run.folder / HELD_OUT.name
         assert isinstance(bench.settings, RationalConfig)
-        editor = LearnedEditor(bench.settings, "single", bench.tokenizer, network, self.method)
+        editor = TaughtEditor(bench.settings, "single", bench.tokenizer, writer)
         reader = AnswerReader(bench.tokenizer, bench.world.objects)
         trials = make_trials(bench.world, bench.cases, load_questions(cases / "probes.parquet"), 1, bench.seed)
         with TemporaryDirectory() as folder:

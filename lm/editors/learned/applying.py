@@ -12,7 +12,7 @@ import torch
 
 from worldgen.lm.editors.learned.changed_mistral import ChangedMistral
 from worldgen.lm.editors.learned.network import LearnedOptimizer, Outputs
-from worldgen.lm.editors.learned.settings import ConstrainedConfig, OptimizerConfig, RationalConfig
+from worldgen.lm.editors.learned.settings import ConstrainedConfig, OptimizerConfig
 from worldgen.lm.editors.learned.weight_changes import Changes, Factors, changes_of
 from worldgen.lm.editors.tuning.stacked_texts import StackedTexts, stack_each
 from worldgen.lm.texts import Text
@@ -31,19 +31,13 @@ class Application:
         """Whether a request's first change is added again in later steps, as De Cao et al. do it."""
         return isinstance(self.config, ConstrainedConfig)
 
-    @property
-    def stops(self) -> bool:
-        """Whether a request has no more steps once its label is what the model predicts."""
-        return not isinstance(self.config, RationalConfig)
-
     @torch.no_grad()
     def apply(
         self, rows: torch.Tensor, members: Sequence[int], texts: Sequence[Text], conditions: Sequence[list[int]]
     ) -> list[list[float]]:
         """Makes request i in the weights rows[members[i]] of `rows` [E, P], in place; no member occurs twice.
 
-        A request has at most `config.steps` steps, and if it `stops`, none once its label is what the model predicts,
-        teacher-forced.
+        A request has at most `config.steps` steps, and none once its label is what the model predicts, teacher-forced.
         Returns the losses of each request before each of its steps.
         """
         outputs: Outputs = self.network(conditions)
@@ -57,7 +51,7 @@ class Application:
             else:
                 own = {name: output[left] for name, output in outputs.items()}
                 changes, own_losses, predicted = self.changes(stacked, here, own)
-            going = ~predicted if self.stops else torch.ones_like(predicted)
+            going = ~predicted
             left, own_losses = left[going], own_losses[going]
             if not len(left):
                 break

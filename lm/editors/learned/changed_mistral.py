@@ -62,7 +62,7 @@ class ChangedMistral:
 
         def product(block: str, inputs: torch.Tensor) -> torch.Tensor:
             outputs = self._product(weights, block, inputs)
-            if changes is None or block not in self.names:
+            if changes is None or not self._is_changed(block, changes):
                 return outputs
             return outputs + torch.cat([changes[name].times(inputs) for name, _ in self.names[block]], dim=-1)
 
@@ -94,6 +94,20 @@ class ChangedMistral:
         return result
 
     @torch.no_grad()
+    def reading_inputs(
+        self, texts: StackedTexts, rows: torch.Tensor | None
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """Returns the logits [S, N, V], and what each block reads, [S, M, in], at the weights `rows` [S, P]."""
+        weights = {} if rows is None else as_matrices(rows, self.blocks)
+        read: dict[str, torch.Tensor] = {}
+
+        def product(block: str, inputs: torch.Tensor) -> torch.Tensor:
+            read[block] = inputs
+            return self._product(weights, block, inputs)
+
+        return self.mistral.logits_by(product, self.mistral.embedded({}, texts), texts), read
+
+    @torch.no_grad()
     def reading(self, texts: StackedTexts, rows: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
         """Returns the loss at these weights, [S], and whether the text is predicted, [S]; as `gradient`, without it."""
         logits = self.logits(texts, rows)
@@ -101,12 +115,19 @@ class ChangedMistral:
 
     @torch.no_grad()
     def add(self, rows: torch.Tensor, members: torch.Tensor, changes: Changes) -> None:
-        """Adds the changes of some updates to their rows [S, P], in place; `members` are these rows' numbers."""
+        """Adds the changes of some updates to their rows [S, P], in place; `members` are these rows' numbers.
+
+        A matrix that has no change stays as it is.
+        """
         names = [pair for own in self.names.values() for pair in own]
         matrices = parameters_of(self.blocks)
         parts = rows.split([matrix.numel() for matrix in matrices], dim=1)
-        for (name, _), part in zip(names, parts, strict=True):
+        for name, part in ((name, part) for (name, _), part in zip(names, parts, strict=True) if name in changes):
             part.index_add_(0, members, changes[name].dense().flatten(1))
+
+    def _is_changed(self, block: str, changes: Changes) -> bool:
+        """Returns whether the block's matrices have changes: all of them, or none."""
+        return all(name in changes for name, _ in self.names.get(block, [("", 0)]))
 
     def _product(self, weights: Mapping[str, torch.Tensor], block: str, inputs: torch.Tensor) -> torch.Tensor:
         if block in weights:

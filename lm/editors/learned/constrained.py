@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from worldgen.lm.editors.learned.settings import ConstrainedConfig, OptimizerConfig
+from worldgen.lm.editors.learned.settings import ConstrainedConfig, TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Constraint:
     price: float = 1.0
     margin: float = 0.0
 
-    def after(self, row: Mapping[str, float], config: OptimizerConfig) -> Constraint:
+    def after(self, row: Mapping[str, float], config: TrainingConfig) -> Constraint:
         """Returns the constraint after a step of the training with this row of the history.
 
         The row has `kept`, and `success` where the optimizer was validated after the step.
@@ -34,7 +34,7 @@ class Constraint:
         return Constraint(price, max(config.margin_floor, self.margin * config.margin_factor))
 
 
-def constraint_of(config: OptimizerConfig, history: Sequence[Mapping[str, float]]) -> Constraint:
+def constraint_of(config: TrainingConfig, history: Sequence[Mapping[str, float]]) -> Constraint:
     """Returns the constraint that a training with this history has reached."""
     constraint = Constraint(config.price, config.margin) if isinstance(config, ConstrainedConfig) else Constraint()
     for row in history:

@@ -11,7 +11,7 @@ from worldgen.lm.texts import Text
 
 
 class Asked(Protocol):
-    """A request as a learned optimizer gets it."""
+    """A request as a learned optimizer of SLAG's architecture gets it."""
 
     @property
     def condition(self) -> list[int]:
@@ -22,7 +22,7 @@ class Asked(Protocol):
         """The input and the label, whose gradient the change is made of."""
 
 
-Lesson = TypeVar("Lesson", bound=Asked, contravariant=True)
+Lesson = TypeVar("Lesson", contravariant=True)
 
 
 @dataclass(frozen=True)

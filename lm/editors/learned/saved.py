@@ -15,11 +15,10 @@ from worldgen.lm.editors.learned.settings import (
     KeConfig,
     LearnedConfig,
     OptimizerConfig,
-    RationalConfig,
 )
 from worldgen.lm.training.checkpoint import whole_folder
 
-_KINDS = {kind.__name__: kind for kind in (LearnedConfig, KeConfig, ConstrainedConfig, RationalConfig)}
+_KINDS = {kind.__name__: kind for kind in (LearnedConfig, KeConfig, ConstrainedConfig)}
 WEIGHTS, SETTINGS = "optimizer.safetensors", "optimizer.json"
 
 

@@ -12,24 +12,11 @@ from pydantic import Field, model_validator
 from worldgen.settings import Section
 
 
-class OptimizerConfig(Section):
-    """How large a learned optimizer is, how it is applied, and how it is trained."""
+class TrainingConfig(Section):
+    """How a learned optimizer is trained."""
 
     work_fields: ClassVar[frozenset[str]] = frozenset({"checkpoint_steps", "weights_at_once"})
 
-    condition: int = Field(1024, ge=1)
-    """c, the size of the condition vector."""
-    head: int = Field(128, ge=1)
-    """m, the inner size of each matrix's head."""
-    lstm: int = Field(128, ge=1)
-    """h, the hidden size of the LSTM in each direction."""
-
-    steps: int = Field(5, ge=1)
-    """Most steps of an update when the optimizer is applied (the paper's K_test)."""
-    prediction_tokens: int = Field(8, ge=1)
-    """Most tokens of the model's own answer, which the optimizer reads beside the request."""
-    training_steps: int = Field(5, ge=1)
-    """Most steps of an update in training (K_train)."""
     sequence: int = Field(1, ge=1)
     """How many updates are made one after another in training (r)."""
     sequences: int = Field(1, ge=1)
@@ -53,7 +40,7 @@ class OptimizerConfig(Section):
         return self.updates // (self.sequence * self.sequences)
 
     @model_validator(mode="after")
-    def _steps_are_whole(self) -> OptimizerConfig:
+    def _steps_are_whole(self) -> TrainingConfig:
         a_step = self.sequence * self.sequences
         if self.updates % a_step:
             raise ValueError(f"updates is {self.updates}, no multiple of sequence * sequences, which is {a_step}")
@@ -62,6 +49,24 @@ class OptimizerConfig(Section):
         if self.validations > self.optimizer_steps:
             raise ValueError(f"validations is {self.validations}, but there are {self.optimizer_steps} steps in all")
         return self
+
+
+class OptimizerConfig(TrainingConfig):
+    """How large a learned optimizer of SLAG's architecture is, how it is applied, and how it is trained."""
+
+    condition: int = Field(1024, ge=1)
+    """c, the size of the condition vector."""
+    head: int = Field(128, ge=1)
+    """m, the inner size of each matrix's head."""
+    lstm: int = Field(128, ge=1)
+    """h, the hidden size of the LSTM in each direction."""
+
+    steps: int = Field(5, ge=1)
+    """Most steps of an update when the optimizer is applied (the paper's K_test)."""
+    prediction_tokens: int = Field(8, ge=1)
+    """Most tokens of the model's own answer, which the optimizer reads beside the request."""
+    training_steps: int = Field(5, ge=1)
+    """Most steps of an update in training (K_train)."""
 
 
 class LearnedConfig(OptimizerConfig):
@@ -139,18 +144,34 @@ class ConstrainedConfig(LearnedConfig):
         return self
 
 
-class RationalConfig(OptimizerConfig):
-    """A learned optimizer that the agent teaches (`rational`): after a request the model is to believe as the agent.
+class RationalConfig(TrainingConfig):
+    """A network that the agent teaches to edit (`rational`): after a request the model is to believe as the agent.
 
-    A lesson has the targets of `belief`, without joined statements: answers and credences about the subject, and
-    `kept` facts of other subjects that are to be answered as before. An answer's target names `objects` objects at
-    most. A request has exactly `steps` steps, whatever the model predicts.
+    A lesson has the targets of `belief`, without joined statements: all answers about the subject, `statements` about
+    it, drawn anew, and `kept` facts of other subjects that are to be answered as before. An answer's target names
+    `objects` objects at most.
     """
 
-    steps: int = Field(1, ge=1)
-    training_steps: int = Field(1, ge=1)
-    objects: int = Field(6, ge=1)
-    kept: int = Field(8, ge=0)
+    removed: ClassVar[frozenset[str]] = frozenset(
+        ("condition", "head", "lstm", "steps", "prediction_tokens", "training_steps")
+    )
+
+    width: int = Field(256, ge=1)
+    """D, the width of the network."""
+    blocks: int = Field(3, ge=0)
+    """The number of its residual blocks."""
+    old_keys: float = Field(1.0, ge=0)
+    """How many keys of the corpus a written key is weighed against."""
+    ridge: float = Field(2e-3, gt=0)
+    """The share of the mean variance of keys that is added to each direction's before they are measured by it."""
+    covariance_tokens: int = Field(100_000, ge=1)
+    """How many tokens of the corpus the keys' covariance is taken over."""
+    objects: int = Field(2, ge=1)
+    statements: int = Field(6, ge=0)
+    kept: int = Field(2, ge=0)
+    believed: int = Field(8, ge=0)
+    """With each lesson the network learns what is believed after so many other requests, without a pass of the model.
+    """
 
 
 SMALL = {"condition": 128, "head": 32, "lstm": 32}

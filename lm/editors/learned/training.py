@@ -10,21 +10,23 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import torch
 from safetensors.torch import load_file
+from torch import nn
 from tqdm import tqdm
 from transformers import MistralForCausalLM, PreTrainedModel
 
 from worldgen.errors import UserError
 from worldgen.lm.editors.learned.constrained import constraint_of
-from worldgen.lm.editors.learned.learning import Asked, Learner
+from worldgen.lm.editors.learned.learning import Learner
 from worldgen.lm.editors.learned.network import LearnedOptimizer, new_network
 from worldgen.lm.editors.learned.one_at_a_time import OneAtATime
 from worldgen.lm.editors.learned.saved import WEIGHTS, save_optimizer
-from worldgen.lm.editors.learned.settings import LearnedConfig, OptimizerConfig
+from worldgen.lm.editors.learned.settings import LearnedConfig, TrainingConfig
 from worldgen.lm.editors.learned.side_by_side import side_by_side
 from worldgen.lm.editors.learned.updates import DrawnUpdates, TrainingPoint, Update, check_points
 from worldgen.lm.editors.restoring import restored
@@ -37,17 +39,18 @@ from worldgen.lm.training.checkpoint import (
 )
 from worldgen.lm.training.saving import HISTORY, write_history
 
-Lesson = TypeVar("Lesson", bound=Asked)
-Validate = Callable[[LearnedOptimizer], dict[str, float]]
+Lesson = TypeVar("Lesson")
+Network = TypeVar("Network", bound=nn.Module)
+Validate = Callable[[Network], dict[str, float]]
 FINAL, BEST = "final", "best"
 CHECKPOINTS_KEPT = 2
 
 
 @dataclass(frozen=True)
-class Observers:
+class Observers(Generic[Network]):
     """Who follows a training."""
 
-    validate: Validate | None = None
+    validate: Validate[Network] | None = None
     """Returns marks of the optimizer, `score` among them: the optimizer with the highest score is the result. The
     constrained objective needs `success` too."""
     quiet: bool = False
@@ -55,13 +58,17 @@ class Observers:
 
 
 @dataclass(frozen=True)
-class Course(Generic[Lesson]):
-    """The subject of a training, and its settings."""
+class Course(Generic[Lesson, Network]):
+    """The subject of a training, and whom it is taught to."""
 
     of_step: Callable[[int], Sequence[Sequence[Lesson]]]
     """Returns the sequences of the step with this number, counted from 0: a function of the number alone."""
-    learner: Callable[[LearnedOptimizer], Learner[Lesson]]
+    network: Callable[[int], Network]
+    """Returns the untrained network, a function of a seed."""
+    learner: Callable[[Network], Learner[Lesson]]
     """Returns what finds the network's gradient."""
+    save: Callable[[Network, Path], None]
+    """Writes the network to a folder, which is complete or does not exist; its weights are in the file WEIGHTS."""
 
 
 def train_optimizer(
@@ -70,20 +77,25 @@ def train_optimizer(
     config: LearnedConfig,
     seed: int,
     out: Path,
-    observers: Observers = Observers(),  # frozen
+    observers: Observers[LearnedOptimizer] = Observers(),  # frozen
 ) -> None:
     """Trains an optimizer for the model on updates of points, as `train` does.
 
     Raises UserError for points that cannot be used.
     """
     check_points(points, config)
-    course = Course(DrawnUpdates(points, config, seed).of_step, lambda network: learner_of(model, network, config))
+    course = Course(
+        DrawnUpdates(points, config, seed).of_step, partial(new_network, model, config),
+        lambda network: learner_of(model, network, config),
+        lambda network, folder: save_optimizer(network, config, folder),
+    )  # fmt: skip
     train(model, course, config, seed, out, observers)
 
 
 def train(
-    model: PreTrainedModel, course: Course[Lesson], config: OptimizerConfig, seed: int, out: Path, observers: Observers
-) -> None:
+    model: PreTrainedModel, course: Course[Lesson, Network], config: TrainingConfig, seed: int, out: Path,
+    observers: Observers[Network],
+) -> None:  # fmt: skip
     """Trains an optimizer for the model; writes out/final and out/training.parquet.
 
     Goes on from the latest checkpoint in `out` if there is one. Raises UserError for a training whose loss or gradient
@@ -92,7 +104,7 @@ def train(
     remove_partial(out)
     with restored(model), torch.random.fork_rng(devices=[]):
         model.eval().requires_grad_(False)
-        training = _Training(course, config, new_network(model, config, seed), out)
+        training = _Training(course, config, course.network(seed), out)
         position = training.position
         bar = tqdm(total=config.optimizer_steps, initial=position.step, unit="step", disable=observers.quiet)
         with closing(bar):
@@ -115,18 +127,18 @@ def learner_of(model: PreTrainedModel, network: LearnedOptimizer, config: Learne
     return OneAtATime(model, network, config)
 
 
-def learning_rate(config: OptimizerConfig, step: int) -> float:
+def learning_rate(config: TrainingConfig, step: int) -> float:
     """Returns the rate of the step with this number, counted from 0: linearly up to the warm-up's end, then to 0."""
     warm, steps = config.warmup_steps, config.optimizer_steps
     share = step / warm if step < warm else (steps - step) / (steps - warm)
     return config.learning_rate * share
 
 
-class _Training(Generic[Lesson]):
+class _Training(Generic[Lesson, Network]):
     """A training on its way: the network, its optimizer, and how far they have come."""
 
-    def __init__(self, course: Course[Lesson], config: OptimizerConfig, network: LearnedOptimizer, out: Path) -> None:
-        self.config, self.network, self.out = config, network, out
+    def __init__(self, course: Course[Lesson, Network], config: TrainingConfig, network: Network, out: Path) -> None:
+        self.config, self.network, self.out, self.save = config, network, out, course.save
         rate, decay = config.learning_rate, config.weight_decay
         self.optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=decay, fused=True)
         checkpoint = latest_checkpoint(out)
@@ -157,12 +169,12 @@ class _Training(Generic[Lesson]):
         self.position.step += 1
         return row
 
-    def marks(self, validate: Validate) -> dict[str, float]:
+    def marks(self, validate: Validate[Network]) -> dict[str, float]:
         """Returns the marks that the optimizer gets now; keeps it if none before had a higher score."""
         marks = validate(self.network)
         scores = [row["score"] for row in self.position.history if "score" in row]
         if not marks["score"] < max(scores, default=-math.inf):  # a score that is no number comes first too
-            save_optimizer(self.network, self.config, self.out / BEST)
+            self.save(self.network, self.out / BEST)
         return marks
 
     def end_step(self, row: dict[str, float]) -> None:
@@ -178,10 +190,10 @@ class _Training(Generic[Lesson]):
         write_history(self.position, self.out / HISTORY)
         if any("score" in row for row in self.position.history):
             self.network.load_state_dict(load_file(self.out / BEST / WEIGHTS))
-        save_optimizer(self.network, self.config, self.out / FINAL)
+        self.save(self.network, self.out / FINAL)
 
 
-def _is_validated(config: OptimizerConfig, steps: int) -> bool:
+def _is_validated(config: TrainingConfig, steps: int) -> bool:
     """Returns whether one of the evenly spaced validations comes after so many steps."""
     reached = [step * config.validations // config.optimizer_steps for step in (steps - 1, steps)]
     return reached[0] < reached[1]

@@ -12,14 +12,15 @@ import worlds
 from worldgen.errors import UserError
 from worldgen.evaluate.asking.questions import fact_prompt
 from worldgen.evaluate.settings import CasesConfig
-from worldgen.evaluate.teaching.lessons import Lessons, training_subjects
+from worldgen.evaluate.teaching.drawing import relations_of
+from worldgen.evaluate.teaching.lessons import Lessons, frames_of, training_subjects
 from worldgen.evaluate.testbed.cases import make_cases
 from worldgen.lm.editors.learned.settings import RationalConfig
 from worldgen.lm.model import new_model
 from worldgen.lm.settings import PretrainConfig
 from worldgen.lm.tokenizer import train_word_tokenizer
 
-CONFIG = RationalConfig(sequences=3, sequence=2, updates=6, kept=4, prediction_tokens=3, validations=1)
+CONFIG = RationalConfig(sequences=3, sequence=2, updates=6, kept=4, validations=1)
 
 
 @pytest.fixture(scope="module")
@@ -81,14 +82,40 @@ def test_a_later_lesson_of_a_sequence_is_after_the_earlier_ones(lessons, tokeniz
     world, draw = worlds.world(), np.random.default_rng(1)
     one, two = islice(lessons.drawn_cases(draw), 2)
     cases = [one, replace(two, subject=one.subject)]
-    sequence = lessons._lessons(cases, seed=0)
+    sequence = lessons._lessons(cases, iter([one]), seed=0)
     mind = worlds.agent().revise(*(case.edit() for case in cases))
     prompt = fact_prompt(world, one.subject, two.relation)
     (told,) = (t for t in sequence[1].targets.soft_targets[0] if t.prompt == prompt)
     belief = mind.belief_of_request(one.subject, two.relation)
     assert told.continuations[0] == f"{world.objects[belief.mode()]}."
     assert told.credences[0] == pytest.approx(belief[belief.mode()])
-    assert tokenizer.decode(sequence[0].main.ids[-sequence[0].main.asked :]) == f"{world.objects[one.requested]}."
+    assert sequence[0].request.target == f"{world.objects[one.requested]}."
+
+
+def test_a_lesson_tells_what_is_believed_after_other_requests_too(lessons):
+    """Beliefs of the relations that the subject has; each is the agent's, and sums to one."""
+    world, draw = worlds.world(), np.random.default_rng(2)
+    one, two = islice(lessons.drawn_cases(draw), 2)
+    ((lesson,), (believed,)) = (own := lessons._lessons([one], iter([two]), seed=0)), own[0].believed
+    assert (lesson.request.fact, believed.request.fact) == (one.request, two.request)
+    mind, of = worlds.agent().revise(two.edit()), set(relations_of(world, two.subject))
+    for relation in range(len(world.relations)):
+        expected = mind.belief(two.subject, relation).dense() if relation in of else np.zeros(len(world.objects))
+        assert believed.after[relation] == pytest.approx(expected, abs=1e-6)
+        assert believed.before[relation].sum() == pytest.approx(float(relation in of))
+
+
+def test_statements_are_drawn_anew(lessons):
+    (one,) = islice(lessons.drawn_cases(np.random.default_rng(3)), 1)
+    drawn = [lessons._lessons([one], iter(()), seed)[0].targets.soft_targets[1] for seed in (0, 0, 1)]
+    assert len(drawn[0]) == CONFIG.statements
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_frames_are_the_grammars(lessons):
+    frames = frames_of(worlds.world())
+    assert frames.openings == ("", '"', '"not')
+    assert frames.phrases == tuple(worlds.world().relations.labels)
 
 
 def test_every_step_has_lessons_of_its_own(lessons):

@@ -9,18 +9,14 @@ Shapes: S lessons, Q targets of one kind of all lessons, N asked tokens, P edite
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import torch
-from transformers import MistralForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from worldgen.lm.editors.belief.divergences import AskedTokens, SoftDivergences, retention_divergences
 from worldgen.lm.editors.belief.targets import RetentionTarget, SoftTarget
 from worldgen.lm.editors.learned.changed_mistral import ChangedMistral
-from worldgen.lm.editors.learned.network import LearnedOptimizer
 from worldgen.lm.editors.learned.objective import Loss
-from worldgen.lm.editors.learned.settings import RationalConfig
-from worldgen.lm.editors.learned.side_by_side import SideBySide
 from worldgen.lm.editors.learned.taught.lessons import Lesson
 from worldgen.lm.editors.learned.weight_changes import Changes
 from worldgen.lm.editors.tuning.stacked_texts import stack_texts
@@ -29,43 +25,28 @@ from worldgen.lm.texts import texts_of
 Weighted = Sequence[tuple[SoftTarget | RetentionTarget, float]]
 
 
-def taught_side_by_side(
-    model: MistralForCausalLM, tokenizer: PreTrainedTokenizerFast, network: LearnedOptimizer, config: RationalConfig
-) -> SideBySide[Lesson]:
-    """Returns the learner for lessons; every lesson has all steps."""
-    mistral = ChangedMistral(model)
-    return SideBySide(mistral, network, config, partial(_LessonMarking, mistral, tokenizer))
-
-
-class _LessonMarking:
-    """Marks S lessons (`side_by_side.Marking`)."""
+class Marking:
+    """Marks S lessons. What is to be kept is what the model says by the weights `rows` [S, P], its own for None."""
 
     def __init__(
-        self, mistral: ChangedMistral, tokenizer: PreTrainedTokenizerFast, lessons: Sequence[Lesson]
+        self, mistral: ChangedMistral, tokenizer: PreTrainedTokenizerFast, lessons: Sequence[Lesson],
+        rows: torch.Tensor | None,
     ) -> None:  # fmt: skip
-        self.S, self.device = len(lessons), mistral.device
         soft = [list(lesson.targets.weighted_soft_targets()) for lesson in lessons]
         kept = [list(lesson.targets.weighted_retention_targets()) for lesson in lessons]
         self.soft, self.kept = (_Reading(mistral, tokenizer, weighted) for weighted in (soft, kept))
         targets = [target for own in soft for target, _ in own]
         self.divergences = SoftDivergences(self.soft.asked, targets, range(sum(len(t.pairs) for t in targets)))
+        with torch.no_grad():
+            self.log_p = self.kept.logits(rows).log_softmax(-1) if self.kept.has_texts else None
 
-    @torch.no_grad()
-    def before(self, rows: torch.Tensor | None) -> torch.Tensor:
-        self.log_p = self.kept.logits(rows).log_softmax(-1) if self.kept.has_texts else None
-        return torch.zeros(self.S, dtype=torch.bool, device=self.device)
-
-    def after(
-        self, members: torch.Tensor, rows: torch.Tensor | None, changes: Changes, is_last: bool
-    ) -> tuple[Loss, torch.Tensor]:
-        assert len(members) == self.S, "no lesson ends early"
+    def loss(self, rows: torch.Tensor | None, changes: Changes) -> Loss:
+        """Returns the losses of the lessons, [S] each, by the weights `rows` and these changes."""
         taught = self.soft.of_lessons(self.divergences.of(self.soft.logits(rows, changes)))
         if self.log_p is None:
-            kept = torch.zeros_like(taught)
-        else:
-            logits = self.kept.logits(rows, changes)
-            kept = self.kept.of_lessons(retention_divergences(self.kept.asked, self.log_p, logits))
-        return Loss(taught, kept), torch.zeros_like(members, dtype=torch.bool)
+            return Loss(taught, torch.zeros_like(taught))
+        logits = self.kept.logits(rows, changes)
+        return Loss(taught, self.kept.of_lessons(retention_divergences(self.kept.asked, self.log_p, logits)))
 
 
 class _Reading:

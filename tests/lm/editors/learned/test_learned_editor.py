@@ -12,7 +12,7 @@ from worldgen.lm.editions import Edition, Request
 from worldgen.lm.editors.learned.learned_editor import LearnedEditor, predictions
 from worldgen.lm.editors.learned.network import conditions_of, new_network
 from worldgen.lm.editors.learned.one_at_a_time import OneAtATime
-from worldgen.lm.editors.learned.settings import ConstrainedConfig, LearnedConfig, RationalConfig
+from worldgen.lm.editors.learned.settings import ConstrainedConfig, LearnedConfig
 from worldgen.lm.editors.learned.updates import Update
 from worldgen.lm.editors.target_loss import request_texts
 from worldgen.lm.score import greedy, log_probabilities
@@ -130,18 +130,6 @@ def test_a_steps_operations_by_hand(model, tokenizer, network):
     with made.edit(model, [Edition(REQUESTS[1:2], 0)]):
         pass
     assert made._counts.known(("step", len(text.ids), text.asked)) == expected
-
-
-def test_an_optimizer_that_the_agent_taught_takes_every_step(model, tokenizer, network):
-    """The first request is predicted already, and still its beliefs may not be the agent's."""
-    config = RationalConfig(**SIZES, steps=3, prediction_tokens=3)
-    before = log_probabilities(model, tokenizer, PAIRS)
-    with editor(tokenizer, network, config).edit(
-        model, [Edition(REQUESTS[:1], 0), Edition(REQUESTS[1:2], 0)]
-    ) as edited:
-        assert [len(cost.losses) for cost in edited.costs] == [3, 3]
-        edited.route([0] * len(PAIRS))
-        assert not np.allclose(log_probabilities(edited, tokenizer, PAIRS), before)
 
 
 def test_a_prediction_is_the_greedy_answer(model, tokenizer):
