@@ -27,10 +27,12 @@ MAY_IMPORT = {
     "bayes": "worldgen storage worlds corpus",
     "bayes.batch": "worldgen bayes",
     "bayes.trust": "worldgen bayes bayes.batch",
+    "bayes.inclusion": "bayes bayes.trust",
     # The language model: never meets the agent.
     "lm": "worldgen storage worlds corpus",
     "lm.training": "worldgen storage lm",
     "lm.inspection": "worldgen lm",
+    "lm.staged": "worldgen lm lm.training",
     "lm.editors": "worldgen lm lm.training",
     "lm.editors.lowrank": "worldgen lm lm.editors",
     "lm.editors.tuning": "worldgen lm lm.editors",
@@ -55,6 +57,7 @@ MAY_IMPORT = {
     "evaluate.slag.learning": "worldgen lm lm.editors.learned evaluate.slag",
     "evaluate.sources": """worldgen storage worlds bayes bayes.trust lm
         evaluate evaluate.statistics evaluate.asking""",
+    "evaluate.internalizing": """worldgen storage bayes.inclusion bayes.trust lm.staged evaluate evaluate.statistics""",
     "evaluate.teaching": """worldgen worlds corpus bayes bayes.batch lm lm.editors lm.editors.belief
         lm.editors.learned lm.editors.learned.taught evaluate evaluate.asking evaluate.testbed""",
     "evaluate.methods": """worldgen storage worlds corpus bayes lm lm.inspection
@@ -67,7 +70,7 @@ MAY_IMPORT = {
         evaluate.report.figures""",
     # A run joins the settings of all rooms and loads what its stages made: the rooms above never see it.
     "evaluate.runs": """worldgen storage graphs graphs.builtin graphs.reading worlds bayes lm lm.editors
-        lm.editors.learned evaluate evaluate.slag evaluate.sources""",
+        lm.editors.learned evaluate evaluate.slag evaluate.sources evaluate.internalizing""",
     "evaluate.stages": """worldgen storage graphs worlds corpus export bayes bayes.batch lm lm.training lm.editors
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.teaching evaluate.methods
         evaluate.inquiry evaluate.report evaluate.sources evaluate.runs""",
@@ -78,6 +81,8 @@ MAY_IMPORT = {
         evaluate.slag.graphs evaluate.methods evaluate.runs evaluate.stages evaluate.stages.learned""",
     "evaluate.stages.sources": """worldgen storage worlds bayes.trust lm evaluate evaluate.statistics evaluate.asking
         evaluate.sources evaluate.methods evaluate.runs evaluate.stages""",
+    "evaluate.stages.internalizing": """worldgen storage lm.staged evaluate.statistics evaluate.internalizing
+        evaluate.report.figures evaluate.runs""",
     "evaluate.commands": """worldgen storage graphs graphs.fetching worlds corpus export lm lm.training
         evaluate evaluate.asking evaluate.testbed evaluate.slag evaluate.slag.converters evaluate.sources
         evaluate.methods evaluate.inquiry evaluate.report evaluate.runs evaluate.stages evaluate.stages.slag
@@ -88,9 +93,11 @@ MAY_IMPORT = {
         evaluate.runs evaluate.stages.sources evaluate.commands""",
     "evaluate.commands.seeds": """worldgen storage evaluate.report evaluate.runs evaluate.stages evaluate.stages.slag
         evaluate.commands""",
+    "evaluate.commands.internalizing": """worldgen evaluate.runs evaluate.stages.internalizing
+        evaluate.commands""",
     "evaluate.commands.slag": "worldgen evaluate.methods evaluate.runs evaluate.stages.slag evaluate.commands",
     "cli": """worldgen evaluate.commands evaluate.commands.slag evaluate.commands.learned evaluate.commands.sources
-        evaluate.commands.seeds""",
+        evaluate.commands.seeds evaluate.commands.internalizing""",
 }
 
 
