@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, model_validator
 
-from worldgen.lm.staged.optimizers import Decay, OptimizerName
+from worldgen.lm.staged.settings import Decay, OptimizerName
 from worldgen.settings import Section
 
 

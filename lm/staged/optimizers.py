@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from transformers import PreTrainedModel
 from transformers.optimization import Adafactor
 
-OptimizerName = Literal["adafactor", "adamw"]
-Decay = Literal["linear", "none"]
+from worldgen.lm.staged.settings import Decay, OptimizerName
 
 
 def new_optimizer(name: OptimizerName, model: PreTrainedModel, weight_decay: float) -> torch.optim.Optimizer:

@@ -17,7 +17,7 @@ from worldgen.lm.loss import head_loss
 from worldgen.lm.staged.attention import BY_LENGTH
 from worldgen.lm.staged.sequences import Row, Sequences
 
-AT_ONCE: Final = 4096
+AT_ONCE: Final = 1024
 """Sequences that are asked at a time."""
 
 
@@ -25,7 +25,8 @@ def mean_loss(model: PreTrainedModel, row: Row) -> torch.Tensor:
     """Returns the mean over the row's targets of -log p(token | its sequence before it)."""
     head = model.get_output_embeddings()
     assert isinstance(head, torch.nn.Linear)
-    return head_loss(head, _states(model, row), row.targets) / len(row.targets)
+    with _narrow_on_a_gpu(row):
+        return head_loss(head, _states(model, row), row.targets) / len(row.targets)
 
 
 class Predicted(NamedTuple):
@@ -45,7 +46,8 @@ def predict(model: PreTrainedModel, sequences: Sequences) -> Predicted:
     for first in range(0, len(sequences), AT_ONCE):
         some = np.arange(first, min(first + AT_ONCE, len(sequences)))
         row = Row.of(sequences.where(some), device)
-        log_p = log_softmax(head(_states(model, row)).float(), dim=-1)
+        with _narrow_on_a_gpu(row):
+            log_p = log_softmax(head(_states(model, row)).float(), dim=-1)
         right = log_p.argmax(dim=-1) == row.targets
         of_target = log_p.gather(1, row.targets[:, None])[:, 0].double()
         total = torch.zeros(len(some), dtype=torch.float64, device=device).index_add_(0, row.sequence, of_target)
@@ -57,8 +59,13 @@ def predict(model: PreTrainedModel, sequences: Sequences) -> Predicted:
 def _states(model: PreTrainedModel, row: Row) -> torch.Tensor:
     """Returns the last hidden states [P, hidden] at the places that predict."""
     assert model.config._attn_implementation == BY_LENGTH
-    with torch.autocast(row.input_ids.device.type, torch.bfloat16, enabled=row.input_ids.device.type == "cuda"):
-        states = model.base_model(
-            input_ids=row.input_ids, position_ids=row.position_ids, use_cache=False, blocks=row.blocks
-        ).last_hidden_state
+    states = model.base_model(
+        input_ids=row.input_ids, position_ids=row.position_ids, use_cache=False, blocks=row.blocks
+    ).last_hidden_state
     return states[0].index_select(0, row.predicts)
+
+
+def _narrow_on_a_gpu(row: Row) -> torch.autocast:
+    """Returns bfloat16 autocast, which is on on a GPU only."""
+    device = row.input_ids.device.type
+    return torch.autocast(device, torch.bfloat16, enabled=device == "cuda")

@@ -17,9 +17,10 @@ from transformers import PreTrainedModel
 
 from worldgen.lm.data import epoch_order
 from worldgen.lm.staged.attention import BY_LENGTH
-from worldgen.lm.staged.optimizers import Decay, OptimizerName, new_optimizer, rate_at
+from worldgen.lm.staged.optimizers import new_optimizer, rate_at
 from worldgen.lm.staged.passes import mean_loss
 from worldgen.lm.staged.sequences import Row, Sequences
+from worldgen.lm.staged.settings import Decay, OptimizerName
 from worldgen.lm.training.checkpoint import (
     Position,
     checkpoints,
@@ -125,11 +126,20 @@ def _train_epoch(
     model.train()
     for step, first in enumerate(firsts, steps_before):
         row = Row.of(sequences.where(order[first : first + plan.batch]), device)
-        for group in optimizer.param_groups:
-            group["lr"] = rate_at(step, stage.epochs * len(firsts), stage.learning_rate, plan.decay)
-        loss = mean_loss(model, row)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), plan.gradient_clip)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-    return float(loss.detach())
+        rate = rate_at(step, stage.epochs * len(firsts), stage.learning_rate, plan.decay)
+        loss = take_step(model, optimizer, row, rate, plan.gradient_clip)
+    return float(loss)
+
+
+def take_step(
+    model: PreTrainedModel, optimizer: torch.optim.Optimizer, row: Row, rate: float, gradient_clip: float
+) -> torch.Tensor:
+    """Takes one step; returns the loss before it, on the model's device."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    loss = mean_loss(model, row)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), gradient_clip)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return loss.detach()
