@@ -12,6 +12,7 @@ from worldgen.evaluate.commands.agent_commands import ask_command
 from worldgen.evaluate.commands.convert_command import convert_points_command
 from worldgen.evaluate.commands.export_command import export_command
 from worldgen.evaluate.commands.fetch_command import fetch_command
+from worldgen.evaluate.commands.internalizing.internalize_command import internalize_command
 from worldgen.evaluate.commands.learned.train_editor import train_editor_command
 from worldgen.evaluate.commands.seeds.seeds_command import seeds_command
 from worldgen.evaluate.commands.showing import config_command, describe_command, verify_command
@@ -47,6 +48,7 @@ for command in (
     train_editor_command,
     trust_commands.sources_command,
     trust_commands.trust_command,
+    internalize_command,
     seeds_command,
     ask_command,
     describe_command,

@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError
 
 from worldgen.bayes.settings import AgentConfig
 from worldgen.errors import UserError
+from worldgen.evaluate.internalizing.settings import InternalizeConfig, SetInclusionConfig
 from worldgen.evaluate.settings import CasesConfig, EditConfig, ScoreConfig, TrajectoryConfig, TuneConfig
 from worldgen.evaluate.slag.settings import SlagConfig
 from worldgen.evaluate.sources.settings import TrustConfig
@@ -80,6 +81,8 @@ class RunConfig(Section):
     ke_constrained: ConstrainedConfig = ConstrainedConfig()
     rational: RationalConfig = RationalConfig()
     trust: TrustConfig = TrustConfig()
+    internalize: InternalizeConfig = InternalizeConfig()
+    set_inclusion: SetInclusionConfig = SetInclusionConfig()
 
     @property
     def training_seed(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from worldgen.evaluate.internalizing.settings import InternalizeConfig, SetInclusionConfig
 from worldgen.evaluate.runs.config import RunConfig
 from worldgen.evaluate.settings import CasesConfig, EditConfig, TuneConfig
 from worldgen.evaluate.slag.settings import SlagConfig
@@ -120,8 +121,29 @@ def slag() -> RunConfig:
     return config.model_copy(update=changes)
 
 
+def iml() -> RunConfig:
+    """`tiny`, and implicit meta-learning at the paper's size: a GPU's work."""
+    return tiny()
+
+
+def iml_tiny() -> RunConfig:
+    """`tiny`, and implicit meta-learning with a model of 1.3M parameters: minutes a seed on a CPU core."""
+    changes = {
+        "internalize": InternalizeConfig(
+            seeds=(0, 1, 2, 3, 4), optimizer="adamw", batch=256, epochs=26, second_epochs=30,
+            learning_rate=1e-3, second_learning_rate=3e-4, asked=300,
+        ),
+        "set_inclusion": SetInclusionConfig(
+            variables=2000, integers=20, list_length=4, questions=8, test_questions=8, vocabulary="used",
+            hidden=128, intermediate=512, layers=4, heads=4,
+        ),
+    }  # fmt: skip
+    return tiny().model_copy(update=changes)
+
+
 PRESETS: dict[str, Callable[[], RunConfig]] = {
     "tiny": tiny, "small": small, "paper": paper, "slag-tiny": slag_tiny, "slag": slag, "sources-tiny": sources_tiny,
+    "iml-tiny": iml_tiny, "iml": iml,
 }  # fmt: skip
 
 

@@ -155,7 +155,8 @@ def _spread_as(like: torch.Tensor, whole: torch.Tensor) -> torch.Tensor:
 def _moments(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     """Returns the optimizer's tensors by "parameter number.name": 0.step, 0.exp_avg, 0.exp_avg_sq, 1.step, ..."""
     states = optimizer.state_dict()["state"]
-    return {f"{number}.{name}": tensor for number, state in states.items() for name, tensor in state.items()}
+    # Adafactor counts its steps in a plain number.
+    return {f"{i}.{name}": torch.as_tensor(value) for i, state in states.items() for name, value in state.items()}
 
 
 def _set_moments(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:

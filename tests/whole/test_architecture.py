@@ -28,10 +28,12 @@ MAY_IMPORT = {
     "bayes.batch": "worldgen bayes",
     "bayes.trust": "worldgen bayes bayes.batch",
     "bayes.variables": "worldgen bayes bayes.trust",
+    "bayes.inclusion": "bayes bayes.trust",
     # The language model: never meets the agent.
     "lm": "worldgen storage worlds corpus",
     "lm.training": "worldgen storage lm",
     "lm.inspection": "worldgen lm",
+    "lm.staged": "worldgen lm lm.training",
     "lm.editors": "worldgen lm lm.training",
     "lm.editors.lowrank": "worldgen lm lm.editors",
     "lm.editors.tuning": "worldgen lm lm.editors",
@@ -58,6 +60,7 @@ MAY_IMPORT = {
     "evaluate.sources": """worldgen storage worlds corpus bayes bayes.trust bayes.variables lm
         evaluate evaluate.statistics evaluate.asking""",
     "evaluate.digit_grids": "worldgen storage bayes bayes.trust lm.training",
+    "evaluate.internalizing": """worldgen storage bayes.inclusion bayes.trust lm.staged evaluate evaluate.statistics""",
     "evaluate.teaching": """worldgen worlds corpus bayes bayes.batch lm lm.editors lm.editors.belief
         lm.editors.learned lm.editors.learned.taught evaluate evaluate.asking evaluate.testbed""",
     "evaluate.methods": """worldgen storage worlds corpus bayes lm lm.inspection
@@ -71,7 +74,7 @@ MAY_IMPORT = {
     "evaluate.report.graphs": """evaluate.statistics evaluate.slag.graphs evaluate.report.figures""",
     # A run joins the settings of all rooms and loads what its stages made: the rooms above never see it.
     "evaluate.runs": """worldgen storage graphs graphs.builtin graphs.reading worlds bayes lm lm.editors
-        lm.editors.learned evaluate evaluate.slag evaluate.sources""",
+        lm.editors.learned evaluate evaluate.slag evaluate.sources evaluate.internalizing""",
     "evaluate.stages": """worldgen storage graphs worlds corpus export bayes bayes.batch lm lm.training lm.editors
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.slag.graphs
         evaluate.teaching evaluate.methods evaluate.inquiry evaluate.report evaluate.report.graphs evaluate.sources
@@ -83,6 +86,8 @@ MAY_IMPORT = {
         evaluate.slag.graphs evaluate.methods evaluate.runs evaluate.stages evaluate.stages.learned""",
     "evaluate.stages.sources": """worldgen storage worlds bayes.trust lm evaluate evaluate.statistics evaluate.asking
         evaluate.sources evaluate.methods evaluate.runs evaluate.stages""",
+    "evaluate.stages.internalizing": """worldgen storage lm.staged evaluate.statistics evaluate.internalizing
+        evaluate.report.figures evaluate.runs""",
     "evaluate.commands": """worldgen storage graphs graphs.fetching worlds corpus export lm lm.training
         evaluate evaluate.asking evaluate.testbed evaluate.slag evaluate.slag.converters evaluate.sources
         evaluate.methods evaluate.inquiry evaluate.report evaluate.runs evaluate.stages evaluate.stages.slag
@@ -93,10 +98,12 @@ MAY_IMPORT = {
         evaluate.runs evaluate.stages.sources evaluate.commands""",
     "evaluate.commands.seeds": """worldgen storage evaluate.report evaluate.runs evaluate.stages evaluate.stages.slag
         evaluate.commands""",
+    "evaluate.commands.internalizing": """worldgen evaluate.runs evaluate.stages.internalizing
+        evaluate.commands""",
     "evaluate.commands.slag": """worldgen evaluate.slag evaluate.methods evaluate.runs evaluate.stages.slag
         evaluate.commands""",
     "cli": """worldgen evaluate.commands evaluate.commands.slag evaluate.commands.learned evaluate.commands.sources
-        evaluate.commands.seeds""",
+        evaluate.commands.seeds evaluate.commands.internalizing""",
 }
 
 

@@ -1,0 +1,1 @@
+"""The agent that learns which integer a variable stands for."""

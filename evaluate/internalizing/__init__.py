@@ -1,0 +1,1 @@
+"""Implicit meta-learning: does a model believe definitions by a tag that was right more readily?"""

@@ -1,0 +1,1 @@
+"""The experiments of implicit meta-learning, each in one file, and their stages."""

@@ -1,0 +1,1 @@
+"""Training in stages on many short sequences, and exact answers in one pass."""
