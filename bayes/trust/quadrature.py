@@ -34,7 +34,8 @@ from worldgen.bayes.trust.factors import Factors
 
 MOST_POINTS = 2**21
 """The greatest number of points of a grid."""
-_AT_ONCE = 2**22  # numbers held at once: 32 MB
+AT_ONCE = 2**22
+"""How many numbers are held at once: 32 MB."""
 _STEP_ERROR = 40.0  # the rule's error is e^-40 of the integral: a hundredth of float64's rounding
 _TAILS = 60.0  # what the points leave out is e^-60 of the integral: a question may ask more of the tails
 _SMALLEST = -700.0  # e^-700 is about the least weight that float64 holds
@@ -163,7 +164,7 @@ def _log_likelihood(factors: Factors, times: Integers, log_rho: Floats, log_wron
     total = np.zeros(len(log_rho))
     for first in range(0, len(factors), 1024):
         block = factors.where(np.arange(first, min(first + 1024, len(factors))))
-        step = max(1, _AT_ONCE // len(block.log_weight))
+        step = max(1, AT_ONCE // len(block.log_weight))
         for point in range(0, len(total), step):
             at = slice(point, point + step)
             total[at] += block.log_sums(log_rho[at], log_wrong[at]) @ times[first : first + 1024]

@@ -41,7 +41,8 @@ def test_every_table_has_the_methods_and_the_references(run: Run) -> None:
     rows = read_trust_scores(run.folder / "sources" / "scores" / "trust.json")
     requested = {"rational mind", "believes everybody", "before", "ft", "belief"}
     assert {(row.kind, row.who) for row in rows} == {
-        *((kind, who) for kind in ("told", "reported") for who in requested),
+        *((kind, who) for kind in ("told", "reported", "dependent") for who in requested),
+        *(("follows", who) for who in requested - {"believes everybody"}),
         *(("heard", who) for who in ("model", "rational mind")),
     }
     for row in rows:
