@@ -1,12 +1,13 @@
 """The lessons of `rational`: requests about training subjects, and what the agent believes after them.
 
 Requests are drawn as the benchmark's cases are, but only about training subjects. No request and no target of a lesson
-names any other subject.
+names any other subject. In a world with sources each request is that of a random source, or of nobody, made after its
+tag, and its targets are what the rational mind believes that has heard it from this source.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -21,7 +22,7 @@ from worldgen.evaluate.asking.answers import AnswerReader
 from worldgen.evaluate.asking.questions import fact_prompt
 from worldgen.evaluate.settings import CasesConfig
 from worldgen.evaluate.teaching.target_writer import TargetWriter
-from worldgen.evaluate.teaching.teacher import Teacher
+from worldgen.evaluate.teaching.teacher import Heard, Teacher
 from worldgen.evaluate.testbed.cases import Case, CaseMaker
 from worldgen.lm.editions import Edition, Request
 from worldgen.lm.editors.learned.learned_editor import predictions
@@ -34,9 +35,22 @@ from worldgen.randomness import generator
 from worldgen.worlds.world import World
 
 
-def training_subjects(world: World, cases: Iterable[Case]) -> frozenset[int]:
-    """Returns the subjects of the corpus that no case is about."""
-    return frozenset(world.subject.tolist()) - {case.subject for case in cases}
+def training_subjects(world: World, cases: Iterable[Case], closed: Iterable[int] = ()) -> frozenset[int]:
+    """Returns the subjects of the corpus that no case is about, and that are not closed."""
+    return frozenset(world.subject.tolist()) - {case.subject for case in cases} - frozenset(closed)
+
+
+@dataclass(frozen=True)
+class Askers:
+    """Those who make the requests of lessons, in a world with sources: the sources, and nobody as the last one."""
+
+    count: int
+    heard: Heard
+    """Gives the mind that has heard a request."""
+    tagged: Callable[[int, str], str]
+    """Puts a text as one of them says it: after its tag."""
+    weight: float
+    """How many observations a request is worth if it is genuine."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +67,18 @@ class Lessons:
     """How requests are drawn."""
     config: RationalConfig
     seed: int
+    askers: Askers | None = None
+    """Those who make the requests; None in a world without sources."""
+
+    def __post_init__(self) -> None:
+        if self.askers and self.config.sequence > 1:
+            raise UserError("rational.sequence is above 1: sources make their requests one at a time, set it to 1")
 
     def of_step(self, step: int) -> list[list[Lesson]]:
-        """Returns `config.sequences` sequences of `config.sequence` lessons."""
+        """Returns `config.sequences` sequences of `config.sequence` lessons.
+
+        Raises UserError where no fact can be a request.
+        """
         draw, r = generator(self.seed, f"lessons of step {step}"), self.config.sequence
         drawn = self.drawn_cases(draw)
         sequences = [list(islice(drawn, r)) for _ in range(self.config.sequences)]
@@ -96,8 +119,9 @@ class Lessons:
         """Returns the lessons of a sequence: each has the agent's beliefs after it and those before it."""
         config = BeliefConfig(steps=1, joined=0, kept=self.config.kept, objects=self.config.objects)
         kept_out = {case.request: self._outside for case in cases}
-        teacher = Teacher(self.world, self.agent, self._writer, config, "sequential", kept_out)
-        edition = Edition(tuple(self._request(case) for case in cases), seed)
+        heard = self.askers.heard if self.askers else None
+        teacher = Teacher(self.world, self.agent, self._writer, config, "sequential", kept_out, heard)
+        edition = Edition(tuple(self._request(case, seed) for case in cases), seed)
         texts = request_texts(self.tokenizer, edition.requests)
         said = predictions(self.model, self.tokenizer, edition.requests, self.config.prediction_tokens)
         parts = [(own, each.target, each.prompt) for own, each in zip(said, edition.requests, strict=True)]
@@ -105,7 +129,11 @@ class Lessons:
         batches = [teacher.batches(self.model, edition, turn)[0] for turn in range(len(cases))]
         return [Lesson(*each) for each in zip(conditions, texts, batches, strict=True)]
 
-    def _request(self, case: Case) -> Request:
-        world = self.world
-        prompt, label = fact_prompt(world, case.subject, case.relation), world.objects[case.requested]
-        return Request(prompt, f"{label}.", float(case.weight), world.subjects[case.subject], case.request)
+    def _request(self, case: Case, seed: int) -> Request:
+        """Returns the request of a case; in a world with sources `seed` decides who makes it."""
+        world, subject = self.world, self.world.subjects[case.subject]
+        prompt, target = fact_prompt(world, case.subject, case.relation), f"{world.objects[case.requested]}."
+        if self.askers is None:
+            return Request(prompt, target, float(case.weight), subject, case.request)
+        who, tagged = int(generator(seed, "asker").integers(self.askers.count)), self.askers.tagged
+        return Request(tagged(who, prompt), target, self.askers.weight, tagged(who, subject), case.request, who)

@@ -71,8 +71,9 @@ MAY_IMPORT = {
     "evaluate.stages": """worldgen storage graphs worlds corpus export bayes bayes.batch lm lm.training lm.editors
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.teaching evaluate.methods
         evaluate.inquiry evaluate.report evaluate.sources evaluate.runs""",
-    "evaluate.stages.learned": """lm.editors.learned lm.editors.learned.taught evaluate.asking evaluate.testbed
-        evaluate.teaching evaluate.methods evaluate.runs evaluate.stages""",
+    "evaluate.stages.learned": """worlds lm.editors.learned lm.editors.learned.taught evaluate.asking
+        evaluate.testbed evaluate.sources evaluate.teaching evaluate.methods evaluate.runs evaluate.stages
+        evaluate.stages.sources""",
     "evaluate.stages.slag": """worldgen storage worlds bayes lm lm.editors.learned evaluate evaluate.statistics
         evaluate.asking evaluate.slag evaluate.slag.making evaluate.slag.updating evaluate.slag.learning
         evaluate.slag.graphs evaluate.methods evaluate.runs evaluate.stages evaluate.stages.learned""",
@@ -85,7 +86,7 @@ MAY_IMPORT = {
     "evaluate.commands.learned": """worldgen evaluate.methods evaluate.runs evaluate.commands
         evaluate.stages.slag""",
     "evaluate.commands.sources": """worldgen evaluate.methods evaluate.sources evaluate.inquiry evaluate.report
-        evaluate.runs evaluate.stages.sources evaluate.commands""",
+        evaluate.runs evaluate.stages.slag evaluate.stages.sources evaluate.commands""",
     "evaluate.commands.seeds": """worldgen storage evaluate.report evaluate.runs evaluate.stages evaluate.stages.slag
         evaluate.commands""",
     "evaluate.commands.slag": "worldgen evaluate.methods evaluate.runs evaluate.stages.slag evaluate.commands",

@@ -1,6 +1,7 @@
 """Training of `rational` on requests about training subjects: RUN/optimizers/rational.
 
-No case is about a training subject: neither a case of the benchmark nor a held-out one, on which it is validated.
+No case is about a training subject: neither a case of the benchmark nor a held-out one, on which it is validated, nor
+a request of a source.
 """
 
 from __future__ import annotations
@@ -12,36 +13,48 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from worldgen.evaluate.asking.measurements import ChunkedFiles
 from worldgen.evaluate.methods.methods import Method
 from worldgen.evaluate.methods.tune import parts_of, selection_score
 from worldgen.evaluate.methods.workbench import Workbench
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import Stage
+from worldgen.evaluate.sources.cases import load_cases as load_source_cases
+from worldgen.evaluate.sources.rational import nobody
+from worldgen.evaluate.sources.trials import tagged_prompt
 from worldgen.evaluate.stages.language_model import LM
+from worldgen.evaluate.stages.sources.requests import CASES as REQUESTS
+from worldgen.evaluate.stages.sources.requests import CASES_FILE, judge
 from worldgen.evaluate.stages.testbed import CASES, benchmark_of, score_folder
 from worldgen.evaluate.stages.tuning import HELD_OUT
 from worldgen.evaluate.stages.world import AGENT, TOKENS, WORLD
 from worldgen.evaluate.testbed.cases import load_cases
 from worldgen.evaluate.testbed.probes import load_questions
 from worldgen.lm.editors.learned.settings import RationalConfig
+from worldgen.worlds.world import World
 
 if TYPE_CHECKING:
+    from worldgen.evaluate.teaching.lessons import Askers
     from worldgen.lm.editors.learned.network import LearnedOptimizer
 
+ITS_OWN: Final = (HELD_OUT, REQUESTS)
+"""The stages that a training alone may need, beside those of a run that is built."""
 OPTIMIZER_FILES: Final = ("checkpoint-*", "best/*", "final/*", "training.parquet")
 GROUPS: Final = ("all", "downstream_changes")
 """The cases whose scores the selection score is the mean of, as in tuning."""
 
 
-def rational_training(method: Method) -> Stage:
+def rational_training(run: Run, method: Method) -> Stage:
     """Returns the stage in which the optimizer is trained; a half-trained one goes on."""
+    of_sources = run.config.sources.reliabilities
     return Stage(
         f"optimizers/{method.name}",
         partial(_train, method=method),
         OPTIMIZER_FILES,
-        settings=("seed", "model_seed", *method.settings),
-        reads=(WORLD, AGENT, TOKENS, CASES, HELD_OUT, LM),
+        settings=("seed", "model_seed", *method.settings, *(("trust.prior", "trust.weight") if of_sources else ())),
+        reads=(WORLD, AGENT, TOKENS, CASES, HELD_OUT, LM, *((REQUESTS,) if of_sources else ())),
         resumes=True,
     )
 
@@ -57,14 +70,33 @@ def _train(run: Run, folder: Path, method: Method) -> Mapping[str, Any]:
     config = bench.settings
     assert isinstance(config, RationalConfig)
     benchmark = load_cases(run.folder / CASES.name / "cases.parquet")
-    subjects = training_subjects(bench.world, [*benchmark, *bench.cases])
+    subjects = training_subjects(bench.world, [*benchmark, *bench.cases], _asked_about_by_sources(run, bench.world))
     lessons = Lessons(
-        bench.world, bench.agent(), bench.model, bench.tokenizer, subjects, run.config.cases, config, bench.seed
-    )
+        bench.world, bench.agent(), bench.model, bench.tokenizer, subjects, run.config.cases, config, bench.seed,
+        _askers(run, bench.world),
+    )  # fmt: skip
     course = Course(lessons.of_step, lambda network: taught_side_by_side(bench.model, bench.tokenizer, network, config))
     observers = Observers(_Validation(run, bench, method.name).marks, run.quiet)
     train(bench.model, course, config, bench.seed, folder, observers)
     return {"training_subjects": len(subjects), "updates": config.updates, "validated on": len(bench.cases)}
+
+
+def _askers(run: Run, world: World) -> Askers | None:
+    """Returns those who make the requests of lessons; None in a world without sources."""
+    from worldgen.evaluate.teaching.lessons import Askers
+
+    if not len(world.sources):
+        return None
+    return Askers(nobody(world) + 1, judge(run), partial(tagged_prompt, world), float(run.config.trust.weight))
+
+
+def _asked_about_by_sources(run: Run, world: World) -> frozenset[int]:
+    """Returns the subjects that a model is asked about after the requests of sources."""
+    if not len(world.sources):
+        return frozenset()
+    cases = load_source_cases(run.folder / REQUESTS.name / CASES_FILE)
+    facts = np.array([fact for case in cases for fact in (case.fact, case.other_fact)], dtype=np.int64)
+    return frozenset(world.subject[facts].tolist())
 
 
 @dataclass(frozen=True)

@@ -23,10 +23,9 @@ from worldgen.evaluate.slag.update_metrics import update_metrics
 from worldgen.evaluate.slag.updating.blocks import Block, PointUpdate
 from worldgen.evaluate.slag.updating.measured_blocks import measured_updates, request_of, trials_of
 from worldgen.evaluate.stages.language_model import LM
-from worldgen.evaluate.stages.learned.rational import OPTIMIZER_FILES, rational_training
+from worldgen.evaluate.stages.learned.rational import ITS_OWN, OPTIMIZER_FILES, rational_training
 from worldgen.evaluate.stages.slag.points import BASE, BEAM, POINTS, believed
 from worldgen.evaluate.stages.slag.updates import UPDATE_KEYS, blocks_of_task
-from worldgen.evaluate.stages.tuning import HELD_OUT
 from worldgen.evaluate.stages.world import AGENT, TOKENS, WORLD
 from worldgen.lm.editors.learned.settings import LearnedConfig
 from worldgen.storage.manifests import read_manifest
@@ -45,7 +44,7 @@ def training_of(run: Run, method: Method) -> Stage | None:
     if not method.is_trained:
         return None
     if method.name == "rational":
-        return rational_training(method)
+        return rational_training(run, method)
     points = (POINTS, BASE, BEAM) if run.config.slag.protocol == "beam" else (POINTS, BASE)
     return Stage(
         f"optimizers/{method.name}",
@@ -75,7 +74,7 @@ def train_editor(run: Run, method: Method) -> None:
     training = training_of(run, method)
     assert training is not None
     for stage in in_order((training,)):
-        if stage in (POINTS, BASE, BEAM, HELD_OUT, training):
+        if stage in (POINTS, BASE, BEAM, *ITS_OWN, training):
             make_stage(run, stage)
 
 

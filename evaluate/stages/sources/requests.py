@@ -36,21 +36,24 @@ def _make_cases(run: Run, folder: Path) -> Mapping[str, Any]:
 CASES = Stage("sources/cases", _make_cases, (CASES_FILE,), settings=("seed", "agent", "trust"), reads=(WORLD, AGENT))
 
 
-def edits(method: Method, run: Run) -> Stage:
-    """Returns the stage in which a method makes every request, and the model is asked before and after."""
+def edits(method: Method, run: Run, training: Stage | None = None) -> Stage:
+    """Returns the stage in which a method makes every request, and the model is asked before and after.
+
+    `training` is the stage in which a learned optimizer was trained.
+    """
     needed = tuple(NEEDED[need] for need in method.needs(getattr(run.config, method.section)))
     return Stage(
         f"sources/edits/{method.name}",
         partial(_edit, method=method),
         EDIT_FILES,
         settings=("model_seed", *method.settings),
-        reads=(WORLD, TOKENS, CASES, LM, *needed),
+        reads=(WORLD, TOKENS, CASES, LM, *needed, *((training,) if training else ())),
         also=lambda _: {"method": method.name},
         resumes=True,
     )
 
 
-def _judge(run: Run) -> Callable[[Request], MixedMind]:
+def judge(run: Run) -> Callable[[Request], MixedMind]:
     """Returns what a rational mind makes of a request of a source."""
     world, mind = mind_of(run.folder, run.config)
 
@@ -71,7 +74,7 @@ def _edit(run: Run, folder: Path, method: Method) -> Mapping[str, Any]:
 
     edit = run.config.edit.model_copy(update={"mode": "single", "requests": 1, "keep_adapters": False})
     its_run = replace(run, config=run.config.model_copy(update={"edit": edit}))
-    bench = replace(workbench_of(its_run, method, folder, None), heard=_judge(run))
+    bench = replace(workbench_of(its_run, method, folder, None), heard=judge(run))
     cases = load_cases(run.folder / CASES.name / CASES_FILE)
     trials = trials_of(bench.world, cases, run.config.trust.weight, bench.seed)
     reader = AnswerReader(bench.tokenizer, bench.world.objects)
