@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from worldgen.evaluate.teaching.lessons import Askers
     from worldgen.lm.editors.learned.network import LearnedOptimizer
 
-ITS_OWN: Final = (HELD_OUT, REQUESTS)
-"""The stages that a training alone may need, beside those of a run that is built."""
+ITS_OWN: Final = (CASES, HELD_OUT, REQUESTS)
+"""The stages that a training may need and that not every system's runs have."""
 OPTIMIZER_FILES: Final = ("checkpoint-*", "best/*", "final/*", "training.parquet")
 GROUPS: Final = ("all", "downstream_changes")
 """The cases whose scores the selection score is the mean of, as in tuning."""

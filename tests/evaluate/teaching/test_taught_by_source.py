@@ -1,18 +1,25 @@
-"""The teacher of `belief`, where a source makes the request: the targets are what a rational mind makes of it."""
+"""What `belief` and `rational` are taught where a source makes the request: what a rational mind makes of it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache, partial
+
 import pytest
 import source_benches
+from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
 from worldgen.bayes.trust.minds import MixedMind
-from worldgen.bayes.trust.reports import Report
+from worldgen.errors import UserError
 from worldgen.evaluate.asking.questions import fact_prompt
-from worldgen.evaluate.sources.trials import trials_of
+from worldgen.evaluate.settings import CasesConfig
+from worldgen.evaluate.sources.trials import tagged_prompt, trials_of
+from worldgen.evaluate.teaching.lessons import Askers, Lessons, training_subjects
 from worldgen.evaluate.teaching.teacher import teacher_of
 from worldgen.grammar import Atom, truth_prompt
 from worldgen.lm.editions import Request
 from worldgen.lm.editors.belief.targets import SoftTarget
+from worldgen.lm.editors.learned.settings import RationalConfig
 from worldgen.lm.editors.settings import BeliefConfig
 from worldgen.lm.model import new_model
 from worldgen.lm.settings import PretrainConfig
@@ -30,18 +37,19 @@ def credence(targets: dict[str, SoftTarget], prompt: str, object_: int) -> float
     return said.get(f"{WORLD.objects[object_]}.", 0.0)
 
 
-def heard(request: Request) -> MixedMind:
-    assert request.fact is not None
-    assert request.source is not None
-    fact = WORLD.fact_of(request.fact.subject, request.fact.relation)
-    return MIND.after(fact, [Report(fact, request.source, request.fact.object, request.weight)])
+@cache
+def new_models() -> tuple[MistralForCausalLM, PreTrainedTokenizerFast]:
+    """An untrained model, and a tokenizer that knows the tags."""
+    names = (WORLD.relations, WORLD.objects, WORLD.subjects, WORLD.sources.tags)
+    tokenizer = train_word_tokenizer([label for some in names for label in some.labels])
+    return new_model(
+        PretrainConfig(hidden=16, intermediate=32, layers=1, heads=2, kv_heads=2), tokenizer, 0
+    ).eval(), tokenizer
 
 
 def test_the_targets_are_the_minds_beliefs_about_each_sources_request() -> None:
-    tags = WORLD.sources.tags.labels
-    tokenizer = train_word_tokenizer([*WORLD.relations.labels, *WORLD.objects.labels, *WORLD.subjects.labels, *tags])
-    model = new_model(PretrainConfig(hidden=16, intermediate=32, layers=1, heads=2, kv_heads=2), tokenizer, 0).eval()
-    teacher = teacher_of(WORLD, MIND.agent, tokenizer, CONFIG, "single", [], heard)
+    tags, (model, tokenizer) = WORLD.sources.tags.labels, new_models()
+    teacher = teacher_of(WORLD, MIND.agent, tokenizer, CONFIG, "single", [], source_benches.heard)
     some = next(i for i, case in enumerate(CASES) if case.kind == "told" and case.downstream != NONE)
     chosen = CASES[some : some + len(tags) + 1]
     for case, trial in zip(chosen, trials_of(WORLD, chosen, source_benches.CONFIG.weight, 0), strict=True):
@@ -63,3 +71,40 @@ def test_the_targets_are_the_minds_beliefs_about_each_sources_request() -> None:
             below = fact_prompt(WORLD, subject, case.downstream)
             assert credence(targets, below, case.downstream_object) == pytest.approx(case.downstream_believed, abs=1e-9)
     assert max(case.believed for case in chosen) > 0.5 > 0.1 > min(case.believed for case in chosen)
+
+
+def test_the_lessons_of_rational_are_made_by_sources() -> None:
+    """Each request has its source's tag, which the optimizer reads; the answer to it is the mind's belief."""
+    model, tokenizer = new_models()
+    tags, closed = WORLD.sources.tags.labels, {int(WORLD.subject[case.fact]) for case in CASES}
+    subjects = training_subjects(WORLD, [], closed)
+    assert subjects
+    assert not subjects & closed
+    asked: list[Request] = []
+
+    def heard(request: Request) -> MixedMind:
+        asked.append(request)
+        return source_benches.heard(request)
+
+    weight = float(source_benches.CONFIG.weight)
+    askers = Askers(len(tags) + 1, heard, partial(tagged_prompt, WORLD), weight)
+    config = RationalConfig(sequences=4, updates=400, kept=2, prediction_tokens=3)
+    lessons = Lessons(WORLD, MIND.agent, model, tokenizer, subjects, CasesConfig(), config, 0, askers)
+    drawn = [lesson for step in range(12) for (lesson,) in lessons.of_step(step)]
+    assert len(asked) == len(drawn)
+    assert {request.source for request in asked} == set(range(len(tags) + 1))
+    for request, lesson in zip(asked, drawn, strict=True):
+        assert request.fact is not None
+        s, r, _ = request.fact
+        tag = "" if request.source == len(tags) else f"{tags[request.source or 0]} "
+        assert request.prompt == f"{tag}{fact_prompt(WORLD, s, r)}"
+        assert request.weight == weight
+        assert request.prompt in tokenizer.decode(lesson.condition)
+        belief = source_benches.heard(request).belief_of_request(s, r)
+        target = next(each for each in lesson.targets.soft_targets[0] if each.prompt == fact_prompt(WORLD, s, r))
+        said = dict(zip(target.continuations, target.credences, strict=True))
+        best = f"{WORLD.objects[belief.mode()]}."
+        assert said[best] == pytest.approx(belief[belief.mode()], abs=1e-9)
+        assert s in subjects
+    with pytest.raises(UserError, match=r"rational\.sequence"):
+        replace(lessons, config=RationalConfig(sequences=1, sequence=2, updates=4, validations=1))
