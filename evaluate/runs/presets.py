@@ -75,6 +75,7 @@ def sources_tiny() -> RunConfig:
         "sources": SourcesConfig(reliabilities=(1, 0.9, 0.75, 0.5, 0.25, 0, 0.5), newcomers=1),
         "pretrain": config.pretrain.model_copy(update={"tokens": 2_000_000}),
         "trust": TrustConfig(facts=20),
+        "slag": config.slag.model_copy(update={"paraphrases": 0}),  # learned optimizers train on its points: no aliases
         "belief": BeliefConfig(steps=20, joined=0, kept=0, learning_rate=2e-2),
     }
     return config.model_copy(update=changes)

@@ -134,3 +134,9 @@ def test_load_reads_a_file_and_says_why_it_cannot(tmp_path: Path) -> None:
         load(path)
     with pytest.raises(UserError, match="cannot read the config"):
         load(tmp_path / "none.toml")
+
+
+def test_brackets_that_hold_no_list_are_told():
+    with pytest.raises(UserError, match=r"write numbers as 0\.5, not \.5"):
+        override(PRESETS["tiny"](), ["sources.reliabilities=[1,.5]"])
+    assert override(PRESETS["tiny"](), ["sources.reliabilities=1,0.5"]).sources.reliabilities == (1, 0.5)
