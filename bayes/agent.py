@@ -222,15 +222,27 @@ class Agent:
 
             n' = max(1, ceil(S (goal - p(o)) / (1 - goal)))
 
-        p is `belief_of_request`; its strength S is a K + N[s,r], and kappa + N[s,r] of a downstream fact in `own`. The
-        goal is `target`, or half way to 1 for a credence above it already. Raises ValueError for impossible ids, and
-        for a target outside (0, 1).
+        p is `belief_of_request`, S its strength. The goal is `target`, or half way to 1 for a credence above it
+        already. Raises ValueError for impossible ids, and for a target outside (0, 1).
         """
-        n, p = self.counts(subject, relation), self.belief_of_request(subject, relation)[object_]
-        by_root = self.reading.name == "marginal" or self.upstream_of(subject, relation) is None
-        strength = self.a * self.K + n.total if by_root else self.told(subject, relation).strength
-        mass = self.a + n[object_] if by_root else p * strength
-        return int(least_weight(mass, strength, target_credence(p, target)))
+        p = self.belief_of_request(subject, relation)[object_]
+        return int(least_weight(*self.weighed_request(subject, relation, object_), target_credence(p, target)))
+
+    def weighed_request(self, subject: int, relation: int, object_: int) -> tuple[float, float]:
+        """Returns (S p(o), S): the belief p in a request and its strength S, in observations.
+
+        An edit of the request with the weight n adds n to both. S is a K + N[s,r], and kappa + N[s,r] of a downstream
+        fact in `own`. Raises ValueError for impossible ids.
+        """
+        n = self.counts(subject, relation)
+        if self.judges_by_root(subject, relation):
+            return self.a + n[object_], self.a * self.K + n.total
+        strength = self.told(subject, relation).strength
+        return self.belief(subject, relation)[object_] * strength, strength
+
+    def judges_by_root(self, subject: int, relation: int) -> bool:
+        """Returns whether `belief_of_request` is the root predictive."""
+        return self.reading.name == "marginal" or self.upstream_of(subject, relation) is None
 
     def revise(self, *edits: Edit) -> Agent:
         """Returns the agent that has also seen the edits; this agent stays as it is, to the bit.

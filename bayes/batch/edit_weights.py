@@ -10,7 +10,7 @@ import numpy as np
 from worldgen.bayes.agent import Agent
 from worldgen.bayes.batch.beliefs import ask_requests
 from worldgen.bayes.batch.edit_sets import EditSets
-from worldgen.bayes.batch.observed_facts import observe
+from worldgen.bayes.batch.observed_facts import ObservedFacts, observe
 from worldgen.bayes.batch.queries import Queries, check_unrevised
 from worldgen.bayes.dirichlet import least_weight, target_credence
 from worldgen.bayes.sparse import Floats, Integers, look_up
@@ -26,11 +26,18 @@ def ask_weights(agent: Agent, subject: Integers, relation: Integers, objects: In
     seen = observe(agent.facts, agent.K, subject, relation, queries.edits)
     asked = np.arange(len(subject)) * agent.K + objects
     named, excess = look_up(seen.fact * agent.K + seen.object, seen.excess, asked)
-    mass, strength = agent.a + (seen.default + np.where(named, excess, 0.0)), agent.a * agent.K + seen.total
+    mass, strength = agent.a + (seen.default + np.where(named, excess, 0.0)), strengths(agent, queries, seen)
     p = ask_requests(agent, queries).at(objects[:, None])[:, 0]
     if agent.reading.name != "marginal":
         downstream, _ = queries.dependence(agent)
-        if agent.reading.name == "own":
-            strength = np.where(downstream, agent.reading.kappa + seen.total, strength)
         mass = np.where(downstream, p * strength, mass)
     return np.asarray(least_weight(mass, strength, target_credence(p, target)))
+
+
+def strengths(agent: Agent, queries: Queries, seen: ObservedFacts) -> Floats:
+    """Returns [Q]: S of a request for each query's fact, see `Agent.weighed_request`. `seen` are these facts."""
+    prior = np.full(len(queries), agent.a * agent.K)
+    if agent.reading.name == "own":
+        downstream, _ = queries.dependence(agent)
+        prior[downstream] = agent.reading.kappa
+    return prior + seen.total

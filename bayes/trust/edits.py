@@ -8,6 +8,8 @@ genuine: a source that is not trusted cannot say it strongly enough. As independ
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from worldgen.bayes.dirichlet import target_credence
 from worldgen.bayes.trust.reports import Report
 from worldgen.bayes.trust.trust import Trust
@@ -18,30 +20,31 @@ _BEYOND = 1e300  # observations: n / (A + n) is 1 in float64
 _MET = 1e-9  # of what is missing: a goal that is met exactly must not take one more for rounding, as in `least_weight`
 
 
-def ceiling(trust: Trust, edit: Report) -> float:
+def ceiling(trust: Trust, edit: Report, heard: Sequence[Report] = ()) -> float:
     """Returns the belief in an edit as its weight grows without end, read as an assertion: w + (1 - w) m_y.
 
-    Raises ValueError where reports are independent.
+    `heard` are edits that came before it. Raises ValueError where reports are independent.
     """
     if trust.reading != "assertion":
         raise ValueError("independent reports have no ceiling: each says more")
-    return trust.credence(edit.fact, edit.object, [edit._replace(weight=_BEYOND)])
+    return trust.credence(edit.fact, edit.object, [*heard, edit._replace(weight=_BEYOND)])
 
 
-def least_weight(trust: Trust, edit: Report, target: float) -> int | None:
+def least_weight(trust: Trust, edit: Report, target: float, heard: Sequence[Report] = ()) -> int | None:
     """Returns n' for an edit, whose own weight does not matter; None where no weight is enough.
 
     The goal is `target`, or half way to 1 for a credence above it already (`Agent.weight_for`). Of independent reports
-    at most MOST_REPORTS are tried. Raises ValueError for a target outside (0, 1).
+    at most MOST_REPORTS are tried. `heard` are edits that came before it. Raises ValueError for a target outside
+    (0, 1).
     """
-    goal = float(target_credence(trust.credence(edit.fact, edit.object), target))
+    goal = float(target_credence(trust.credence(edit.fact, edit.object, heard), target))
     if trust.reading == "independent":
-        return _least_number(trust, edit, goal)
-    q = trust.terms(edit.fact, [edit._replace(weight=1)])  # an assertion is one report, whatever its weight
+        return _least_number(trust, edit, goal, heard)
+    q = trust.terms(edit.fact, [*heard, edit._replace(weight=1)])  # an assertion is one report, whatever its weight
 
     def p(weight: float) -> float:
-        heard = trust.heard(edit.fact, [edit._replace(weight=weight)])
-        return trust.model.credence(heard, edit.fact, edit.object, q)
+        reports = trust.heard(edit.fact, [*heard, edit._replace(weight=weight)])
+        return trust.model.credence(reports, edit.fact, edit.object, q)
 
     missing = goal - _MET * (1 - goal)
     if p(_BEYOND) < goal:
@@ -56,13 +59,13 @@ def least_weight(trust: Trust, edit: Report, target: float) -> int | None:
     return high
 
 
-def _least_number(trust: Trust, edit: Report, goal: float) -> int | None:
+def _least_number(trust: Trust, edit: Report, goal: float, heard: Sequence[Report]) -> int | None:
     """Returns the least number of independent reports. The belief may fall before it rises, so each is tried."""
     room = 16
     for n in range(1, MOST_REPORTS + 1):
         if n >= room:
             room *= 2
             trust = trust.with_room(edit.source, room)
-        if trust.credence(edit.fact, edit.object, [edit._replace(weight=n)]) >= goal:
+        if trust.credence(edit.fact, edit.object, [*heard, edit._replace(weight=n)]) >= goal:
             return n
     return None

@@ -1,7 +1,11 @@
 """Model B: a report is genuine with the probability of its source's reliability, else it is drawn from a background.
 
-    theta_f ~ Dirichlet, A_o = a + n[s,r][o] after the untagged sentences, A = sum of A_o, m_y = A_y / A
+    theta_f ~ Dirichlet with the mean m, the belief after the untagged sentences, and the strength A; A_o = A m_o
     a genuine report is an observation drawn from theta_f; another one says y with probability b_r(y)
+
+m is the belief that a request of the fact is measured by (`Agent.belief_of_request`). Of a root it is the predictive:
+A_o = a + n[s,r][o]. Of a downstream fact it is the marginal, or what the agent's reading makes of it, and A is kappa
+plus what counts beside the marginal (`worldgen.bayes.reading`); in the reading `marginal` it is the root predictive.
 
 The terms of a fact are the choices of how many reports of each cell (source k, object y, count c) are genuine, j:
 
@@ -16,7 +20,7 @@ Shapes: F facts, C cells, T terms, L (term, cell) pairs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,12 +28,13 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from worldgen.arrays import gather_rows, ragged_arange, row_of_entry, row_starts
-from worldgen.bayes.agent import Agent, Edit
+from worldgen.bayes.agent import Agent
+from worldgen.bayes.batch.beliefs import ask_requests
 from worldgen.bayes.batch.edit_sets import EditSets
+from worldgen.bayes.batch.edit_weights import strengths
 from worldgen.bayes.batch.observed_facts import observe
-from worldgen.bayes.batch.queries import check_unrevised
+from worldgen.bayes.batch.queries import Queries, check_unrevised
 from worldgen.bayes.counts import NO_OBSERVATIONS
-from worldgen.bayes.dirichlet import predictive
 from worldgen.bayes.distribution import Distribution
 from worldgen.bayes.sparse import Floats, Integers, sum_by_place
 from worldgen.bayes.trust.factors import Factors
@@ -101,39 +106,39 @@ class Genuine:
         return Factors(choices.start, log_weight, agree, said - agree)
 
     def belief(self, reports: Reports, fact: int, q: Floats) -> Distribution:
-        """Returns the root predictive p(o) of a fact, from its reports and the posterior `q` of its terms."""
+        """Returns p(o) of a fact as of a request, from its reports and the posterior `q` of its terms."""
         s, r = int(self.subject[fact]), int(self.relation[fact])
-        heard = []
-        for edits in self.genuine_edits(reports, q):
-            observed = self.agent.observations(s, r) or NO_OBSERVATIONS
-            for edit in edits:
-                observed = observed.plus(edit.object, edit.weight)
-            heard.append(observed.counts(self.agent.K).predictive(self.agent.a, self.agent.K))
+        by_root, heard = self.agent.judges_by_root(s, r), []
+        sets = self.genuine_edits(reports, np.array([fact]), q)
+        for edits in map(sets.set_of, range(len(sets))):
+            if by_root:  # as below, but without the rows of conditionals, which it does not need
+                observed = self.agent.observations(s, r) or NO_OBSERVATIONS
+                for edit in edits:
+                    observed = observed.plus(edit.object, edit.weight)
+                heard.append(observed.counts(self.agent.K).predictive(self.agent.a, self.agent.K))
+            else:
+                heard.append(self.agent.revise(*edits).belief_of_request(s, r))
         return mixed(q[q > 0], heard)
 
     def credence(self, reports: Reports, fact: int, object_: int, q: Floats) -> float:
         """Returns p(o) of one object, as `belief` but for rounding; a thousand terms cost one pass."""
-        counts = self.agent.counts(int(self.subject[fact]), int(self.relation[fact]))
+        mass, strength = self.agent.weighed_request(int(self.subject[fact]), int(self.relation[fact]), object_)
         choices = choices_of(np.zeros(len(reports), np.int64), reports.count, 1)
         weight, is_object = choices.genuine * reports.strength[choices.cell], reports.object[choices.cell] == object_
         J_o = sum_by_place(choices.term, weight * is_object, len(q))
         J = sum_by_place(choices.term, weight, len(q))
-        p = predictive(counts[object_] + J_o, counts.total + J, self.agent.a, self.agent.K)
-        return float(q @ np.asarray(p))
+        return float(q @ ((mass + J_o) / (strength + J)))
 
-    def genuine_edits(self, reports: Reports, q: Floats) -> Iterable[list[Edit]]:
-        """Returns, for each term with q > 0, the genuine reports of the fact as edits of the agent."""
-        choices = choices_of(np.zeros(len(reports), np.int64), reports.count, 1)
-        weight = choices.genuine * reports.strength[choices.cell]
-        first = np.searchsorted(choices.term, np.arange(len(q) + 1))
-        for term in np.flatnonzero(q > 0).tolist():
-            lines = [i for i in range(first[term], first[term + 1]) if weight[i] > 0]
-            cells = choices.cell[lines].tolist()
-            facts = [(int(self.subject[f]), int(self.relation[f])) for f in reports.fact[cells].tolist()]
-            yield [
-                Edit(*fact, int(reports.object[cell]), float(weight[i]))
-                for fact, cell, i in zip(facts, cells, lines, strict=True)
-            ]
+    def genuine_edits(self, reports: Reports, groups: Integers, q: Floats) -> EditSets:
+        """Returns, for each term with q > 0, the genuine reports as edits of the agent. Arguments as in `factors`."""
+        fact = np.searchsorted(groups, reports.fact)
+        choices = choices_of(fact, reports.count, len(groups))
+        line = np.flatnonzero((choices.genuine > 0) & (q[choices.term] > 0))
+        cell, set_of_term = choices.cell[line], np.cumsum(q > 0) - 1
+        start = row_starts(np.bincount(set_of_term[choices.term[line]], minlength=np.count_nonzero(q > 0)))
+        subject, relation = (ids[reports.fact[cell]].astype(np.int64) for ids in (self.subject, self.relation))
+        weight = choices.genuine[line] * reports.strength[cell]
+        return EditSets(start, subject, relation, reports.object[cell], weight)
 
     def _log_background(self, reports: Reports, choices: Choices) -> Floats:
         """Returns [T]: log of prod over cells of C(c, j) b_y^(c - j)."""
@@ -146,10 +151,12 @@ class Genuine:
 
     def _log_genuine(self, reports: Reports, groups: Integers, fact: Integers, choices: Choices) -> Floats:
         """Returns [T]: log of prod over objects of (A_o)_J_o / (A)_J."""
-        K, a, T = self.agent.K, self.agent.a, int(choices.start[-1])
-        facts = self.subject[groups].astype(np.int64), self.relation[groups].astype(np.int64)
-        seen = observe(self.agent.facts, K, *facts, EditSets.none(len(groups)))
-        A, m = a * K + seen.total, seen.predictive(a).at(fact, reports.object)
+        agent, K, T = self.agent, self.agent.K, int(choices.start[-1])
+        facts = Queries(
+            self.subject[groups].astype(np.int64), self.relation[groups].astype(np.int64), EditSets.none(len(groups))
+        )
+        A = strengths(agent, facts, observe(agent.facts, K, facts.subject, facts.relation, facts.edits))
+        m = ask_requests(agent, facts.where(fact)).at(reports.object[:, np.newaxis])[:, 0]
         object_of_cell = np.unique(fact * K + reports.object, return_inverse=True)[1]
         key, place = np.unique(choices.term * len(reports) + object_of_cell[choices.cell], return_inverse=True)
         J_o = np.bincount(place, choices.genuine, len(key)).astype(np.int64)

@@ -19,11 +19,12 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.special import betaln
 
-from worldgen.bayes.sparse import Floats, Integers
+from worldgen.arrays import gather_rows
+from worldgen.bayes.sparse import Flags, Floats, Integers
 from worldgen.bayes.trust.agreement import log_agreement_polynomial, log_posterior, marginal_mixture
 from worldgen.bayes.trust.factors import Factors
 from worldgen.bayes.trust.patterns import Patterns, common_powers, is_constant, patterns_of, reduced_factors
-from worldgen.bayes.trust.quadrature import Grid, posterior_grid
+from worldgen.bayes.trust.quadrature import AT_ONCE, Grid, posterior_grid
 from worldgen.bayes.trust.reliability import BetaMixture, Betas
 
 ROOM = 8
@@ -58,37 +59,40 @@ class Component:
 
 @dataclass(frozen=True)
 class _Held:
-    """The part of the posterior that the factors of some groups are."""
+    """The part of the posterior that the factors of G groups are."""
 
     agree: Integers
-    """[K]: the powers of rho_k that all terms of a factor have in common, added up over the factors."""
+    """[G, K]: the powers of rho_k that all terms of a factor have in common."""
     disagree: Integers
-    """[K]: those of 1 - rho_k."""
+    """[G, K]: those of 1 - rho_k."""
     reduced: Factors
     """The factors without their common powers."""
 
     @staticmethod
     def of(factors: Factors) -> _Held:
-        agree, disagree = common_powers(factors)
-        return _Held(agree.sum(axis=0), disagree.sum(axis=0), reduced_factors(factors))
+        return _Held(*common_powers(factors), reduced_factors(factors))
 
     @property
     def degree(self) -> Integers:
-        """[K]: the degree in each reliability; constant factors are not in the posterior."""
+        """[G, K]: the degree in each reliability; constant factors are not in the posterior."""
         varies = ~is_constant(self.reduced)
-        return self.agree + self.disagree + varies @ self.reduced.degree
+        return self.agree + self.disagree + varies[:, np.newaxis] * self.reduced.degree
+
+    def where(self, groups: Integers) -> _Held:
+        """Returns some of the groups."""
+        return _Held(self.agree[groups], self.disagree[groups], self.reduced.where(groups))
 
     def log_within(self, columns: Integers, grid: Grid) -> Floats:
-        """Returns [n]: the logarithm of these factors in one component, but for a constant.
+        """Returns [n, G]: the logarithm of each factor in one component, but for a constant.
 
         The sources of a factor that varies lie in one component. Its common powers may lie in several.
         """
         inside = np.flatnonzero(self.reduced.degree[:, columns].any(axis=1))
-        powers = grid.log_rho @ self.agree[columns] + grid.log_wrong @ self.disagree[columns]
-        if not len(inside):
-            return powers
-        factors = self.reduced.where(inside).of_sources(columns)
-        return powers + factors.log_sums(grid.log_rho, grid.log_wrong).sum(axis=1)
+        powers = grid.log_rho @ self.agree[:, columns].T + grid.log_wrong @ self.disagree[:, columns].T
+        if len(inside):
+            factors = self.reduced.where(inside).of_sources(columns)
+            powers[:, inside] += factors.log_sums(grid.log_rho, grid.log_wrong)
+        return powers
 
 
 @dataclass(frozen=True)
@@ -134,16 +138,38 @@ class Learned:
         log_q = possible.log_weight[term].sum(axis=0)
         agree, disagree = possible.agree[term].sum(axis=0), possible.disagree[term].sum(axis=0)
         held = _Held.of(before)
-        room = (agree + disagree).max(axis=0) - held.degree
+        room = (agree + disagree).max(axis=0) - held.degree.sum(axis=0)
         for component in self.components:
             columns = component.source
             if (agree[:, columns] + disagree[:, columns]).any():
                 grid = component.with_room(room[columns]).grid
                 joint = Factors(np.array([0, len(log_q)]), np.zeros(len(log_q)), agree, disagree).of_sources(columns)
                 log_terms = joint.log_terms(grid.log_rho, grid.log_wrong)
-                ratio = log_terms - held.log_within(columns, grid)[:, None]
+                ratio = log_terms - held.log_within(columns, grid).sum(axis=1, keepdims=True)
                 log_q = log_q + np.logaddexp.reduce(ratio + grid.log_weight[:, None], axis=0)
         return _all_terms(np.exp(log_q - np.logaddexp.reduce(log_q)).reshape(sizes), after, self.prior.known)
+
+    def terms_of_each(self, before: Factors, after: Factors) -> Floats:
+        """Returns [T]: for each group by itself the posterior of its terms, as `joint_terms` returns it for this group.
+
+        Many groups at once; arguments and errors as in `joint_terms`.
+        """
+        held, possible = _Held.of(before.given(self.prior.known)), after.given(self.prior.known)
+        room, log_q = (possible.degree - held.degree).max(axis=0, initial=0), possible.log_weight.copy()
+        for component in self.components:
+            columns, grid = component.source, component.with_room(room[component.source]).grid
+            concerned = np.flatnonzero(possible.degree[:, columns].any(axis=1))
+            most = int(np.diff(possible.start).max(initial=1)) * len(grid.log_weight)
+            for groups in np.array_split(concerned, np.arange(0, len(concerned), max(1, AT_ONCE // most))[1:]):
+                terms, lengths = gather_rows(possible.start, groups)
+                some = possible.where(groups).of_sources(columns)
+                log_terms = some.log_terms(grid.log_rho, grid.log_wrong) - some.log_weight
+                ratio = log_terms - np.repeat(held.where(groups).log_within(columns, grid), lengths, axis=1)
+                log_q[terms] += np.logaddexp.reduce(ratio + grid.log_weight[:, None], axis=0)
+        log_q -= np.logaddexp.reduceat(log_q, possible.start[:-1])[possible.group_of_term]
+        q = np.zeros(len(after.log_weight))
+        q[_is_possible(after, self.prior.known)] = np.exp(log_q)
+        return q
 
 
 def learn(factors: Factors, prior: Betas) -> Learned:
@@ -179,11 +205,16 @@ def _tied(factors: Factors, prior: Betas) -> list[Integers]:
 
 def _all_terms(q: Floats, after: Factors, known: Floats) -> Floats:
     """Returns q with zeros for the terms that the known reliabilities make impossible."""
-    is_known = ~np.isnan(known)
-    never_right, never_wrong = is_known & (known == 0), is_known & (known == 1)
-    impossible = (after.agree[:, never_right] > 0).any(axis=1) | (after.disagree[:, never_wrong] > 0).any(axis=1)
-    possible = ~impossible & (after.log_weight > -np.inf)
+    possible = _is_possible(after, known)
     full = np.zeros(np.diff(after.start))
     by_group = [np.flatnonzero(possible[first:last]) for first, last in zip(after.start, after.start[1:], strict=False)]
     full[np.ix_(*by_group)] = q
     return full
+
+
+def _is_possible(factors: Factors, known: Floats) -> Flags:
+    """Returns [T]: whether the known reliabilities leave each term possible."""
+    is_known = ~np.isnan(known)
+    never_right, never_wrong = is_known & (known == 0), is_known & (known == 1)
+    impossible = (factors.agree[:, never_right] > 0).any(axis=1) | (factors.disagree[:, never_wrong] > 0).any(axis=1)
+    return ~impossible & (factors.log_weight > -np.inf)

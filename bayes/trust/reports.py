@@ -70,12 +70,20 @@ class Reports:
 
     def of_facts(self, facts: Sequence[int]) -> Reports:
         """Returns the cells of some facts."""
-        wanted = np.unique(np.array(facts, dtype=np.int64))
-        first, last = np.searchsorted(self.fact, wanted), np.searchsorted(self.fact, wanted, side="right")
-        return self.where(np.repeat(first, last - first) + ragged_arange(last - first))
+        return self.where(self._cells_of(np.unique(np.array(facts, dtype=np.int64)))[0])
+
+    def renumbered(self, facts: Integers) -> Reports:
+        """Returns the cells of each of these facts, which may repeat and are then numbered 0, 1, ... in this order."""
+        cells, lengths = self._cells_of(facts)
+        return replace(self.where(cells), fact=np.repeat(np.arange(len(facts)), lengths))
+
+    def _cells_of(self, facts: Integers) -> tuple[Integers, Integers]:
+        """Returns the cells of these facts, fact by fact, and how many each has."""
+        first, last = np.searchsorted(self.fact, facts), np.searchsorted(self.fact, facts, side="right")
+        return np.repeat(first, last - first) + ragged_arange(last - first), last - first
 
     def where(self, chosen: NDArray) -> Reports:
-        """Returns the chosen cells: a mask [C], or rising cell numbers."""
+        """Returns the chosen cells: a mask [C], or cell numbers."""
         ids = (self.fact[chosen], self.source[chosen], self.object[chosen])
         return Reports(self.K, *ids, self.count[chosen], self.strength[chosen])
 

@@ -124,7 +124,7 @@ def _sourced_belief(
     world, mind = mind_of(run, config)
     said = source, options["edits"][0]
     belief = ask_source(
-        world, mind.trust, BeliefQuestion(subject, relation), said, weight, config.trust.weight, options["top"]
+        world, mind, BeliefQuestion(subject, relation), said, weight, config.trust.weight, options["top"]
     )
     return asdict(belief), sourced_belief_text(belief)
 

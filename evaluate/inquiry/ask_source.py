@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from worldgen.bayes.trust.edits import ceiling, least_weight
-from worldgen.bayes.trust.minds import MixedMind, mind_after
+from worldgen.bayes.trust.minds import MixedMind
 from worldgen.bayes.trust.reports import Report
-from worldgen.bayes.trust.trust import Trust
 from worldgen.errors import UserError
 from worldgen.evaluate.inquiry.ask import BeliefQuestion, ObjectCredence
 from worldgen.evaluate.inquiry.minds import EditWeight
 from worldgen.evaluate.inquiry.text_columns import aligned
 from worldgen.evaluate.inquiry.user_text import fact_text, read_fact
+from worldgen.evaluate.sources.rational import SourceMind, told_by_sources_alone
 from worldgen.facts import Fact
 from worldgen.worlds.world import NONE, World
 
@@ -38,14 +38,14 @@ class SourcedBelief:
 
 
 def ask_source(
-    world: World, trust: Trust, question: BeliefQuestion, said: tuple[str, str], weight: EditWeight, usual: float,
+    world: World, mind: SourceMind, question: BeliefQuestion, said: tuple[str, str], weight: EditWeight, usual: float,
     most: int,
 ) -> SourcedBelief:  # fmt: skip
     """Returns the `most` most probable objects of a fact after the source `said[0]` has said the edit `said[1]`.
 
     The weight "auto" is n'; where no weight is enough it is `usual`. The fact may be the edit's own or one of the same
-    subject. Raises UserError for an unknown tag or name, for an edit about a fact that the world does not have or
-    that is no root, and for a weight that is no number above zero.
+    subject. Raises UserError for an unknown tag or name, for a weight that is no number above zero, for an edit about a
+    fact that the world does not have, and where the belief is not exact: see `_check`.
     """
     tag, text = said
     source, fact = world.sources.tags.id_of(tag), read_fact(world, text)
@@ -57,18 +57,36 @@ def ask_source(
         raise UserError(
             f"{question.subject}: what a source says of {world.subjects[fact.subject]} does not change this"
         )
-    if world.upstream[place] != NONE:
-        above = world.relations[int(world.relation[world.upstream[place]])]
-        raise UserError(f"--edit {text!r}: the fact depends on {above}, and sources are judged by roots: edit that one")
-    edit = Report(place, source, fact.object, 1.0)
-    least = least_weight(trust, edit, weight.target)
+    _check(world, mind, Fact(subject, relation, fact.object), place)
+    trust, heard, edit = mind.trust, mind.downstream.get(place, ()), Report(place, source, fact.object, 1.0)
+    least = least_weight(trust, edit, weight.target, heard)
     edit = edit._replace(weight=_weight(weight.weight, least, usual))
-    minds = mind_after(trust, place), mind_after(trust, place, [edit])
+    minds = mind.after(place), mind.after(place, [edit])
     return SourcedBelief(
         world.subjects[subject], world.relations[relation], world.sources.tags[source],
         float(trust.mean_reliabilities()[source]), fact_text(world, fact), edit.weight, least, weight.target,
-        ceiling(trust, edit), _objects(world, minds, Fact(subject, relation, fact.object), most),
+        ceiling(trust, edit, heard), _objects(world, minds, Fact(subject, relation, fact.object), most),
     )  # fmt: skip
+
+
+def _check(world: World, mind: SourceMind, asked: Fact, place: int) -> None:
+    """Raises UserError where a belief after an edit of the fact `place` is not exact.
+
+    In the reading `marginal` a downstream fact is not believed by what it is told. And where sources alone tell of
+    another fact that the answer depends on, their reports of it would have to be weighed together with the edit.
+    """
+    relation = int(world.relation[place])
+    if world.upstream[place] != NONE and mind.agent.reading.name == "marginal":
+        raise UserError(
+            f"--source: {world.relations[relation]} depends on another fact, and with agent.downstream=marginal it is "
+            f"not believed by what is told of it: make the run with agent.downstream=edits or own"
+        )
+    for about in (relation, asked.relation):
+        if (other := told_by_sources_alone(world, asked.subject, about, place)) is not None:
+            raise UserError(
+                f"--source: only sources tell of {world.subjects[asked.subject]} | {world.relations[other]}, and a "
+                f"belief about it and the edit together is not exact: ask about an edit of that fact"
+            )
 
 
 def _weight(text: str, least: int | None, usual: float) -> float:

@@ -20,8 +20,13 @@ KIND_TITLES: Final = {
     "heard": "Reports that the corpus tells: belief in what each source has reported",
     "told": "Requests about facts that untagged sentences tell: belief in the request, by who makes it",
     "reported": "Requests about facts that only a source has reported: belief in the request, by who makes it",
+    "dependent": "Requests about told facts that depend on a told one: belief in the request, by who makes it",
+    "follows": "What follows from a request about another fact: belief in it, by who makes the request",
 }
-_PANEL_TITLES: Final = {"heard": "reports of the corpus", "told": "told facts", "reported": "reported facts"}
+_PANEL_TITLES: Final = {
+    "heard": "reports of the corpus", "told": "told facts", "reported": "reported facts",
+    "dependent": "dependent facts", "follows": "what follows",
+}  # fmt: skip
 _LINE: Final = 120
 """The characters of a terminal's line."""
 _IN_A_TERMINAL: Final = ("error", "slope", "ratio", "rank", "untrusted")

@@ -263,8 +263,10 @@ def _is_list(key: str) -> bool:
 
 
 def _list_value(text: str) -> Any:
-    """Returns a list as TOML reads it, with or without its brackets."""
+    """Returns a list as TOML reads it, with or without its brackets. Raises UserError for brackets without a list."""
     value = _toml_value(text)
+    if text.startswith("[") and not isinstance(value, list):
+        raise UserError(f"--set: {text} is no list: write numbers as 0.5, not .5, and texts in quotes")
     return value if isinstance(value, list) else _toml_value(f"[{text}]")
 
 

@@ -83,6 +83,10 @@ def sources_tiny() -> RunConfig:
         "sources": SourcesConfig(reliabilities=(1, 0.9, 0.75, 0.5, 0.25, 0, 0.5), newcomers=1),
         "pretrain": config.pretrain.model_copy(update={"tokens": 2_000_000}),
         "trust": TrustConfig(facts=20),
+        # Learned optimizers train on SLAG's points, and a world without aliases has no paraphrases.
+        "slag": config.slag.model_copy(update={"paraphrases": 0}),
+        "ke": config.ke.model_copy(update={"paraphrase_weight": 0.0}),
+        "ke_constrained": config.ke_constrained.model_copy(update={"paraphrase_weight": 0.0}),
         "belief": BeliefConfig(**BeliefConfig.efforts["quick"]),
     }
     return config.model_copy(update=changes)

@@ -6,15 +6,17 @@ Shapes: C cases.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from worldgen.evaluate.asking.questions import name_of
-from worldgen.evaluate.sources.cases import SourceCase
+from worldgen.evaluate.sources.cases import FOLLOWS, SourceCase
 from worldgen.evaluate.sources.trials import DOWNSTREAM, FALSE, KEPT, REQUESTED, TAGGED, TRUE
 from worldgen.evaluate.statistics.block_bootstrap import Floats
+from worldgen.worlds.world import NONE
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,10 @@ class SaidOfCases:
     """[C]: p(o_d* | "s r_d")."""
     kept: Floats
     """[C]: 1 where the answer about another subject is the same as before, else 0."""
+
+    def where(self, chosen: NDArray[np.bool_]) -> SaidOfCases:
+        """Returns the answers to some of the cases, chosen by a mask [C]."""
+        return SaidOfCases(**{name: column[chosen] for name, column in vars(self).items()})
 
 
 def said_after(cases: Sequence[SourceCase], rows: pd.DataFrame) -> SaidOfCases:
@@ -55,6 +61,22 @@ def said_by_the_credulous(cases: Sequence[SourceCase]) -> SaidOfCases:
     """Returns what somebody says who is certain of every request, whoever makes it."""
     certain, nothing = np.ones(len(cases)), np.full(len(cases), np.nan)
     return SaidOfCases(certain, nothing, certain, nothing, nothing)
+
+
+def of_what_follows(cases: Sequence[SourceCase], said: SaidOfCases) -> tuple[list[SourceCase], SaidOfCases]:
+    """Returns the cases whose request has a consequence, and what is said of it, as if it were what is requested.
+
+    Trust in a source that makes an upstream request goes on to the downstream fact, weakened by the conditional.
+    """
+    leads = np.array([case.downstream != NONE for case in cases], dtype=bool)
+    consequences = [
+        replace(case, kind=FOLLOWS, believed_before=case.downstream_before, believed=case.downstream_believed)
+        for case in cases
+        if case.downstream != NONE
+    ]
+    follows = said.downstream[leads]
+    nothing = np.full(len(follows), np.nan)
+    return consequences, SaidOfCases(follows, nothing, nothing, nothing, nothing)
 
 
 def _said(cases: Sequence[SourceCase], rows: pd.DataFrame, phase: str) -> SaidOfCases:

@@ -161,3 +161,9 @@ def test_a_run_may_have_settings_that_were_removed(tmp_path):
     assert load_of_run(tmp_path / "config.toml") == RunConfig()
     with pytest.raises(UserError, match=r"there is no setting 'rational.condition'"):
         from_toml(text, "mine.toml")
+
+
+def test_brackets_that_hold_no_list_are_told():
+    with pytest.raises(UserError, match=r"write numbers as 0\.5, not \.5"):
+        override(PRESETS["tiny"](), ["sources.reliabilities=[1,.5]"])
+    assert override(PRESETS["tiny"](), ["sources.reliabilities=1,0.5"]).sources.reliabilities == (1, 0.5)

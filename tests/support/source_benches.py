@@ -9,10 +9,13 @@ import source_worlds
 from worldgen.bayes.agent import Agent
 from worldgen.bayes.evidence import evidence_of
 from worldgen.bayes.fitting import fit
+from worldgen.bayes.trust.minds import MixedMind
+from worldgen.bayes.trust.reports import Report
 from worldgen.corpus.recipe import make_shard
 from worldgen.evaluate.sources.cases import SourceCase, source_cases
 from worldgen.evaluate.sources.rational import SourceMind, source_mind
 from worldgen.evaluate.sources.settings import TrustConfig
+from worldgen.lm.editions import Request
 from worldgen.settings import CorpusConfig, SourcesConfig
 from worldgen.worlds.world import World
 
@@ -40,3 +43,12 @@ def mind(config: SourcesConfig = SEVEN, trust: TrustConfig = CONFIG) -> SourceMi
 @cache
 def cases() -> tuple[SourceCase, ...]:
     return tuple(source_cases(world(), mind(), CONFIG, 0))
+
+
+def heard(request: Request) -> MixedMind:
+    """The mind that has heard a request of a source."""
+    its = world()
+    assert request.fact is not None
+    assert request.source is not None
+    fact = its.fact_of(request.fact.subject, request.fact.relation)
+    return mind().after(fact, [Report(fact, request.source, request.fact.object, request.weight)])

@@ -14,6 +14,10 @@ from itertools import product
 from math import prod
 from typing import NamedTuple
 
+from oracle import Oracle
+
+from worldgen.bayes.agent import Edit
+from worldgen.bayes.testing import MicroWorld
 from worldgen.bayes.trust.statements import Claim
 
 Vector = Sequence[Fraction]
@@ -150,3 +154,42 @@ def _choices(world: GenuineWorld) -> Iterator[tuple[Fraction, list[int], list[in
                 wrong[source] += 1
         predictive: list[Vector] = [[A / sum(row) for A in row] for row in seen]
         yield weight, right, wrong, predictive
+
+
+class Asserted(NamedTuple):
+    """A source says that a fact has an object, which is worth `weight` observations if it is genuine."""
+
+    source: int
+    object: int
+    weight: int
+
+
+def answers_of_agents(
+    world: MicroWorld, sources: Sequence[Source], fact: tuple[int, int], said: Sequence[Asserted]
+) -> Answers:
+    """Returns what an agent believes that has heard reports of one fact (s, r), by all choices of genuine ones.
+
+    The probability of genuine reports is that of one observation each, one after the other, by the agent itself. The
+    background is uniform. The beliefs are those of all (s, r) of the world, then that of the fact as of a request.
+    """
+
+    def choices() -> Iterator[tuple[Fraction, list[int], list[int], list[Vector]]]:
+        for genuine in product([True, False], repeat=len(said)):
+            weight = Fraction(1)
+            seen: list[Edit] = []
+            heard: list[Edit] = []
+            right, wrong = [0] * len(sources), [0] * len(sources)
+            for (source, object_, strength), is_genuine in zip(said, genuine, strict=True):
+                if is_genuine:
+                    weight *= Oracle(world, *seen).request(*fact)[object_]
+                    seen.append(Edit(*fact, object_, 1))
+                    heard.append(Edit(*fact, object_, strength))
+                    right[source] += 1
+                else:
+                    weight /= world.K
+                    wrong[source] += 1
+            after = Oracle(world, *heard)
+            beliefs = [after.belief(s, r) for s in range(world.S + 1) for r in range(world.R)]
+            yield weight, right, wrong, [*beliefs, after.request(*fact)]
+
+    return add_up(sources, choices())

@@ -66,7 +66,7 @@ MAY_IMPORT = {
     "evaluate.methods": """worldgen storage worlds corpus bayes lm lm.inspection
         lm.editors lm.editors.lowrank lm.editors.rewriting lm.editors.tuning lm.editors.belief lm.editors.learned
         lm.editors.learned.taught evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.teaching""",
-    "evaluate.inquiry": "worldgen graphs worlds corpus bayes bayes.trust bayes.variables",
+    "evaluate.inquiry": "worldgen graphs worlds corpus bayes bayes.trust bayes.variables evaluate.sources",
     "evaluate.report.figures": "worldgen storage evaluate evaluate.statistics",
     "evaluate.report": """worldgen storage worlds corpus
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.slag.graphs
@@ -95,7 +95,7 @@ MAY_IMPORT = {
     "evaluate.commands.learned": """worldgen evaluate.methods evaluate.runs evaluate.commands
         evaluate.stages.slag""",
     "evaluate.commands.sources": """worldgen evaluate.methods evaluate.sources evaluate.inquiry evaluate.report
-        evaluate.runs evaluate.stages.sources evaluate.commands""",
+        evaluate.runs evaluate.stages.slag evaluate.stages.sources evaluate.commands""",
     "evaluate.commands.seeds": """worldgen storage evaluate.report evaluate.runs evaluate.stages evaluate.stages.slag
         evaluate.commands""",
     "evaluate.commands.internalizing": """worldgen evaluate.runs evaluate.stages.internalizing

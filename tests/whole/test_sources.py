@@ -7,25 +7,38 @@ from dataclasses import replace
 
 import benchmark_files
 import miniature
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+from worldgen.bayes.reading import PAPER
 from worldgen.bayes.trust.reports import Report
 from worldgen.cli import cli
 from worldgen.errors import UserError
+from worldgen.evaluate.inquiry.ask import BeliefQuestion
+from worldgen.evaluate.inquiry.ask_source import ask_source
+from worldgen.evaluate.inquiry.minds import EditWeight
 from worldgen.evaluate.methods.methods import METHODS
 from worldgen.evaluate.runs.config import override
 from worldgen.evaluate.runs.presets import sources_tiny
 from worldgen.evaluate.runs.run import Run, keeping_config, locked
 from worldgen.evaluate.sources.cases import load_cases
+from worldgen.evaluate.sources.rational import SourceMind
 from worldgen.evaluate.sources.scoring import read_trust_scores
+from worldgen.evaluate.stages.slag.optimizers import train_editor
 from worldgen.evaluate.stages.sources import whole
 from worldgen.evaluate.stages.sources.heard import HEARD, mind_of
 from worldgen.evaluate.stages.sources.requests import edits
+from worldgen.worlds.tagged_sources import Part
+from worldgen.worlds.world import NONE
 
+TRAINED = ("ke", "slag")
+SMALL = "condition=8 head=4 lstm=4 steps=2 training_steps=1 updates=4 sequences=1 validations=1 prediction_tokens=3"
 SETTINGS = (
-    *miniature.SETTINGS, "trust.facts=2", "ft.steps=2", "belief.steps=2", "belief.joined=1", "belief.kept=1",
+    *miniature.SETTINGS, "trust.facts=2", "tune.cases=3", "slag.points=60", "rational.kept=2",
+    *(f"{METHODS[name].section}.{setting}" for name in TRAINED for setting in SMALL.split()),
+    "ft.steps=2", "belief.steps=2", "belief.joined=1", "belief.kept=1",
     "belief.covariance_tokens=500", "score.bootstrap_samples=200",
 )  # fmt: skip
 
@@ -42,7 +55,8 @@ def test_every_table_has_the_methods_and_the_references(run: Run) -> None:
     rows = read_trust_scores(run.folder / "sources" / "scores" / "trust.json")
     requested = {"rational mind", "believes everybody", "before", "ft", "belief"}
     assert {(row.kind, row.who) for row in rows} == {
-        *((kind, who) for kind in ("told", "reported") for who in requested),
+        *((kind, who) for kind in ("told", "reported", "dependent") for who in requested),
+        *(("follows", who) for who in requested - {"believes everybody"}),
         *(("heard", who) for who in ("model", "rational mind")),
     }
     for row in rows:
@@ -119,6 +133,46 @@ def test_ask_says_what_a_source_can_bring_about(run: Run) -> None:
         refused = ask(*options)
         assert isinstance(refused.exception, UserError)
         assert word in str(refused.exception)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_trained_methods_are_asked_whom_they_trust(run: Run, name: str) -> None:
+    command = ["trust", str(run.folder), "--method", name, "--device", "cpu", "--quiet"]
+    untrained = CliRunner().invoke(cli, command)
+    assert isinstance(untrained.exception, UserError)
+    assert "train-editor" in str(untrained.exception)
+    train_editor(run, METHODS[name])
+    done = CliRunner().invoke(cli, command)
+    assert done.exit_code == 0, done.output
+    rows = read_trust_scores(run.folder / "sources" / "scores" / "trust.json")
+    assert {row.kind for row in rows if row.who == name} == {"told", "reported", "dependent", "follows"}
+    assert {row.about["flops"] > 0 for row in rows if row.who == name} == {True}
+
+
+def test_ask_says_what_is_not_exact(run: Run) -> None:
+    """An edit of a dependent fact is judged by its marginal; not in `marginal`, nor above what only sources tell."""
+    world, mind = mind_of(run.folder, run.config)
+    tag, known = world.sources.tags[1], load_cases(run.folder / "sources" / "cases" / "cases.parquet")
+    case = next(case for case in known if case.kind == "dependent" and case.source == 1)
+    subject, relation = world.subjects[world.subject[case.fact]], world.relations[world.relation[case.fact]]
+
+    def ask(s: str, r: str, o: str, *options: str) -> Result:
+        said = ["--edit", f"{s} | {r} | {o}", "--source", tag, "--weight", "1000", "--json", *options]
+        return CliRunner().invoke(cli, ["ask", str(run.folder), s, r, *said])
+
+    asked = ask(subject, relation, world.objects[case.object], "--top", "40")
+    assert asked.exit_code == 0, asked.output
+    after = {each["object"]: each["after"] for each in json.loads(asked.stdout)["objects"]}
+    assert after[world.objects[case.object]] == pytest.approx(case.believed, abs=1e-12)
+    marginal = SourceMind(replace(mind.agent, reading=PAPER), mind.trust, mind.downstream)
+    question, weight = BeliefQuestion(subject, relation), EditWeight("auto", 0.95)
+    edit = f"{subject} | {relation} | {world.objects[case.object]}"
+    with pytest.raises(UserError, match=r"agent\.downstream=marginal"):
+        ask_source(world, marginal, question, (tag, edit), weight, 1000, 5)
+    alone = (world.sources.part == Part.REPORT)[world.upstream] & (world.upstream != NONE)
+    fact = int(np.flatnonzero(alone)[0])
+    refused = ask(world.subjects[world.subject[fact]], world.relations[world.relation[fact]], world.objects[0])
+    assert "only sources tell of" in str(refused.exception)
 
 
 def test_a_method_does_not_depend_on_how_others_are_set(run: Run) -> None:

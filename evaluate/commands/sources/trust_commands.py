@@ -10,7 +10,7 @@ import click
 
 from worldgen.evaluate.commands.options import JSON_OPTION, RUN_ARGUMENT, existing_config
 from worldgen.evaluate.commands.output import print_result
-from worldgen.evaluate.commands.stage_command import UNTRAINED_OPTION, stage_command
+from worldgen.evaluate.commands.stage_command import method_option, stage_command
 from worldgen.evaluate.methods.methods import METHODS
 
 if TYPE_CHECKING:
@@ -49,14 +49,15 @@ def sources_command(run: Path, as_json: bool) -> None:
 
 
 @stage_command("trust")
-@UNTRAINED_OPTION
+@method_option(*(name for name in METHODS if name != "rational"))  # its network knows requests of nobody only
 def trust_command(run: Run, method: str) -> tuple[dict[str, Any], str]:
     """Have a method make the requests of every source, and see whom it trusts.
 
     Example: worldgen trust runs/sources --method ft
     """
     from worldgen.evaluate.commands import summary
+    from worldgen.evaluate.stages.slag.optimizers import trained_for
     from worldgen.evaluate.stages.sources.whole import trust
 
-    trust(run, METHODS[method])
+    trust(run, METHODS[method], trained_for(run, METHODS[method]))
     return summary.trust(run.folder, run.config)

@@ -55,7 +55,7 @@ def _ask_about_reports(run: Run, folder: Path) -> Mapping[str, Any]:
     questions = [question for number, report in enumerate(said) for question in _questions(world, number, *report)]
     trust, tagged = ask(model, reader, questions).probability.reshape(-1, 2).T
     columns = {"fact": reports.fact, "source": reports.source, "object": reports.object}
-    believed = _believed(mind, reports.fact, reports.object)
+    believed = _believed(world, mind, reports.fact, reports.object)
     write_table(folder / HEARD_FILE, columns | {"believed": believed, REQUESTED: trust, TAGGED: tagged})
     return {"reports": len(reports)}
 
@@ -69,8 +69,10 @@ def _questions(world: World, number: int, fact: int, source: int, object_: int) 
     ]
 
 
-def _believed(mind: SourceMind, facts: Ids, objects: Ids) -> NDArray[np.float64]:
-    return np.array([mind.credence(f, o) for f, o in zip(facts.tolist(), objects.tolist(), strict=True)])
+def _believed(world: World, mind: SourceMind, facts: Ids, objects: Ids) -> NDArray[np.float64]:
+    """Returns [N]: the rational belief in each report."""
+    minds, every = mind.many_after(facts.tolist(), [()] * len(facts)), np.arange(len(facts))
+    return minds.requests(every, world.subject[facts], world.relation[facts]).at(objects[:, np.newaxis])[:, 0]
 
 
 HEARD = Stage(

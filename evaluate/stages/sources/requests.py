@@ -36,15 +36,18 @@ def _make_cases(run: Run, folder: Path) -> Mapping[str, Any]:
 CASES = Stage("sources/cases", _make_cases, (CASES_FILE,), settings=("seed", "agent", "trust"), reads=(WORLD, AGENT))
 
 
-def edits(method: Method, run: Run) -> Stage:
-    """Returns the stage in which a method makes every request, and the model is asked before and after."""
+def edits(method: Method, run: Run, training: Stage | None = None) -> Stage:
+    """Returns the stage in which a method makes every request, and the model is asked before and after.
+
+    `training` is the stage in which a learned optimizer was trained.
+    """
     needed = tuple(NEEDED[need] for need in method.needs(getattr(run.config, method.section)))
     return Stage(
         f"sources/edits/{method.name}",
         partial(_edit, method=method),
         EDIT_FILES,
         settings=("model_seed", *method.settings),
-        reads=(WORLD, TOKENS, CASES, LM, *needed),
+        reads=(WORLD, TOKENS, CASES, LM, *needed, *((training,) if training else ())),
         also=lambda _: {"method": method.name},
         resumes=True,
     )

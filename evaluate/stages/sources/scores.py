@@ -7,12 +7,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from worldgen.evaluate.asking.measurements import read_costs, read_measurements
 from worldgen.evaluate.runs.load import finished_trust, load_world
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import Stage
 from worldgen.evaluate.sources.cases import KINDS, SourceCase, load_cases
 from worldgen.evaluate.sources.said import (
+    SaidOfCases,
+    of_what_follows,
     said_after,
     said_before,
     said_by_mind,
@@ -35,6 +39,7 @@ from worldgen.evaluate.stages.world import WORLD
 from worldgen.evaluate.statistics.block_bootstrap import Resampling
 from worldgen.storage.files import write_text
 from worldgen.storage.manifests import Inputs, read_manifest
+from worldgen.worlds.world import NONE
 
 
 def _score(run: Run, folder: Path) -> Mapping[str, Any]:
@@ -62,15 +67,25 @@ def _of_requests(run: Run, tags: tuple[str, ...], plan: Plan) -> Iterator[TrustS
     stages = finished_trust(run.folder)
     methods = [name.rpartition("/")[2] for name in stages]
     measured = {method: read_measurements(run.folder / name) for method, name in zip(methods, stages, strict=True)}
+    told = [("rational mind", said_by_mind(cases)), ("believes everybody", said_by_the_credulous(cases))]
+    told += [("before", said_before(cases, measured[methods[0]]))] if methods else []
+    told += [(method, said_after(cases, measured[method])) for method in methods]
+    for who, its, said in _by_kind(cases, told):
+        cost = _cost(run, who, its) if who in methods else None
+        yield trust_scores(who, its, said, tags, plan, cost)
+
+
+def _by_kind(
+    cases: list[SourceCase], told: list[tuple[str, SaidOfCases]]
+) -> Iterator[tuple[str, list[SourceCase], SaidOfCases]]:
+    """Yields (who, the cases, what is said of them) for each kind of facts, then for what follows from them."""
     for kind in KINDS:
-        its = [case for case in cases if case.kind == kind]
-        yield trust_scores("rational mind", its, said_by_mind(its), tags, plan)
-        yield trust_scores("believes everybody", its, said_by_the_credulous(its), tags, plan)
-        if methods:
-            yield trust_scores("before", its, said_before(its, measured[methods[0]]), tags, plan)
-        for method in methods:
-            said = said_after(its, measured[method])
-            yield trust_scores(method, its, said, tags, plan, _cost(run, method, its))
+        chosen = np.array([case.kind == kind for case in cases], dtype=bool)
+        for who, said in told if chosen.any() else ():
+            yield who, [case for case in cases if case.kind == kind], said.where(chosen)
+    for who, said in told if any(case.downstream != NONE for case in cases) else ():
+        if not np.isnan(said.downstream).all():
+            yield who, *of_what_follows(cases, said)
 
 
 def _cost(run: Run, method: str, cases: list[SourceCase]) -> dict[str, float]:

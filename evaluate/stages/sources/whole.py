@@ -7,7 +7,7 @@ from contextlib import closing
 
 from worldgen.evaluate.methods.methods import Method
 from worldgen.evaluate.runs.run import Run
-from worldgen.evaluate.runs.stage import carry_out, make_stage
+from worldgen.evaluate.runs.stage import Stage, carry_out, make_stage
 from worldgen.evaluate.stages.language_model import EXAM, make_with_trace
 from worldgen.evaluate.stages.page import make_page
 from worldgen.evaluate.stages.sources.heard import HEARD
@@ -18,11 +18,11 @@ from worldgen.evaluate.stages.world import TOKENS
 _BUILT = (TOKENS, CASES)
 
 
-def trust(run: Run, method: Method) -> None:
-    """Has a method make the requests of every source, and scores whom it trusts."""
+def trust(run: Run, method: Method, training: Stage | None = None) -> None:
+    """Has a method make the requests of every source, and scores whom it trusts; `training` as in `edits`."""
     for stage in (HEARD, CASES):
         make_stage(run, stage)
-    make_with_trace(run, edits(method, run))
+    make_with_trace(run, edits(method, run, training))
     make_stage(run, SCORES)
 
 

@@ -10,7 +10,6 @@ from oracle import hundreds
 from scipy.special import betaln
 
 from worldgen.bayes.agent import Agent, Edit
-from worldgen.bayes.reading import PAPER
 from worldgen.bayes.testing import MicroWorld, agent_of, edited_worlds, edits_of, facts_of, micro_worlds
 from worldgen.bayes.trust.edits import MOST_REPORTS, ceiling, least_weight
 from worldgen.bayes.trust.genuine import Genuine, choices_of, log_rising, marginal_background, uniform_background
@@ -48,7 +47,7 @@ def assert_same(found, expected) -> None:
 @hundreds
 @given(edited_worlds())
 def test_sources_that_are_always_right_are_todays_agent_to_the_bit(drawn: tuple[MicroWorld, tuple[Edit, ...]]) -> None:
-    """Distinct edits are asserted by one source: roots are believed as today's agent believes its own edits."""
+    """Distinct edits are asserted by one source: facts are believed as today's agent believes its own edits."""
     world, edits = drawn
     edits = tuple({edit[:3]: edit for edit in edits}.values())
     agent = agent_of(world)
@@ -59,14 +58,14 @@ def test_sources_that_are_always_right_are_todays_agent_to_the_bit(drawn: tuple[
         # Reports are kept sorted, edits are not: the sum of weights for an object has but one term.
         own = sorted((edit for edit in edits if edit[:2] == (s, r)), key=lambda edit: edit.object)
         revised = agent.revise(*own)
-        assert_same(trust.belief(f, asserted), revised.root(s, r))
+        assert_same(trust.belief(f, asserted), revised.belief_of_request(s, r))
         for relation, upstream in agent.parent.items():
             if upstream == r:
                 assert_same(paper_belief(trust, f, relation, asserted), revised.belief(s, relation))
 
 
 @hundreds
-@given(micro_worlds(readings=st.just(PAPER)), st.data(), st.sampled_from([0.5, 0.9, 0.95]))
+@given(micro_worlds(), st.data(), st.sampled_from([0.5, 0.9, 0.95]))
 def test_the_weight_for_a_source_that_is_always_right_is_todays(world: MicroWorld, data, target: float) -> None:
     edit, agent = data.draw(edits_of(world)), agent_of(world)
     trust = fit(model_of(world, agent), NOBODY, Betas.certain([1.0]))
@@ -97,7 +96,7 @@ def test_an_assertion_is_a_mixture_of_two_minds(drawn: tuple[Trust, Report, floa
     trust, edit, rho = drawn
     m, w = m_and_w(trust, edit, rho)
     model, s, r = trust.model, *divmod(edit.fact, trust.model.agent.facts.R)
-    genuine = model.agent.revise(Edit(s, r, edit.object, edit.weight)).root(s, r).dense()
+    genuine = model.agent.revise(Edit(s, r, edit.object, edit.weight)).belief_of_request(s, r).dense()
     found = trust.belief(edit.fact, [edit])
     np.testing.assert_allclose(found.dense(), w * genuine + (1 - w) * m, rtol=0, atol=EXACT)
     assert found.total() == pytest.approx(1, abs=EXACT)
@@ -169,8 +168,8 @@ def test_equal_independent_reports_are_the_mixture_over_how_many_are_genuine(
     """w_j proportional to C(n, j) B(a' + j, b' + n - j) b_y^(n - j) (A_y)_j / (A)_j."""
     trust, edit, _ = drawn
     agent, (s, r) = trust.model.agent, divmod(edit.fact, trust.model.agent.facts.R)
-    counts, (a,), (b,) = agent.counts(s, r), trust.learned.prior.a, trust.learned.prior.b
-    A_y, A = agent.a + counts[edit.object], agent.a * agent.K + counts.total
+    (a,), (b,) = trust.learned.prior.a, trust.learned.prior.b
+    A_y, A = agent.weighed_request(s, r, edit.object)
     j = np.arange(n + 1)
     rising = [log_rising(np.full(n + 1, x), j) for x in (A_y, A)]
     ways = -np.log(n + 1.0) - betaln(n - j + 1.0, j + 1.0)

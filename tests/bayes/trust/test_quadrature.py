@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import betaln, roots_sh_legendre
 
@@ -14,7 +14,7 @@ from worldgen.arrays import row_starts
 from worldgen.bayes.trust.agreement import log_agreement_polynomial, log_posterior, marginal_mixture
 from worldgen.bayes.trust.factors import Factors
 from worldgen.bayes.trust.patterns import patterns_of
-from worldgen.bayes.trust.quadrature import gauss_jacobi, posterior_grid
+from worldgen.bayes.trust.quadrature import equal_steps, gauss_jacobi, gauss_jacobi_grid, posterior_grid
 
 SHAPES = st.sampled_from([0.01, 0.5, 1.0, 2.0, 7.5, 300.0, 1e5])
 
@@ -62,6 +62,62 @@ def test_quadrature_and_agreement_counts_agree(times: int, share: float, a: floa
     log_weight = log_posterior(log_agreement_polynomial(two, counts), *shapes)
     assert grid.log_evidence == pytest.approx(np.logaddexp.reduce(log_weight), abs=1e-11)
     assert grid.mean()[0] == pytest.approx(marginal_mixture(log_weight, *shapes, 0).mean(), abs=1e-12)
+
+
+@st.composite
+def many_reports(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, Factors, np.ndarray]:
+    """Draws a Beta, and hundreds or thousands of reports of a few kinds: posteriors at the ends, in the middle, of two
+    hills."""
+    shares = st.floats(0.001, 0.999)
+    one, two, three = draw(shares), draw(shares), draw(shares)
+    kinds = factors(
+        [(one, [1], [0]), (1 - one, [0], [1])],
+        [(two, [2], [0]), (0.3, [1], [1]), (1 - two, [0], [2])],
+        [(three, [3], [0]), (1 - three, [0], [3])],
+    )
+    times = np.array([draw(st.integers(0, most)) for most in (3000, 600, 300)])
+    a, b = (np.array([draw(st.sampled_from([0.1, 0.5, 1.0, 1.9, 7.5, 300.0]))]) for _ in "ab")
+    return a, b, kinds, times
+
+
+@settings(max_examples=60)
+@given(many_reports())
+def test_equal_steps_are_gauss_and_jacobi(drawn: tuple[np.ndarray, np.ndarray, Factors, np.ndarray]) -> None:
+    """The posterior mean, the evidence, and the expectation of each polynomial of the degree that there is room for."""
+    a, b, kinds, times = drawn
+    room = np.array([8])
+    steps = equal_steps(float(a[0]), float(b[0]), kinds, times, room)
+    if steps is None:
+        return
+    nodes = gauss_jacobi_grid(a, b, kinds, times, room)
+    assert len(steps.log_weight) < len(nodes.log_weight)
+    assert steps.mean()[0] == pytest.approx(nodes.mean()[0], abs=1e-12)
+    assert steps.log_evidence == pytest.approx(nodes.log_evidence, rel=1e-13, abs=1e-10)
+    for C in range(9):
+        asked = [
+            np.logaddexp.reduce(grid.log_weight + C * grid.log_rho[:, 0] + (8 - C) * grid.log_wrong[:, 0])
+            for grid in (steps, nodes)
+        ]
+        assert asked[0] == pytest.approx(asked[1], abs=1e-10)
+        assert np.exp(asked[0]) == pytest.approx(np.exp(asked[1]), abs=1e-12)
+
+
+def test_when_equal_steps_are_taken() -> None:
+    """Many reports of one source: fewer points. Few reports, much calibration, or a Beta without an end: nodes."""
+    mixed, room = factors([(0.3, [1], [0]), (0.7, [0], [1])], [(0.7, [1], [0]), (0.3, [0], [1])]), np.array([8])
+
+    def points(a: float, b: float, reports: int) -> int | None:
+        grid = equal_steps(a, b, mixed, np.array([reports // 2, reports // 2]), room)
+        return None if grid is None else len(grid.log_weight)
+
+    assert points(1, 1, 20_000) < 1000
+    assert points(1, 1, 200) is None
+    assert points(90_000, 10_000, 2_000) is None
+    # Nobody is ever right, and a is small: the posterior is spread over thousands of digits of rho.
+    never = factors([(1e-9, [1], [0]), (1.0, [0], [1])])
+    assert equal_steps(0.001, 2, never, np.array([20_000]), room) is None
+    flat = np.array([1.0])
+    assert len(posterior_grid(flat, flat, mixed, np.array([10_000, 10_000]), room).log_weight) < 1000
 
 
 def test_many_reports_against_a_strong_calibration() -> None:

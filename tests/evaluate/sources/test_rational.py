@@ -44,7 +44,8 @@ def test_a_single_report_of_an_unknown_fact_is_believed_as_its_source_is_trusted
     """Uniform prior, uniform background: the mean reliability, but for the weight that the prior keeps."""
     reports = WORLD.sources.reports
     weight, K = source_benches.CONFIG.weight, len(WORLD.objects)
-    only = np.flatnonzero(WORLD.sources.part[reports.fact] == Part.REPORT)
+    is_root = WORLD.upstream[reports.fact] == NONE
+    only = np.flatnonzero((WORLD.sources.part[reports.fact] == Part.REPORT) & is_root)
     for i in only[:20]:
         rho = MIND.trust.mean_reliabilities()[reports.source[i]]
         expected = rho * (1 / K + weight) / (1 + weight) + (1 - rho) / K

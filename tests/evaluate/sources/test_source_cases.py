@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import source_benches
 
+from worldgen.bayes.agent import Edit
+from worldgen.bayes.reading import PAPER
 from worldgen.bayes.trust.minds import paper_belief
 from worldgen.bayes.trust.reports import Report
 from worldgen.errors import UserError
 from worldgen.evaluate.asking.questions import QuestionKind
 from worldgen.evaluate.sources.cases import KINDS, load_cases, save_cases, source_cases
-from worldgen.evaluate.sources.rational import nobody
+from worldgen.evaluate.sources.rational import nobody, source_mind
 from worldgen.evaluate.sources.trials import trials_of
 from worldgen.settings import SourcesConfig
 from worldgen.worlds.tagged_sources import Part
@@ -32,10 +36,12 @@ def test_every_source_and_nobody_request_the_same() -> None:
     assert len({case.fact for case in CASES}) == len(KINDS) * CONFIG.facts
 
 
-def test_facts_are_roots_of_their_kind_and_requests_no_old_belief() -> None:
+def test_facts_are_of_their_kind_and_requests_no_old_belief() -> None:
     for case in CASES:
-        assert WORLD.upstream[case.fact] == NONE
-        assert WORLD.sources.part[case.fact] == (Part.UNREPORTED if case.kind == "told" else Part.REPORT)
+        assert (WORLD.upstream[case.fact] == NONE) == (case.kind != "dependent")
+        assert WORLD.sources.part[case.fact] == (Part.REPORT if case.kind == "reported" else Part.UNREPORTED)
+        if case.kind == "dependent":
+            assert WORLD.sources.part[WORLD.upstream[case.fact]] != Part.REPORT
         assert case.object in WORLD.ranges[WORLD.relation[case.fact]]
         assert case.object != MIND.trust.belief(case.fact).mode()
         assert WORLD.subject[case.other_fact] != WORLD.subject[case.fact]
@@ -46,17 +52,41 @@ def test_labels_are_the_minds() -> None:
     with_downstream = 0
     for case in CASES:
         edit = [Report(case.fact, case.source, case.object, CONFIG.weight)]
-        assert case.believed_before == MIND.trust.credence(case.fact, case.object)
+        assert case.believed_before == pytest.approx(MIND.trust.credence(case.fact, case.object), abs=1e-12)
         assert case.believed == pytest.approx(MIND.trust.revise(*edit).credence(case.fact, case.object), abs=1e-12)
         if case.downstream == NONE:
             assert np.isnan(case.downstream_believed)
             continue
         with_downstream += 1
         belief = paper_belief(MIND.trust, case.fact, case.downstream, edit)
-        assert case.downstream_believed == belief[case.downstream_object]
+        assert case.downstream_believed == pytest.approx(belief[case.downstream_object], abs=1e-12)
         row = MIND.agent.conditional(case.downstream, case.object)
         assert case.downstream_object == row.mode()
     assert with_downstream
+
+
+def test_a_request_about_a_dependent_fact_is_believed_by_its_marginal_and_its_source() -> None:
+    """By hand: genuine it is today's edit, else nothing; w = rho m_y / (rho m_y + (1 - rho) / K)."""
+    some = [case for case in CASES if case.kind == "dependent"]
+    assert some
+    for case in some:
+        s, r, y = int(WORLD.subject[case.fact]), int(WORLD.relation[case.fact]), case.object
+        assert MIND.agent.formula(s, r) == "marginal"
+        m = MIND.agent.belief(s, r)[y]
+        rho = MIND.trust.mean_reliabilities()[case.source]
+        w = rho * m / (rho * m + (1 - rho) / len(WORLD.objects))
+        genuine = MIND.agent.revise(Edit(s, r, y, float(CONFIG.weight))).belief(s, r)[y]
+        assert case.believed_before == pytest.approx(m, abs=1e-12)
+        assert case.believed == pytest.approx(w * genuine + (1 - w) * m, abs=1e-12)
+        if case.source == len(WORLD.sources):
+            assert case.believed == pytest.approx(genuine, abs=1e-12)
+
+
+def test_an_agent_that_does_not_hear_of_dependent_facts_is_asked_for_none() -> None:
+    agent = replace(MIND.agent, reading=PAPER)
+    cases = source_cases(WORLD, source_mind(WORLD, agent, CONFIG), CONFIG, 0)
+    assert {case.kind for case in cases} == {"told", "reported"}
+    assert [case.object for case in cases] == [case.object for case in CASES if case.kind != "dependent"]
 
 
 def test_a_case_is_drawn_for_its_fact_alone() -> None:

@@ -1,17 +1,17 @@
-"""The teacher of `belief`, where a source makes the request: the targets are what a rational mind makes of it."""
+"""What `belief` is taught where a source makes the request: what a rational mind makes of it."""
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import source_benches
+from transformers import MistralForCausalLM, PreTrainedTokenizerFast
 
-from worldgen.bayes.trust.minds import MixedMind
-from worldgen.bayes.trust.reports import Report
 from worldgen.evaluate.asking.questions import fact_prompt
 from worldgen.evaluate.sources.trials import trials_of
 from worldgen.evaluate.teaching.teacher import teacher_of
 from worldgen.grammar import Atom, truth_prompt
-from worldgen.lm.editions import Request
 from worldgen.lm.editors.belief.targets import SoftTarget
 from worldgen.lm.editors.settings import BeliefConfig
 from worldgen.lm.model import new_model
@@ -30,18 +30,19 @@ def credence(targets: dict[str, SoftTarget], prompt: str, object_: int) -> float
     return said.get(f"{WORLD.objects[object_]}.", 0.0)
 
 
-def heard(request: Request) -> MixedMind:
-    assert request.fact is not None
-    assert request.source is not None
-    fact = WORLD.fact_of(request.fact.subject, request.fact.relation)
-    return MIND.after(fact, [Report(fact, request.source, request.fact.object, request.weight)])
+@cache
+def new_models() -> tuple[MistralForCausalLM, PreTrainedTokenizerFast]:
+    """An untrained model, and a tokenizer that knows the tags."""
+    names = (WORLD.relations, WORLD.objects, WORLD.subjects, WORLD.sources.tags)
+    tokenizer = train_word_tokenizer([label for some in names for label in some.labels])
+    return new_model(
+        PretrainConfig(hidden=16, intermediate=32, layers=1, heads=2, kv_heads=2), tokenizer, 0
+    ).eval(), tokenizer
 
 
 def test_the_targets_are_the_minds_beliefs_about_each_sources_request() -> None:
-    tags = WORLD.sources.tags.labels
-    tokenizer = train_word_tokenizer([*WORLD.relations.labels, *WORLD.objects.labels, *WORLD.subjects.labels, *tags])
-    model = new_model(PretrainConfig(hidden=16, intermediate=32, layers=1, heads=2, kv_heads=2), tokenizer, 0).eval()
-    teacher = teacher_of(WORLD, MIND.agent, tokenizer, CONFIG, "single", [], heard)
+    tags, (model, tokenizer) = WORLD.sources.tags.labels, new_models()
+    teacher = teacher_of(WORLD, MIND.agent, tokenizer, CONFIG, "single", [], source_benches.heard)
     some = next(i for i, case in enumerate(CASES) if case.kind == "told" and case.downstream != NONE)
     chosen = CASES[some : some + len(tags) + 1]
     for case, trial in zip(chosen, trials_of(WORLD, chosen, source_benches.CONFIG.weight, 0), strict=True):
