@@ -108,7 +108,7 @@ class Documents:
 def kinds_in(corpus: Path) -> NDArray[np.float64]:
     """Returns the share of each kind of sentence in the first shard of a corpus, reports left out."""
     counts = np.bincount(next(read_shards(corpus)).sentences.kind, minlength=len(Kind)).astype(float)
-    counts[Kind.REPORT] = 0
+    counts[[Kind.REPORT, Kind.DEFINITION, Kind.QUESTION]] = 0
     return counts / counts.sum()
 
 
