@@ -60,9 +60,11 @@ def tiny() -> RunConfig:
         rome=RomeConfig(contexts=4),
         memit=MemitConfig(contexts=4, layers=2),
         retrain=RetrainConfig(learning_rate=2e-4, steps=20, rows_per_step=1),
-        slag_editor=LearnedConfig(**SMALL, updates=4000, sequences=8),
-        ke=KeConfig(**SMALL, updates=4000, sequences=8),
-        ke_constrained=ConstrainedConfig(**SMALL, updates=4000, sequences=8, warmup_steps=50),
+        slag_editor=LearnedConfig(**SMALL, updates=1600, sequences=4, learning_rate=3e-3, validations=4),
+        ke=KeConfig(**SMALL, updates=1600, sequences=4, learning_rate=3e-3, validations=4),
+        ke_constrained=ConstrainedConfig(
+            **SMALL, updates=1600, sequences=4, learning_rate=3e-3, validations=4, warmup_steps=20
+        ),
         rational=RationalConfig(**SMALL, updates=2400, sequences=8, learning_rate=1e-3),
     )  # fmt: skip
 
