@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from worldgen.corpus.sentences import Sentences
+from worldgen.evaluate.report.learned.trained_optimizer import TrainedOptimizer
 from worldgen.evaluate.settings import CasesConfig, EditConfig, ScoreConfig
 from worldgen.evaluate.slag.scoring import BeliefScores
 from worldgen.evaluate.sources.scoring import TrustScores
@@ -86,5 +87,6 @@ class ReportMaterial:
     cases: Sequence[Case]
     methods: Sequence[MeasuredMethod]
     beliefs: BeliefMaterial | None
+    optimizers: Sequence[TrainedOptimizer]
     trust: Sequence[TrustScores]
     """The trust of the model and of the methods in each source."""

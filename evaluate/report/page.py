@@ -13,6 +13,7 @@ from worldgen.evaluate.report.belief_section import belief_section
 from worldgen.evaluate.report.edited_method import edited_method
 from worldgen.evaluate.report.editing_table import COLUMNS_HEAD, SITE_WORDS, STATEMENT_COLUMNS_HEAD
 from worldgen.evaluate.report.figures.svg import FigureFolder
+from worldgen.evaluate.report.learned.optimizer_section import optimizer_section
 from worldgen.evaluate.report.material import ReportMaterial
 from worldgen.evaluate.report.methods_compared import compare_methods, trajectories
 from worldgen.evaluate.report.model_curves import layer_effects, training_curves
@@ -48,6 +49,7 @@ def write_page(material: ReportMaterial, folder: Path) -> None:
         comparison=compare_methods(scores, settings.score.flops, figures),
         trajectories=trajectories(scores, figures),
         beliefs=belief_section(material.beliefs, figures),
+        optimizers=optimizer_section(material.optimizers, figures),
         trust=trust_section(material.trust, figures),
     )  # fmt: skip
     write_text(folder / "index.html", page)

@@ -62,15 +62,17 @@ MAY_IMPORT = {
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.teaching""",
     "evaluate.inquiry": "worldgen graphs worlds corpus bayes bayes.trust",
     "evaluate.report.figures": "worldgen storage evaluate evaluate.statistics",
+    "evaluate.report.learned": "evaluate.report.figures",
     "evaluate.report": """worldgen storage worlds corpus
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.sources evaluate.inquiry
-        evaluate.report.figures""",
+        evaluate.report.figures evaluate.report.learned""",
     # A run joins the settings of all rooms and loads what its stages made: the rooms above never see it.
     "evaluate.runs": """worldgen storage graphs graphs.builtin graphs.reading worlds bayes lm lm.editors
         lm.editors.learned evaluate evaluate.slag evaluate.sources""",
     "evaluate.stages": """worldgen storage graphs worlds corpus export bayes bayes.batch lm lm.training lm.editors
+        lm.editors.learned
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.teaching evaluate.methods
-        evaluate.inquiry evaluate.report evaluate.sources evaluate.runs""",
+        evaluate.inquiry evaluate.report evaluate.report.learned evaluate.sources evaluate.runs""",
     "evaluate.stages.learned": """lm.editors.learned lm.editors.learned.taught evaluate.asking evaluate.testbed
         evaluate.teaching evaluate.methods evaluate.runs evaluate.stages""",
     "evaluate.stages.slag": """worldgen storage worlds bayes lm lm.editors.learned evaluate evaluate.statistics

@@ -20,8 +20,9 @@ from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import in_order, make_stage
 from worldgen.evaluate.slag.points import Task
 from worldgen.evaluate.slag.scoring import read_belief_scores
+from worldgen.evaluate.stages.report_material import write_report
 from worldgen.evaluate.stages.slag import whole
-from worldgen.evaluate.stages.slag.optimizers import train_editor, trained_for, training_of
+from worldgen.evaluate.stages.slag.optimizers import points_to_learn, train_editor, trained_for, training_of
 from worldgen.evaluate.stages.slag.points import BEAM, POINTS, believed, read_beams
 from worldgen.evaluate.stages.slag.sources import OWN
 from worldgen.evaluate.stages.slag.updates import updates
@@ -85,9 +86,7 @@ def test_only_points_of_training_subjects_are_learned_from(run):
 
 def test_labels_of_the_beam_are_other_answers_than_the_models(run):
     """`ke` asks for them, `slag` for hard labels. The agent says what follows from each, also where it is the truth."""
-    from worldgen.evaluate.stages.slag.optimizers import _points_to_learn
-
-    of_beams = _points_to_learn(run, run.config.ke)
+    of_beams = points_to_learn(run, run.config.ke)
     (points, labels), beams = of_beams, read_beams(run)
     predicted = {id_: said for id_, (said, _) in believed(run, Task.GEN).main.items()}
     gen = [point for point in points if point.task is Task.GEN]
@@ -95,7 +94,7 @@ def test_labels_of_the_beam_are_other_answers_than_the_models(run):
     for point in gen:
         assert list(labels[point.id]) == [label for label in beams[point.id] if label != predicted[point.id]]
         assert point.alternatives == tuple(label for label in labels[point.id] if label not in point.main.eligible)
-    points, labels = _points_to_learn(run, run.config.slag_editor)
+    points, labels = points_to_learn(run, run.config.slag_editor)
     assert not labels
     assert [point.main for point in points] == [point.main for point in of_beams[0]]
 
@@ -128,6 +127,19 @@ def test_an_update_depends_on_the_optimizers_training(run, method):
         make_stage(retrained, stage)
     with pytest.raises(UserError, match="was made with another config"):
         make_stage(retrained, training_of(retrained, method))
+
+
+def test_the_page_says_how_each_was_trained(run, tmp_path):
+    write_report(run, [], tmp_path)
+    page = (tmp_path / "index.html").read_text()
+    for row in (
+        ["ke", "request, paraphrases, random", "beam", "1", "1", "2", "6"],
+        ["slag", "request, random", "hard", "2", "2", "2", "6"],
+    ):
+        assert (
+            "".join(f'<td class="number">{cell}</td>' if cell.isdigit() else f"<td>{cell}</td>" for cell in row) in page
+        )
+    assert (tmp_path / "figures" / "learned-optimizers.svg").exists()
 
 
 def test_an_optimizer_that_is_not_trained_is_asked_for(run, tmp_path):

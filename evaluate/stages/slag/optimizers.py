@@ -92,7 +92,7 @@ def _train(run: Run, folder: Path, method: Method) -> Mapping[str, Any]:
 
     bench = workbench_of(run, method, folder, None)
     assert isinstance(bench.settings, LearnedConfig)
-    points, of_beams = _points_to_learn(run, bench.settings)
+    points, of_beams = points_to_learn(run, bench.settings)
     if not points:
         raise UserError("there are no training points: give more points (slag.points), or more of them to train")
     requests = [request_of(PointUpdate(point, point.main.eligible[0], point.weight), None) for point in points]
@@ -108,7 +108,7 @@ def _train(run: Run, folder: Path, method: Method) -> Mapping[str, Any]:
     }
 
 
-def _points_to_learn(run: Run, settings: LearnedConfig) -> tuple[list[Point], Mapping[str, Sequence[str]]]:
+def points_to_learn(run: Run, settings: LearnedConfig) -> tuple[list[Point], Mapping[str, Sequence[str]]]:
     """Returns the training points, and by its id the labels of each that is asked for other answers of the beam."""
     gen, tf = (believed(run, task).of_split("train") for task in Task)
     if settings.labels == "hard":
