@@ -63,7 +63,12 @@ def sources_of(run: Run, points: Path | None, model: str | None, method: Method 
         )
     if method is not None and method.make_for_any is None:
         able = ", ".join(name for name, each in METHODS.items() if each.make_for_any)
-        raise UserError(f"{method.name} needs the run's own points and model: with --model or --points take {able}")
+        needs = (
+            "is trained for the run's own model on its own points"
+            if method.is_trained
+            else ("needs the run's own points and model")
+        )
+        raise UserError(f"{method.name} {needs}: with --model or --points take {able}")
     asked, given = _AskedModel.of(run, model), _points_of(run, points)
     if method is not None:
         _check_counts(run, method, given.points)
