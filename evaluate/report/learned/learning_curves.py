@@ -17,8 +17,8 @@ _MARKERS: Final = "osD^"
 _BLOCKS: Final = 20
 """A curve of the training is drawn through the means of so many blocks of steps: single steps scatter."""
 _PANELS: Final = {
-    "taught": "loss of what is learned, nats",
-    "kept": "divergence elsewhere, nats a token",
+    "taught": "loss of the label, nats",
+    "kept": "divergence elsewhere",
     "learned": "updates that take, share",
     "score": "selection score, dev points",
 }
