@@ -1,8 +1,9 @@
 """Our rows of the tables of docs/beliefs.md, which stand there beside the paper's, from the scores of a SLAG run.
 
-    python benchmarks/belief_record.py docs/results/DETECTION.csv docs/results/UPDATES.csv
+    python benchmarks/belief_record.py docs/results/DETECTION.csv docs/results/UPDATES.csv docs/results/OPTIMIZERS.csv
 
-The files are RUN/slag/scores/detection.csv and updates.csv. So nobody types a figure: a test compares the page with
+The files are RUN/slag/scores/detection.csv and updates.csv, and the rows of `slag` in the updates.csv of runs that
+trained it in other ways: their column `who` says how. So nobody types a figure: a test compares the page with
 what this prints. Shares are in percent, as in the paper: a mean with half of its 95% interval in parentheses, or with
 the ends of the interval in brackets where it is not symmetric.
 """
@@ -28,12 +29,12 @@ UPDATES: Final = tuple(metric.name for metric in UPDATE_METRICS)
 BEFORE_AFTER: Final = tuple(metric.name for metric in BEFORE_AFTER_METRICS)
 
 
-def tables(detection: Path, updates: Path) -> dict[str, list[str]]:
+def tables(detection: Path, updates: Path, optimizers: Path) -> dict[str, list[str]]:
     """Returns our rows of each table, by its title."""
-    detected, updated = pd.read_csv(detection), pd.read_csv(updates)
+    detected, updated, others = pd.read_csv(detection), pd.read_csv(updates), pd.read_csv(optimizers)
     compared = detected[detected["who"].isin(["model", "rational agent"])]
     corrected = updated[updated["protocol"] == "correcting"]
-    single, several = corrected[corrected["r"] == 1], corrected[corrected["r"] == 10]
+    single, several = corrected[corrected["r"] == 1], pd.concat([corrected, others])[lambda rows: rows["r"] == 10]
     protocols = updated[updated["r"] == 1].groupby(["task", "who"])["protocol"].transform("nunique")
     return {
         "Beliefs before any update": _rows(compared, ["task", "who"], BELIEFS),
@@ -41,6 +42,7 @@ def tables(detection: Path, updates: Path) -> dict[str, list[str]]:
         "What is asked for": _rows(updated[protocols.reindex(updated.index) > 1], ["task", "who", "protocol"], LABELS),
         "Ten updates one after another": _rows(several, ["task", "who"], UPDATES),
         "Before and after": _rows(single, ["task", "who"], BEFORE_AFTER),
+        "How an optimizer was trained": _rows(others[others["r"] == 1], ["task", "who"], UPDATES),
     }
 
 
@@ -67,9 +69,10 @@ def _cell(metric: str, line: pd.Series) -> str:
 @click.command()
 @click.argument("detection", type=OLD_FILE)
 @click.argument("updates", type=OLD_FILE)
-def main(detection: Path, updates: Path) -> None:
+@click.argument("optimizers", type=OLD_FILE)
+def main(detection: Path, updates: Path, optimizers: Path) -> None:
     """Prints our rows of every table."""
-    for title, rows in tables(detection, updates).items():
+    for title, rows in tables(detection, updates, optimizers).items():
         print("\n".join([title, *rows, ""]))
 
 

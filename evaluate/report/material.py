@@ -9,6 +9,7 @@ import pandas as pd
 
 from worldgen.corpus.sentences import Sentences
 from worldgen.evaluate.report.graphs.material import GraphMaterial
+from worldgen.evaluate.report.learned.trained_optimizer import TrainedOptimizer
 from worldgen.evaluate.settings import CasesConfig, EditConfig, ScoreConfig
 from worldgen.evaluate.slag.scoring import BeliefScores
 from worldgen.evaluate.sources.scoring import TrustScores
@@ -88,5 +89,6 @@ class ReportMaterial:
     methods: Sequence[MeasuredMethod]
     beliefs: BeliefMaterial | None
     graphs: Sequence[GraphMaterial]
+    optimizers: Sequence[TrainedOptimizer]
     trust: Sequence[TrustScores]
     """The trust of the model and of the methods in each source."""

@@ -14,6 +14,7 @@ from worldgen.evaluate.report.edited_method import edited_method
 from worldgen.evaluate.report.editing_table import COLUMNS_HEAD, SITE_WORDS, STATEMENT_COLUMNS_HEAD
 from worldgen.evaluate.report.figures.svg import FigureFolder
 from worldgen.evaluate.report.graphs.section import graph_section
+from worldgen.evaluate.report.learned.optimizer_section import optimizer_section
 from worldgen.evaluate.report.material import ReportMaterial
 from worldgen.evaluate.report.methods_compared import compare_methods, trajectories
 from worldgen.evaluate.report.model_curves import layer_effects, training_curves
@@ -50,6 +51,7 @@ def write_page(material: ReportMaterial, folder: Path) -> None:
         trajectories=trajectories(scores, figures),
         beliefs=belief_section(material.beliefs, figures),
         graphs=graph_section(material.graphs, figures),
+        optimizers=optimizer_section(material.optimizers, figures),
         trust=trust_section(material.trust, figures),
     )  # fmt: skip
     write_text(folder / "index.html", page)

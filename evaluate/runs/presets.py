@@ -68,9 +68,11 @@ def tiny() -> RunConfig:
         belief_memit=BeliefMemitConfig(layers=2, old_keys=30),
         documents=DocumentsConfig(learning_rate=6e-3, steps=20),
         retrain=RetrainConfig(learning_rate=2e-4, steps=20, rows_per_step=1),
-        slag_editor=LearnedConfig(**SMALL, updates=4000, sequences=8),
-        ke=KeConfig(**SMALL, updates=4000, sequences=8),
-        ke_constrained=ConstrainedConfig(**SMALL, updates=4000, sequences=8, warmup_steps=50),
+        slag_editor=LearnedConfig(**SMALL, updates=1600, sequences=4, learning_rate=3e-3, validations=4),
+        ke=KeConfig(**SMALL, updates=1600, sequences=4, learning_rate=3e-3, validations=4),
+        ke_constrained=ConstrainedConfig(
+            **SMALL, updates=1600, sequences=4, learning_rate=3e-3, validations=4, warmup_steps=20
+        ),
         rational=RationalConfig(updates=8000, sequences=8, learning_rate=2e-3, warmup_steps=10),
     )  # fmt: skip
 

@@ -19,7 +19,12 @@ from worldgen.evaluate.runs.load import finished_trust, load_world
 from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import in_order
 from worldgen.evaluate.sources.scoring import TRUST_FILE, TrustScores, read_trust_scores
-from worldgen.evaluate.stages.belief_material import belief_stages, read_belief_material, read_graphs
+from worldgen.evaluate.stages.belief_material import (
+    belief_stages,
+    read_belief_material,
+    read_graphs,
+    read_optimizers,
+)
 from worldgen.evaluate.stages.language_model import EXAM, LM, TRACE
 from worldgen.evaluate.stages.testbed import CASES, SCORES
 from worldgen.evaluate.stages.world import CORPUS, TOKENS
@@ -73,6 +78,7 @@ def read_report_material(run: Run, methods: Sequence[str]) -> ReportMaterial:
         methods=list(_measured(run.folder, methods)),
         beliefs=read_belief_material(run.folder),
         graphs=read_graphs(run.folder),
+        optimizers=read_optimizers(run.folder),
         trust=_trust(run.folder / _TRUST),
     )
 

@@ -79,6 +79,11 @@ def test_a_learned_optimizer_is_measured_both_ways():
     said = json.loads(done.stdout)
     assert 0 < said["gradient_difference"] < 1e-5  # float32 in another order
     assert said["factor"] > 0
-    assert len({each["entries"] for each in said["kept_for_backward"].values()}) == 1
+    flat = {each["entries"] for each in said["kept_for_backward"].values()}
+    assert len(flat) == 1
+    one_step, two_steps = said["kept_by_one_pass_for_all_steps"].values()
+    assert one_step < two_steps
+    assert said["kept_by_training_the_model"] > 0
+    assert all(rate > 0 for rate in said["gflop_a_cpu_second"].values())
     five, one, lora = said["mflop_of_an_edit"].values()
     assert 0 < one < five < lora

@@ -68,16 +68,20 @@ MAY_IMPORT = {
         lm.editors.learned.taught evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.teaching""",
     "evaluate.inquiry": "worldgen graphs worlds corpus bayes bayes.trust bayes.variables evaluate.sources",
     "evaluate.report.figures": "worldgen storage evaluate evaluate.statistics",
+    "evaluate.report.learned": "evaluate.report.figures",
     "evaluate.report": """worldgen storage worlds corpus
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.slag.graphs
-        evaluate.sources evaluate.inquiry evaluate.report.figures evaluate.report.graphs""",
+        evaluate.sources evaluate.inquiry evaluate.report.figures evaluate.report.graphs
+        evaluate.report.learned""",
     "evaluate.report.graphs": """evaluate.statistics evaluate.slag.graphs evaluate.report.figures""",
     # A run joins the settings of all rooms and loads what its stages made: the rooms above never see it.
     "evaluate.runs": """worldgen storage graphs graphs.builtin graphs.reading worlds bayes lm lm.editors
         lm.editors.learned evaluate evaluate.slag evaluate.sources evaluate.internalizing""",
     "evaluate.stages": """worldgen storage graphs worlds corpus export bayes bayes.batch lm lm.training lm.editors
+        lm.editors.learned
         evaluate evaluate.statistics evaluate.asking evaluate.testbed evaluate.slag evaluate.slag.graphs
-        evaluate.teaching evaluate.methods evaluate.inquiry evaluate.report evaluate.report.graphs evaluate.sources
+        evaluate.teaching evaluate.methods evaluate.inquiry evaluate.report evaluate.report.graphs
+        evaluate.report.learned evaluate.sources
         evaluate.runs""",
     "evaluate.stages.learned": """lm lm.editors.rewriting lm.editors.learned lm.editors.learned.taught
         evaluate.asking evaluate.testbed evaluate.teaching evaluate.methods evaluate.runs evaluate.stages""",

@@ -124,7 +124,7 @@ def test_the_updates_of_the_worked_example() -> None:
 
 def test_our_rows_are_those_of_the_record() -> None:
     record = benchmark_files.load("belief_record")
-    files = re.findall(r"docs/results/slag-tiny-(?:detection|updates)-[\d-]+\.csv", TEXT)
+    files = re.findall(r"docs/results/slag-tiny-(?:detection|updates|optimizers)-[\d-]+\.csv", TEXT)
     printed = record.tables(*(ROOT / name for name in dict.fromkeys(files)))
     rows = [row for its in printed.values() for row in its]
     assert len(rows) > 12

@@ -277,6 +277,8 @@ def test_bad_input_is_refused_in_one_line_and_nothing_is_written(
         line = told("update", "--model", folder / "neox", *mine, "--method", method)
         assert f"{method} needs the run's own points and model" in line
         assert all(name in line for name, each in METHODS.items() if each.make_for_any)
+    learned = told("update", "--model", folder / "neox", *mine, "--method", "slag")
+    assert "slag is trained for the run's own model on its own points" in learned
     assert "there is no folder" in told("detect", "--model", folder / "nothing", *mine)
     assert "there is no folder" in told("detect", "--model", folder / "points.jsonl", *mine)
     assert "is not there" in told("detect", *mine)  # the run's own model

@@ -20,10 +20,11 @@ from worldgen.evaluate.runs.run import Run
 from worldgen.evaluate.runs.stage import in_order, make_stage
 from worldgen.evaluate.slag.points import Task
 from worldgen.evaluate.slag.scoring import read_belief_scores
+from worldgen.evaluate.stages.report_material import write_report
 from worldgen.evaluate.stages.slag import whole
 from worldgen.evaluate.stages.slag.graph import Wanted, draw_graph
-from worldgen.evaluate.stages.slag.optimizers import train_editor, trained_for, training_of
-from worldgen.evaluate.stages.slag.points import POINTS, believed
+from worldgen.evaluate.stages.slag.optimizers import points_to_learn, train_editor, trained_for, training_of
+from worldgen.evaluate.stages.slag.points import BEAM, POINTS, believed, read_beams
 from worldgen.evaluate.stages.slag.sources import OWN
 from worldgen.evaluate.stages.slag.updates import updates
 from worldgen.evaluate.stages.testbed import CASES, record_trajectory, score_methods
@@ -86,6 +87,29 @@ def test_only_points_of_training_subjects_are_learned_from(run):
     assert not learned & others
 
 
+def test_labels_of_the_beam_are_other_answers_than_the_models(run):
+    """`ke` asks for them, `slag` for hard labels. The agent says what follows from each, also where it is the truth."""
+    of_beams = points_to_learn(run, run.config.ke)
+    (points, labels), beams = of_beams, read_beams(run)
+    predicted = {id_: said for id_, (said, _) in believed(run, Task.GEN).main.items()}
+    gen = [point for point in points if point.task is Task.GEN]
+    assert gen
+    for point in gen:
+        assert list(labels[point.id]) == [label for label in beams[point.id] if label != predicted[point.id]]
+        assert point.alternatives == tuple(label for label in labels[point.id] if label not in point.main.eligible)
+    points, labels = points_to_learn(run, run.config.slag_editor)
+    assert not labels
+    assert [point.main for point in points] == [point.main for point in of_beams[0]]
+
+
+def test_one_optimizer_makes_updates_to_any_label(run):
+    """What it is validated on is always the truth: another protocol of updates asks for no other training."""
+    for protocol in ("changing", "beam"):
+        asked = replace(run, config=override(run.config, [f"slag.protocol={protocol}", "slag.r=[1]"]))
+        whole.update(asked, METHODS["slag"])
+        assert (run.folder / "slag" / "updates" / "slag" / f"{protocol}-1").is_dir()
+
+
 def test_no_case_is_about_a_subject_that_the_agent_taught(run):
     cases = [load_cases(run.folder / stage.name / "cases.parquet") for stage in (CASES, HELD_OUT)]
     about = {case.subject for some in cases for case in some}
@@ -99,13 +123,26 @@ def test_no_case_is_about_a_subject_that_the_agent_taught(run):
 def test_an_update_depends_on_the_optimizers_training(run, method):
     sources = replace(OWN, reads=(*OWN.reads, trained_for(run, method)))
     stage = updates(method, run, 1, sources=sources)
-    of_training = HELD_OUT if method.name == "rational" else POINTS
+    of_training = {"rational": HELD_OUT, "slag": POINTS}.get(method.name, BEAM)
     assert {of_training.name, f"optimizers/{method.name}"} <= {each.name for each in in_order((stage,))}
     retrained = replace(run, config=override(run.config, [f"{method.section}.learning_rate=4e-3"]))
     with pytest.raises(UserError, match="was made with another config"):
         make_stage(retrained, stage)
     with pytest.raises(UserError, match="was made with another config"):
         make_stage(retrained, training_of(retrained, method))
+
+
+def test_the_page_says_how_each_was_trained(run, tmp_path):
+    write_report(run, [], tmp_path)
+    page = (tmp_path / "index.html").read_text()
+    for row in (
+        ["ke", "request, paraphrases, random", "beam", "1", "1", "2", "6"],
+        ["slag", "request, random", "hard", "2", "2", "2", "6"],
+    ):
+        assert (
+            "".join(f'<td class="number">{cell}</td>' if cell.isdigit() else f"<td>{cell}</td>" for cell in row) in page
+        )
+    assert (tmp_path / "figures" / "learned-optimizers.svg").exists()
 
 
 def test_an_optimizer_that_is_not_trained_is_asked_for(run, tmp_path):

@@ -1,7 +1,8 @@
 """Points as tokens, for the training of a learned optimizer (Hase et al., 2021, section 3 and supplement E).
 
 All points are taken, also those that the model answers rightly. The label of an update is the truth where the model is
-wrong, and another label of the point where it is right; in TF it is the other truth value.
+wrong, and another label of the point where it is right ("hard"); or in GEN any other answer of the model's beam
+("beam"). In TF it is the other truth value.
 """
 
 from __future__ import annotations
@@ -18,13 +19,20 @@ from worldgen.lm.texts import Text, texts_of
 
 
 def training_points(
-    points: Sequence[Point], predicted: Sequence[str], tokenizer: PreTrainedTokenizerFast
+    points: Sequence[Point],
+    predicted: Sequence[str],
+    labels: Sequence[Sequence[str]],
+    tokenizer: PreTrainedTokenizerFast,
 ) -> list[TrainingPoint]:
-    """Returns the points as tokens; `predicted[i]` is the model's own answer to the main question of points[i]."""
-    return [_training_point(point, said, tokenizer) for point, said in zip(points, predicted, strict=True)]
+    """Returns the points as tokens, with an update to each of their `labels`.
+
+    `predicted[i]` is the model's own answer to the main question of points[i].
+    """
+    each = zip(points, predicted, labels, strict=True)
+    return [_training_point(point, said, its, tokenizer) for point, said, its in each]
 
 
-def wanted_labels(point: Point, predicted: str) -> tuple[str, ...]:
+def hard_labels(point: Point, predicted: str) -> tuple[str, ...]:
     """Returns the labels that an update of the point may ask for; none of them is the prediction."""
     if point.task is Task.GEN and not is_right(predicted, point.main.eligible):
         return point.main.eligible[:1]
@@ -32,7 +40,9 @@ def wanted_labels(point: Point, predicted: str) -> tuple[str, ...]:
     return tuple(label for label in labels if not is_right(predicted, (label,)))
 
 
-def _training_point(point: Point, predicted: str, tokenizer: PreTrainedTokenizerFast) -> TrainingPoint:
+def _training_point(
+    point: Point, predicted: str, labels: Sequence[str], tokenizer: PreTrainedTokenizerFast
+) -> TrainingPoint:
     def texts(pairs: Iterable[tuple[str, str]]) -> tuple[Text, ...]:
         return tuple(texts_of(tokenizer, [(prompt, _said(point, label)) for prompt, label in pairs]))
 
@@ -51,7 +61,7 @@ def _training_point(point: Point, predicted: str, tokenizer: PreTrainedTokenizer
         )
 
     (known,) = answers([point.main])
-    return TrainingPoint(tuple(update(label) for label in wanted_labels(point, predicted)), known)
+    return TrainingPoint(tuple(map(update, labels)), known)
 
 
 def _said(point: Point, label: str) -> str:

@@ -46,17 +46,19 @@ def world_points(
     return points, _report(points, tuple(count for _, tallies in made for count in tallies), tasks)
 
 
-def points_with_alternative(
-    world: World, agent: Agent, config: SlagConfig, seed: int, alternative: Mapping[Fact, int]
+def points_with_alternatives(
+    world: World, agent: Agent, config: SlagConfig, seed: int, given: Mapping[Fact, Sequence[int]]
 ) -> list[Point]:
     """Returns the GEN points of these facts as `world_points` makes them, but with alternatives that are given.
 
-    `alternative[fact]` is an object other than the fact's, or NONE for no alternative. The points come in this order.
+    `given[fact]` are objects other than the fact's, NONE for none. The points come in this order.
     """
     mains = draw_mains(world, config, seed, Task.GEN)
     place = {fact: number for number, fact in enumerate(mains.fact.tolist())}
-    chosen = np.array([place[world.fact_of(s, r)] for s, r, _ in alternative], dtype=np.int64)
-    alternatives = np.array(list(alternative.values()), dtype=np.int64).reshape(-1, 1)
+    chosen = np.array([place[world.fact_of(s, r)] for s, r, _ in given], dtype=np.int64)
+    alternatives = np.full((len(given), max(map(len, given.values()), default=0)), NONE)
+    for row, objects in zip(alternatives, given.values(), strict=True):
+        row[: len(objects)] = objects
     return _points_of(world, agent, mains.take(chosen), alternatives, config)[0]
 
 

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from worldgen.bayes.agent import Agent
-from worldgen.evaluate.slag.making.world_points import points_with_alternative
+from worldgen.evaluate.slag.making.world_points import points_with_alternatives
 from worldgen.evaluate.slag.points import Point
 from worldgen.evaluate.slag.settings import SlagConfig
 from worldgen.evaluate.slag.updating.blocks import PointUpdate
@@ -27,8 +27,15 @@ def beam_labels(
 
     The truth may be among them. A point whose beam holds no other object is left out.
     """
-    others = ((point, [label for label in beams[point.id] if label != predicted[point.id]]) for point in points)
-    return {point: labels[int(draw.integers(len(labels)))] for point, labels in others if labels}
+    others = other_answers(points, beams, predicted)
+    return {point: labels[int(draw.integers(len(labels)))] for point, labels in others.items() if labels}
+
+
+def other_answers(
+    points: Sequence[Point], beams: Mapping[str, Sequence[str]], predicted: Mapping[str, str]
+) -> dict[Point, list[str]]:
+    """Returns the objects of each point's beam without the predicted one; the maps are by the points' ids."""
+    return {point: [label for label in beams[point.id] if label != predicted[point.id]] for point in points}
 
 
 def updates_to_labels(
@@ -38,13 +45,20 @@ def updates_to_labels(
 
     Each point is made again with its label as its alternative, so that weight and entailed questions are exact.
     """
-    objects = {
-        point.fact: NONE if label in point.main.eligible else world.objects.id_of(label)
-        for point, label in labels.items()
-        if point.fact
-    }
-    made = points_with_alternative(world, agent, config, seed, objects)
+    made = points_with_labels(world, agent, config, seed, {point: (label,) for point, label in labels.items()})
     return [
         PointUpdate(point, label, *(point.alternative_weights or (point.weight,)))
         for point, label in zip(made, labels.values(), strict=True)
     ]
+
+
+def points_with_labels(
+    world: World, agent: Agent, config: SlagConfig, seed: int, labels: Mapping[Point, Sequence[str]]
+) -> list[Point]:
+    """Returns the GEN points again, with those of the labels that are not the truth as their alternatives."""
+    objects = {
+        point.fact: [NONE if label in point.main.eligible else world.objects.id_of(label) for label in its]
+        for point, its in labels.items()
+        if point.fact
+    }
+    return points_with_alternatives(world, agent, config, seed, objects)

@@ -69,7 +69,12 @@ def sources_for(
         return run, OWN
     if method is not None and method.make_for_any is None:
         able = ", ".join(name for name, each in METHODS.items() if each.make_for_any)
-        raise UserError(f"{method.name} needs the run's own points and model: with --model or --points take {able}")
+        needs = (
+            "is trained for the run's own model on its own points"
+            if method.is_trained
+            else ("needs the run's own points and model")
+        )
+        raise UserError(f"{method.name} {needs}: with --model or --points take {able}")
     asked, given = _AskedModel.of(run, model), _points_of(run, points)
     check(given.points)
     return _prepared(run, given, asked, _name(points, model))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
@@ -36,13 +37,9 @@ def save_optimizer(network: LearnedOptimizer, config: OptimizerConfig, folder: P
 
 def load_optimizer(folder: Path, model: PreTrainedModel) -> tuple[LearnedOptimizer, OptimizerConfig]:
     """Loads an optimizer for the model, on its device. Raises UserError if there is none, or for another model's."""
-    try:
-        about = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-    except OSError:
-        raise UserError(f"{folder} holds no trained optimizer: train one for this model first") from None
-    config = _KINDS[about["kind"]].model_validate(about["settings"])
+    config, theirs = read_settings(folder), _about(folder)["shapes"]
     network = new_network(model, config, seed=0)
-    theirs, ours = about["shapes"], _shapes(network)
+    ours = _shapes(network)
     for name in [*theirs, *ours]:
         if theirs.get(name) != ours.get(name):
             raise UserError(
@@ -51,6 +48,19 @@ def load_optimizer(folder: Path, model: PreTrainedModel) -> tuple[LearnedOptimiz
             )
     network.load_state_dict(load_file(folder / WEIGHTS))
     return network.eval(), config
+
+
+def read_settings(folder: Path) -> OptimizerConfig:
+    """Returns the settings that an optimizer was trained by. Raises UserError if there is none in the folder."""
+    about = _about(folder)
+    return _KINDS[about["kind"]].model_validate(about["settings"])
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    try:
+        return json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+    except OSError:
+        raise UserError(f"{folder} holds no trained optimizer: train one for this model first") from None
 
 
 def _shapes(network: LearnedOptimizer) -> dict[str, list[int]]:

@@ -92,6 +92,9 @@ class LearnedConfig(OptimizerConfig):
     """Whether the loss is summed over all steps of an update, or taken after its last step only."""
     random_points: int = Field(15, ge=0)
     """How many other points are to keep their predictions."""
+    labels: Literal["hard", "beam"] = "hard"
+    """What is asked for in training where the answer is an object. "hard": the truth where the model is wrong, another
+    label of the point where it is right. "beam": any other answer of the model's beam, the truth among them or not."""
 
     @model_validator(mode="after")
     def _terms_have_texts(self) -> LearnedConfig:
@@ -101,8 +104,9 @@ class LearnedConfig(OptimizerConfig):
 
 
 class KeConfig(LearnedConfig):
-    """The "KE" of Hase et al.'s tables: their own objective with paraphrases and one step in training."""
+    """The "KE" of Hase et al.'s tables: their own objective with paraphrases, beam labels and one step in training."""
 
+    labels: Literal["hard", "beam"] = "beam"
     paraphrase_weight: float = Field(1.0, ge=0)
     training_steps: int = Field(1, ge=1)
 
@@ -114,6 +118,7 @@ class ConstrainedConfig(LearnedConfig):
     terms, several steps of an update and sequences of updates are not part of it.
     """
 
+    labels: Literal["hard", "beam"] = "beam"
     paraphrase_weight: float = Field(1.0, ge=0)
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     training_steps: int = Field(1, ge=1)

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from small_causal_models import model_of
 from small_edits import SIZE
 from small_updates import SIZES, WEIGHTS, embolden, gradient_of
@@ -51,6 +53,31 @@ def test_side_by_side_is_one_at_a_time(exact, updates, direction, inner_loss):
     one, two, three = updates
     config = CONFIG.model_copy(update={"kl_direction": direction, "inner_loss": inner_loss, "sequence": 2})
     assert_both_ways_are_one(exact, config, [[one, two], [two, three], [three, one]])
+
+
+weights = st.sampled_from([0.0, 0.3, 2.0])
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])  # the model does not move
+@given(
+    sequences=st.integers(1, 3).flatmap(
+        lambda r: st.lists(st.lists(st.integers(0, 2), min_size=r, max_size=r), min_size=1, max_size=3)
+    ),
+    chosen=st.fixed_dictionaries(
+        dict.fromkeys(WEIGHTS, weights)
+        | {
+            "training_steps": st.integers(1, 3),
+            "normalise_lambdas": st.booleans(),
+            "label_smoothing": st.sampled_from([0.0, 0.2]),
+            "kl_direction": st.sampled_from(["orig||new", "new||orig"]),
+            "inner_loss": st.sampled_from(["all_steps", "last"]),
+        }
+    ),
+    price=st.sampled_from([0.0, 0.4, 1.0]),
+)
+def test_any_sequences_and_settings_both_ways(exact, updates, sequences, chosen, price):
+    config = CONFIG.model_copy(update=chosen)
+    assert_both_ways_are_one(exact, config, [[updates[i] for i in sequence] for sequence in sequences], price)
 
 
 @pytest.mark.parametrize("inner_loss", ["all_steps", "last"])
